@@ -1,0 +1,188 @@
+package gate
+
+import "slices"
+
+// Role says which side of the comparison a build is on.
+type Role string
+
+// The two roles.
+const (
+	Production Role = "production"
+	Staging    Role = "staging"
+)
+
+// A Stimulus is one recorded inbound message that made production act.
+//
+// Head and Body split the bytes as each channel does for messages too:
+//
+//	http   Head: request line and header lines, CRLF ended, blank line left out.
+//	       Body: the request body with its transfer coding (chunked) undone.
+//	smtp   Head: the command lines of the transaction (HELO or EHLO, MAIL, RCPT),
+//	       CRLF ended. Body: the message, dot stuffing undone (RFC 5321, 4.5.2).
+//	exec   Head: the name of the job, one line. Body: its standard input.
+type Stimulus struct {
+	ID      string `json:"id"`               // unique in its corpus, permanent
+	Channel string `json:"channel"`          // "http", "smtp", "exec"
+	Door    string `json:"door"`             // the entrance of the build it goes to, as configured
+	Key     string `json:"key,omitempty"`    // stimuli of one key stay in order
+	At      int64  `json:"at,omitempty"`     // when recorded, nanoseconds since 1970 UTC; 0 is not known
+	Status  int    `json:"status,omitempty"` // what production answered when recorded; 0 is not known
+	Head    []byte `json:"head"`
+	Body    []byte `json:"body,omitempty"`
+}
+
+// A Message is one transmission that a build attempted, as a sink or a recorder
+// took it down. Nothing in it is decoded. See [Stimulus] for Head and Body.
+type Message struct {
+	Seq     uint64   `json:"seq"`               // order of arrival in its run, from 1
+	Channel string   `json:"channel"`           // "smtp", "http"
+	Sink    string   `json:"sink"`              // which sink took it, as configured
+	Host    string   `json:"host,omitempty"`    // the host that the build asked for, where the protocol says it
+	TLS     string   `json:"tls,omitempty"`     // "" is plaintext, else "TLS 1.2", "TLS 1.3"
+	Peer    string   `json:"peer,omitempty"`    // address of the sender's socket; never compared
+	Phase   string   `json:"phase,omitempty"`   // part of the scenario it arrived in: "steady", "outage", "drain", a job's name
+	At      int64    `json:"at,omitempty"`      // arrival, nanoseconds since 1970 UTC; never compared
+	Replies []int    `json:"replies,omitempty"` // the code answered to each line of Head; none means that all were accepted
+	Events  []string `json:"events,omitempty"`  // oddities seen on the wire: "bare-lf 3", "unknown-parameter XFOO=1"
+	Cut     int64    `json:"cut,omitempty"`     // bytes of the body that were not kept
+	Head    []byte   `json:"head"`
+	Body    []byte   `json:"body,omitempty"`
+}
+
+// An Outcome is what became of one stimulus in one run.
+type Outcome struct {
+	Stimulus string `json:"stimulus"`
+	Status   int    `json:"status"`          // HTTP status, SMTP reply to the message, exit status of a job
+	Error    string `json:"error,omitempty"` // why there is no answer; empty where there is one
+	Phase    string `json:"phase,omitempty"`
+	Elapsed  int64  `json:"elapsed,omitempty"` // nanoseconds from first byte sent to last byte received
+	Cut      int64  `json:"cut,omitempty"`     // bytes of the answer that were not kept
+	Head     []byte `json:"head,omitempty"`
+	Body     []byte `json:"body,omitempty"`
+}
+
+// A Gap is something that was not seen, or not seen whole. Any gap makes a
+// verdict undecided: absence of evidence is never a pass.
+type Gap struct {
+	Kind     string `json:"kind"`               // permanent, kebab-case: one of the Gap constants
+	Where    string `json:"where"`              // run, sink, stimulus, message or part
+	Detail   string `json:"detail"`             // what was attempted and what was seen; names nobody
+	Stimulus string `json:"stimulus,omitempty"` // the stimulus concerned, if one is
+	Seq      uint64 `json:"seq,omitempty"`      // the message concerned, if one is
+	Count    uint64 `json:"count,omitempty"`    // how many; 0 is read as 1
+}
+
+// Kinds of gap. Their names are permanent.
+const (
+	GapNothingSent      = "nothing-sent"      // the production build sent nothing at all: there is nothing to compare
+	GapEmptyCorpus      = "empty-corpus"      // no stimuli
+	GapNotReplayed      = "not-replayed"      // a stimulus that was not sent to the build
+	GapNoAnswer         = "no-answer"         // a stimulus that the build did not answer
+	GapServerError      = "server-error"      // a stimulus that the build answered with a failure, and production when recorded did not
+	GapBuildCrashed     = "build-crashed"     // the build ended by itself
+	GapNotQuiet         = "not-quiet"         // the build was still sending when time ran out
+	GapFlood            = "flood"             // the build sent more than the limit
+	GapHandshake        = "handshake"         // a connection to a sink that did not get as far as a message
+	GapBrokenMessage    = "broken-message"    // a transmission that ended half way
+	GapCutBody          = "cut-body"          // a body longer than the cap
+	GapNotDecoded       = "not-decoded"       // a body whose layers were not all undone: bomb, unknown coding, too deep
+	GapTornTape         = "torn-tape"         // a tape that ends in the middle of a frame, or has no footer
+	GapCheckFailed      = "check-failed"      // a check that could not judge
+	GapUnstable         = "unstable"          // recipients that differ between two replays of one build
+	GapBlind            = "blind"             // the misdelivery planted in a copy of the evidence was not seen
+	GapJobFailed        = "job-failed"        // a job of the build ended with a failure
+	GapRunMismatch      = "run-mismatch"      // two runs that are not of one corpus or scenario
+	GapNotStopped       = "not-stopped"       // the build did not stop when asked, and was killed
+	GapStore            = "store"             // evidence that could not be written
+	GapInterrupted      = "interrupted"       // stopped by a person
+	GapRecipientUnknown = "recipient-unknown" // an imported message that says nothing of its envelope
+)
+
+// RecordKind says which field of a [Record] is set.
+type RecordKind string
+
+// The kinds of record on a tape, in the order in which they may stand: one
+// header, then any number of the others, then one footer.
+const (
+	KindHeader   RecordKind = "header"
+	KindStimulus RecordKind = "stimulus"
+	KindMessage  RecordKind = "message"
+	KindOutcome  RecordKind = "outcome"
+	KindGap      RecordKind = "gap"
+	KindFooter   RecordKind = "footer"
+)
+
+// A Record is one entry of a tape: exactly one field besides Kind is set.
+type Record struct {
+	Kind     RecordKind `json:"kind"`
+	Header   *Header    `json:"header,omitempty"`
+	Stimulus *Stimulus  `json:"stimulus,omitempty"`
+	Message  *Message   `json:"message,omitempty"`
+	Outcome  *Outcome   `json:"outcome,omitempty"`
+	Gap      *Gap       `json:"gap,omitempty"`
+	Footer   *Footer    `json:"footer,omitempty"`
+}
+
+// Content says what a tape holds.
+type Content string
+
+// The two things that a tape can be.
+const (
+	CorpusTape Content = "corpus" // stimuli, and perhaps the messages recorded with them
+	RunTape    Content = "run"    // outcomes, messages and gaps of one replay
+)
+
+// A Header is the first record of every tape.
+type Header struct {
+	Content  Content           `json:"content"`
+	Schema   int               `json:"schema"`            // version of these records: [Schema]
+	Version  string            `json:"version,omitempty"` // of waybill, that wrote it
+	At       int64             `json:"at,omitempty"`      // nanoseconds since 1970 UTC
+	Role     Role              `json:"role,omitempty"`    // of a run
+	Build    string            `json:"build,omitempty"`   // name of the build, of a run
+	Scenario string            `json:"scenario,omitempty"`
+	Replay   int               `json:"replay,omitempty"`   // which replay of this build and scenario, from 1
+	Corpus   string            `json:"corpus,omitempty"`   // digest of the corpus that a run replayed
+	Sealed   bool              `json:"sealed,omitempty"`   // whether the build could reach nothing but sinks
+	Notes    map[string]string `json:"notes,omitempty"`    // for people; never compared
+	Settings map[string]string `json:"settings,omitempty"` // per sink, what decoding its messages needs: JSON
+}
+
+// Schema is the version of the records in this package.
+const Schema = 1
+
+// A Footer is the last record of a tape that was closed in order. Its counts
+// must equal what stands before it: accepted equals stored, or the run says so.
+type Footer struct {
+	Stimuli  uint64 `json:"stimuli"`
+	Messages uint64 `json:"messages"`
+	Outcomes uint64 `json:"outcomes"`
+	Gaps     uint64 `json:"gaps"`
+	Accepted uint64 `json:"accepted,omitempty"` // messages that sinks acknowledged
+	Refused  uint64 `json:"refused,omitempty"`  // transmissions that sinks turned away, as scripted
+	Quiet    string `json:"quiet,omitempty"`    // how the end of the run was known: "probe", "idle", "stopped"
+}
+
+// A Ref points at one message of one run.
+type Ref struct {
+	Tape   string `json:"tape,omitempty"` // file name
+	Offset int64  `json:"offset"`         // of the frame that holds the record
+	Index  int    `json:"index"`          // of the record in its frame
+	Seq    uint64 `json:"seq"`            // of the message in its run
+}
+
+// Valid reports whether exactly the field that Kind names is set.
+func (r *Record) Valid() bool {
+	set := []bool{r.Header != nil, r.Stimulus != nil, r.Message != nil, r.Outcome != nil, r.Gap != nil, r.Footer != nil}
+	kinds := []RecordKind{KindHeader, KindStimulus, KindMessage, KindOutcome, KindGap, KindFooter}
+	i := slices.Index(kinds, r.Kind)
+	if i < 0 {
+		return false
+	}
+	for j, s := range set {
+		if s != (i == j) {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,195 @@
+package gate
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"hash"
+)
+
+// RecipientKind is the kind of identity that a recipient is.
+type RecipientKind string
+
+// Kinds of recipient.
+const (
+	Mail  RecipientKind = "mail" // addr-spec of RFC 5321: local part byte for byte, domain as lower-case A-labels
+	Host  RecipientKind = "host" // lower-case A-labels, with :port where it is not the scheme's own
+	Tel   RecipientKind = "tel"  // E.164 with its plus
+	Other RecipientKind = "id"   // an identity whose form is a provider's own: a device token, a channel name
+)
+
+// RecipientRole is how a recipient was addressed.
+type RecipientRole string
+
+// Roles of a recipient. A delivery goes to an Envelope or a Party; the others
+// are what the message shows, and are facts of their own (invariant 5).
+const (
+	Envelope RecipientRole = "envelope" // RFC 5321 RCPT
+	Party    RecipientRole = "party"    // the host that a request is made to
+	To       RecipientRole = "to"
+	Cc       RecipientRole = "cc"
+	Bcc      RecipientRole = "bcc"
+	ReplyTo  RecipientRole = "reply-to"
+)
+
+// A Recipient is a typed, canonical identity with a role.
+// Make mail recipients with [MailRecipient] and hosts with [HostRecipient].
+type Recipient struct {
+	Kind    RecipientKind `json:"kind"`
+	Address string        `json:"address"`
+	Role    RecipientRole `json:"role,omitempty"`
+}
+
+// ID is the identity without its role: "mail:alice@example.org".
+func (r Recipient) ID() string { return string(r.Kind) + ":" + r.Address }
+
+// String is the identity with its role: "mail:alice@example.org as envelope".
+func (r Recipient) String() string {
+	if r.Role == "" {
+		return r.ID()
+	}
+	return r.ID() + " as " + string(r.Role)
+}
+
+// Decoded is what its protocol says of a message. A request to a provider that
+// fans out decodes to many, one for each group of recipients with one content.
+type Decoded struct {
+	Recipients []Recipient // who this is delivered to: one delivery each
+	Class      string      // what kind of request it is, for channels that can tell: "POST /v1/hooks/#"
+	Fields     []Part      // what the protocol itself says: "envelope/from", "transport/tls", "path", "header/x-tenant"
+	Payloads   []Payload   // what it carries, still encoded
+	Traces     []string    // ids that a build carried through from a stimulus: traceparent's trace id, a message id
+	Gaps       []Gap
+	Masks      []Masked
+}
+
+// A Payload is a run of bytes with a media type, still encoded.
+type Payload struct {
+	Name     string // prefix of the names of its parts: "" for mail, "query", "body"
+	Type     string // value of Content-Type, with parameters; "" is not known
+	Encoding string // value of Content-Encoding, outermost last; "" is none
+	Bytes    []byte
+}
+
+// PartKind says how a part's value is to be read.
+type PartKind uint8
+
+// Kinds of part.
+const (
+	Text      PartKind = iota // words in lines: a text or HTML body, a subject
+	Value                     // one value of a structure: a JSON leaf, a form field, a parameter
+	Addresses                 // identities shown or used, canonical, one a line: To, Cc, Reply-To, envelope/from
+	Link                      // the target of a link that a person may follow
+	Load                      // the target of something that a reader loads by itself: an image, a style sheet, a redirect
+	Binary                    // a digest of bytes that are not read: "sha256:... 1234 image/png"
+	Transport                 // how it travelled: sink, TLS, method
+)
+
+var partKinds = [...]string{"text", "value", "addresses", "link", "load", "binary", "transport"}
+
+// String is the kind's word.
+func (k PartKind) String() string {
+	if int(k) < len(partKinds) {
+		return partKinds[k]
+	}
+	return "unknown"
+}
+
+// MarshalText implements encoding.TextMarshaler.
+func (k PartKind) MarshalText() ([]byte, error) { return []byte(k.String()), nil }
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (k *PartKind) UnmarshalText(b []byte) error {
+	for i, s := range partKinds {
+		if s == string(b) {
+			*k = PartKind(i)
+			return nil
+		}
+	}
+	return &InvalidError{"part kind", string(b)}
+}
+
+// A Part is one addressable piece of a payload in canonical form. Value is valid
+// UTF-8 in normal form C, lines ended by "\n" alone. A name may occur again: the
+// order of parts of one name is kept.
+type Part struct {
+	Name  string   `json:"name"`
+	Kind  PartKind `json:"kind"`
+	Value string   `json:"value"`
+}
+
+// Masked says what was hidden before comparison, where, and by which rule.
+type Masked struct {
+	Rule  string `json:"rule"` // "date", "message-id", "boundary", "a/a"
+	Part  string `json:"part"` // name of the part, or of a header left out
+	Count uint64 `json:"count"`
+}
+
+// Canonical is a message as it is compared.
+type Canonical struct {
+	Ref        Ref
+	Channel    string
+	Sink       string
+	Phase      string
+	Class      string      // what kind of message it is: stable over people and over releases
+	Recipients []Recipient // each is one delivery
+	Parts      []Part
+	Traces     []string
+	Masks      []Masked
+	Gaps       []Gap
+}
+
+// A Digest names what a person receives: equal digests, equal deliveries.
+type Digest [16]byte
+
+// ContentDigest is over everything that is compared but the recipients: the
+// first 16 bytes of SHA-256 over channel, sink and parts, length-prefixed.
+func (c *Canonical) ContentDigest() Digest {
+	h := sha256.New()
+	digestString(h, c.Channel)
+	digestString(h, c.Sink)
+	for i := range c.Parts {
+		p := &c.Parts[i]
+		digestString(h, p.Name)
+		h.Write([]byte{byte(p.Kind)})
+		digestString(h, p.Value)
+	}
+	return sum(h)
+}
+
+// BodyDigest is over the content that a person reads, without who it is
+// addressed to: parts of kind Text, Value, Link, Load and Binary.
+func (c *Canonical) BodyDigest() Digest {
+	h := sha256.New()
+	for i := range c.Parts {
+		p := &c.Parts[i]
+		if p.Kind == Addresses || p.Kind == Transport {
+			continue
+		}
+		digestString(h, p.Name)
+		digestString(h, p.Value)
+	}
+	return sum(h)
+}
+
+// DeliveryDigest is over one delivery: its recipient, role and content.
+func DeliveryDigest(content Digest, r Recipient) Digest {
+	h := sha256.New()
+	h.Write(content[:])
+	digestString(h, string(r.Kind))
+	digestString(h, r.Address)
+	digestString(h, string(r.Role))
+	return sum(h)
+}
+
+func digestString(h hash.Hash, s string) {
+	var n [8]byte
+	binary.LittleEndian.PutUint64(n[:], uint64(len(s)))
+	h.Write(n[:])
+	h.Write([]byte(s))
+}
+
+func sum(h hash.Hash) (d Digest) {
+	var b [sha256.Size]byte
+	copy(d[:], h.Sum(b[:0]))
+	return d
+}

@@ -1,0 +1,48 @@
+module github.com/waybill-dev/waybill
+
+go 1.26.0
+
+// Required by the project's brief.
+require (
+	github.com/BurntSushi/toml v1.6.0 // waybill.toml and approvals: positions in errors, undecoded keys
+	github.com/sergi/go-diff v1.4.0 // text differences where they are shown, never where equality is decided
+	github.com/urfave/cli/v2 v2.27.7 // verbs, flags and their help
+)
+
+// Decoding what builds send.
+require (
+	github.com/emersion/go-message v0.18.2 // charsets of mail, and nothing else of it
+	github.com/go-json-experiment/json v0.0.0-20260820222146-c27c302e5fc3 // jsontext: keeps number text, refuses duplicate names
+	github.com/itchyny/gojq v0.12.20 // fan-out rules: users know jq
+	golang.org/x/net v0.62.0 // html tokens, idna, http2 for the sink
+	golang.org/x/text v0.43.0 // normal form C of text, charsets by name
+)
+
+// Evidence on disk.
+require (
+	github.com/klauspost/compress v1.20.3 // zstd frames that zstdcat reads
+)
+
+// Terminal.
+require (
+	github.com/mattn/go-isatty v0.0.24 // colour and bars only on a terminal
+	github.com/schollz/progressbar/v3 v3.19.1 // progress of a replay
+	golang.org/x/sys v0.49.0 // process groups, and which processes a build left
+)
+
+// Tests.
+require (
+	github.com/google/go-cmp v0.7.0 // differences between structs, readable
+	github.com/rogpeppe/go-internal v1.16.0 // testscript: whole-program stories in txtar
+	pgregory.net/rapid v1.3.0 // properties of the comparison
+)
+
+require (
+	github.com/cpuguy83/go-md2man/v2 v2.0.7 // indirect
+	github.com/itchyny/timefmt-go v0.1.9 // indirect
+	github.com/mitchellh/colorstring v0.0.0-20190213212951-d06e56a500db // indirect
+	github.com/rivo/uniseg v0.4.7 // indirect
+	github.com/russross/blackfriday/v2 v2.1.0 // indirect
+	github.com/xrash/smetrics v0.0.0-20240521201337-686a1a2994c1 // indirect
+	golang.org/x/term v0.47.0 // indirect
+)
