@@ -1,0 +1,156 @@
+package gate
+
+// Decision is what a verdict says. Its zero value is Undecided.
+type Decision int
+
+// The three decisions.
+const (
+	Undecided Decision = iota // it could not be judged
+	Pass                      // everything replayed, nothing unapproved
+	Blocked                   // an unapproved or expired finding
+)
+
+var decisions = [...]string{"undecided", "pass", "blocked"}
+
+// String is the decision's word.
+func (d Decision) String() string {
+	if d < 0 || int(d) >= len(decisions) {
+		return "undecided"
+	}
+	return decisions[d]
+}
+
+// MarshalText implements encoding.TextMarshaler.
+func (d Decision) MarshalText() ([]byte, error) { return []byte(d.String()), nil }
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (d *Decision) UnmarshalText(b []byte) error {
+	for i, s := range decisions {
+		if s == string(b) {
+			*d = Decision(i)
+			return nil
+		}
+	}
+	return &InvalidError{"decision", string(b)}
+}
+
+// Exit codes of waybill.
+const (
+	ExitPass        = 0   // everything replayed, nothing unapproved
+	ExitBlocked     = 1   // an unapproved or expired finding
+	ExitUsage       = 2   // usage, configuration, approvals or digest error
+	ExitUndecided   = 3   // it could not be judged, and why
+	ExitContainment = 5   // a build tried to reach something that is not a sink, and could
+	ExitBug         = 70  // a bug in waybill
+	ExitInterrupted = 130 // interrupted from the keyboard
+	ExitTerminated  = 143 // asked to stop
+)
+
+// ExitCodes lists every exit code with its meaning, in ascending order.
+func ExitCodes() []ExitCode {
+	return []ExitCode{
+		{ExitPass, "pass: everything replayed, nothing unapproved"},
+		{ExitBlocked, "blocked: an unapproved or expired finding"},
+		{ExitUsage, "usage, configuration, approvals or digest error"},
+		{ExitUndecided, "undecided: it could not be judged, and why"},
+		{ExitContainment, "containment: a build tried to reach something that is not a sink, and could"},
+		{ExitBug, "a bug in waybill"},
+		{ExitInterrupted, "interrupted"},
+		{ExitTerminated, "terminated"},
+	}
+}
+
+// An ExitCode is a code and its meaning.
+type ExitCode struct {
+	Code    int
+	Meaning string
+}
+
+// State is what became of a finding in a verdict.
+type State string
+
+// States of a finding.
+const (
+	Open     State = "open"     // blocks
+	Approved State = "approved" // a person accepted it
+	Expired  State = "expired"  // a person accepted it until a day that has passed: blocks
+	Outgrown State = "outgrown" // more messages than were accepted: blocks
+	Noted    State = "noted"    // not severe enough to block
+)
+
+// A Judged finding is a finding and what became of it.
+type Judged struct {
+	Finding
+	State    State     `json:"state"`
+	Approval *Approval `json:"approval,omitempty"`
+}
+
+// An Approval is a person's recorded acceptance of one finding.
+type Approval struct {
+	Fingerprint string `toml:"fingerprint" json:"fingerprint"`   // whole, no wildcards
+	Check       string `toml:"check" json:"check"`               // must be the finding's
+	Scope       string `toml:"scope" json:"scope"`               // corpus digest that it was given for, or "any-corpus"
+	MaxMessages uint64 `toml:"max_messages" json:"max_messages"` // at least 1: a finding of more blocks
+	Reason      string `toml:"reason" json:"reason"`
+	RequestedBy string `toml:"requested_by" json:"requested_by"`
+	ApprovedBy  string `toml:"approved_by" json:"approved_by"`
+	Expires     string `toml:"expires" json:"expires"` // YYYY-MM-DD, the last day (UTC) on which it holds
+}
+
+// A Reason is one of the reasons for an exit code.
+type Reason struct {
+	Code int    `json:"code"`
+	Text string `json:"text"`
+}
+
+// Blast is how far the unapproved findings reach.
+type Blast struct {
+	Gain    int `json:"gain"`    // people who receive something that they did not
+	Lose    int `json:"lose"`    // people who do not receive something that they did
+	Exposed int `json:"exposed"` // people whose facts somebody else receives
+	Merged  int `json:"merged"`  // people whose messages ended up together in one message
+	Parties int `json:"parties"` // outside parties concerned
+}
+
+// A Verdict is the decision and everything that it rests on.
+type Verdict struct {
+	Schema      int          `json:"schema"`
+	Decision    Decision     `json:"decision"`
+	Reasons     []Reason     `json:"reasons"`  // every one, worst first
+	Findings    []Judged     `json:"findings"` // most harmful first
+	Gaps        []Gap        `json:"gaps"`
+	Blast       Blast        `json:"blast"`
+	Comparisons []Comparison `json:"comparisons"` // one a scenario
+	Unused      []Approval   `json:"unused_approvals,omitempty"`
+	Drill       string       `json:"drill"` // what the planted misdelivery was found by; empty where it was not run
+	Corpus      string       `json:"corpus"`
+	Notes       []string     `json:"notes,omitempty"` // what a reader should know: not sealed, digest not pinned
+}
+
+// codeRank is the precedence of exit codes: 5, 70, 2, 1, 3. Lower is stronger.
+func codeRank(code int) int {
+	for i, c := range []int{ExitTerminated, ExitInterrupted, ExitContainment, ExitBug, ExitUsage, ExitBlocked, ExitUndecided} {
+		if c == code {
+			return i
+		}
+	}
+	return 7
+}
+
+// Stronger reports whether exit code a takes precedence over b.
+func Stronger(a, b int) bool { return codeRank(a) < codeRank(b) }
+
+// ExitCode is the code of the strongest reason. A verdict that passes has none,
+// and a verdict without reasons that does not pass is undecided.
+func (v *Verdict) ExitCode() int {
+	if v.Decision == Pass && len(v.Reasons) == 0 {
+		return ExitPass
+	}
+	code := ExitUndecided
+	for _, r := range v.Reasons {
+		if Stronger(r.Code, code) {
+			code = r.Code
+		}
+	}
+	return code
+}
