@@ -1,0 +1,243 @@
+// Package diff states what differs between two canonical messages, part by part
+// and word by word, and which of that is noise that was measured.
+//
+// It decides nothing by likeness: what it does not mask is stated, and two
+// messages give no hunk exactly where their parts are equal. What it shows is
+// deterministic and independent of the machine's speed.
+package diff
+
+import (
+	"slices"
+
+	"github.com/waybill-dev/waybill/gate"
+)
+
+// ContextWords is how many words on each side of a hunk are kept with it.
+const ContextWords = 4
+
+// Start and End stand for the ends of a part in a hunk's context. They cannot
+// occur in the text: gate.Words never gives them.
+const (
+	Start = "\x02"
+	End   = "\x03"
+)
+
+// A Hunk is one place where two messages differ.
+type Hunk struct {
+	Part string
+	Slot int // which of the parts of this name, in the message that has it
+	Kind gate.PartKind
+
+	Before, After string // the text that differs, whole; for kinds without words, the whole value
+
+	// NewPart and GonePart: no part of this name is on the other side.
+	NewPart, GonePart bool
+
+	// Left and Right are the words around the hunk that both sides share, nearest
+	// last and first. Nil for kinds without words.
+	Left, Right []string
+
+	// Masked is set where the place was found to be volatile.
+	Masked bool
+}
+
+// Parts states what differs between before and after. Hunks whose place is
+// volatile by noise, which may be nil, are masked.
+func Parts(before, after *gate.Canonical, noise *Noise) []Hunk {
+	d := differ{noise: noise}
+	for _, s := range align(before.Parts, after.Parts) {
+		d.slot(s)
+	}
+	return d.hunks
+}
+
+type differ struct {
+	noise *Noise
+	hunks []Hunk
+}
+
+// worded reports whether parts of this kind are compared by words.
+func worded(k gate.PartKind) bool { return k == gate.Text || k == gate.Value }
+
+// maskable reports whether noise may hide differences in parts of this kind:
+// recipients are never noise.
+func maskable(k gate.PartKind) bool { return k != gate.Addresses && k != gate.Transport }
+
+func (d *differ) slot(s slot) {
+	switch {
+	case s.before == nil:
+		h := Hunk{Part: s.after.Name, Slot: s.a, Kind: s.after.Kind, After: s.after.Value, NewPart: s.alone}
+		h.Masked = maskable(h.Kind) && d.noise.comesAndGoes(h.Part, h.After)
+		d.hunks = append(d.hunks, h)
+		return
+	case s.after == nil:
+		h := Hunk{Part: s.before.Name, Slot: s.b, Kind: s.before.Kind, Before: s.before.Value, GonePart: s.alone}
+		h.Masked = maskable(h.Kind) && d.noise.comesAndGoes(h.Part, h.Before)
+		d.hunks = append(d.hunks, h)
+		return
+	case s.before.Kind == s.after.Kind && s.before.Value == s.after.Value:
+		return
+	}
+	whole := Hunk{Part: s.before.Name, Slot: s.b, Kind: s.before.Kind, Before: s.before.Value, After: s.after.Value}
+	if s.before.Kind != s.after.Kind || !maskable(whole.Kind) {
+		if s.before.Kind != s.after.Kind {
+			whole.Kind = strictest(s.before.Kind, s.after.Kind)
+		}
+		d.hunks = append(d.hunks, whole)
+		return
+	}
+	bw, aw := newWords(s.before.Value), newWords(s.after.Value)
+	spans := d.noise.spans(s.before.Name, s.b)
+	var hunks []Hunk
+	visible := false
+	for _, e := range script(bw.words, aw.words) {
+		for _, piece := range peel(e, bw, aw, spans, d.noise) {
+			hunks = append(hunks, Hunk{
+				Part: whole.Part, Slot: s.b, Kind: whole.Kind,
+				Before: bw.text(piece.b0, piece.b1), After: aw.text(piece.a0, piece.a1),
+				Left: context(bw.words, piece.b0, -1), Right: context(bw.words, piece.b1, 1),
+				Masked: piece.masked,
+			})
+			visible = visible || !piece.masked
+		}
+	}
+	switch {
+	case len(hunks) == 0: // alike in words, different in spaces: it is stated all the same
+		d.hunks = append(d.hunks, whole)
+	case worded(whole.Kind):
+		d.hunks = append(d.hunks, hunks...)
+	default:
+		whole.Masked = !visible
+		d.hunks = append(d.hunks, whole)
+	}
+}
+
+// strictest is the kind that noise may hide the least of.
+func strictest(x, y gate.PartKind) gate.PartKind {
+	if !maskable(y) {
+		return y
+	}
+	return x
+}
+
+// A slot is one part of each side, or of one side alone.
+type slot struct {
+	before, after *gate.Part
+	b, a          int  // index among the parts of its name, on each side
+	alone         bool // no part of this name on the other side
+}
+
+// align joins the parts of two messages by name and, within a name, by order:
+// one to one where there are as many on each side, else by what is equal.
+func align(before, after []gate.Part) []slot {
+	byName := func(parts []gate.Part) (map[string][]*gate.Part, []string) {
+		m := make(map[string][]*gate.Part, len(parts))
+		var names []string
+		for i := range parts {
+			p := &parts[i]
+			if m[p.Name] == nil {
+				names = append(names, p.Name)
+			}
+			m[p.Name] = append(m[p.Name], p)
+		}
+		return m, names
+	}
+	bm, names := byName(before)
+	am, more := byName(after)
+	for _, n := range more {
+		if bm[n] == nil {
+			names = append(names, n)
+		}
+	}
+	var slots []slot
+	for _, n := range names {
+		b, a := bm[n], am[n]
+		if len(b) == len(a) {
+			for i := range b {
+				slots = append(slots, slot{before: b[i], after: a[i], b: i, a: i})
+			}
+			continue
+		}
+		alone := len(b) == 0 || len(a) == 0
+		values := func(l []*gate.Part) []string {
+			s := make([]string, len(l))
+			for i, p := range l {
+				s[i] = p.Value
+			}
+			return s
+		}
+		var i, j int
+		pair := func(b1, a1 int) { // joins b[i:b1] and a[j:a1] one to one, what is over stands alone
+			for ; i < b1 && j < a1; i, j = i+1, j+1 {
+				slots = append(slots, slot{before: b[i], after: a[j], b: i, a: j})
+			}
+			for ; i < b1; i++ {
+				slots = append(slots, slot{before: b[i], b: i, alone: alone})
+			}
+			for ; j < a1; j++ {
+				slots = append(slots, slot{after: a[j], a: j, alone: alone})
+			}
+		}
+		for _, e := range script(values(b), values(a)) {
+			pair(e.b0, e.a0) // the equal run before the edit
+			pair(e.b1, e.a1)
+		}
+		pair(len(b), len(a))
+	}
+	return slots
+}
+
+// words is a text cut into words, and where each stands in it.
+type words struct {
+	whole  string
+	words  []string
+	starts []int
+}
+
+func newWords(text string) words {
+	w := words{whole: text, words: gate.Words(text)}
+	w.starts = make([]int, len(w.words))
+	at := 0
+	for i, word := range w.words {
+		for text[at:at+len(word)] != word {
+			at++ // over a space
+		}
+		w.starts[i] = at
+		at += len(word)
+	}
+	return w
+}
+
+// text is the source of words i to j, j excluded.
+func (w words) text(i, j int) string {
+	if i >= j {
+		return ""
+	}
+	return w.whole[w.starts[i] : w.starts[j-1]+len(w.words[j-1])]
+}
+
+// context gives up to ContextWords words before (dir -1) or from (dir 1) index i.
+func context(words []string, i, dir int) []string {
+	var c []string
+	for len(c) < ContextWords {
+		if dir < 0 {
+			i--
+		}
+		if i < 0 {
+			c = append(c, Start)
+			break
+		}
+		if i >= len(words) {
+			c = append(c, End)
+			break
+		}
+		c = append(c, words[i])
+		if dir > 0 {
+			i++
+		}
+	}
+	if dir < 0 {
+		slices.Reverse(c)
+	}
+	return c
+}

@@ -1,0 +1,228 @@
+// Package exposure finds whose facts reached whom.
+//
+// A fact is a value that identifies or belongs to somebody. Facts are found in
+// canonical parts, through the layers that software wraps them in: percent and
+// form coding, base64, hexadecimal, gzip, JSON in a value, and digests of
+// addresses and telephone numbers. Whose a fact is, production says: who alone
+// held it there. Evidence is weighed in bits: a fact that k of n recipients held
+// carries log2(n/k).
+package exposure
+
+import (
+	"strings"
+	"unicode/utf8"
+
+	"github.com/waybill-dev/waybill/gate"
+)
+
+// Bounds of what is looked through.
+const (
+	maxDepth   = 4       // layers within layers
+	maxUnwrap  = 1 << 20 // bytes that one layer may give
+	maxValue   = 256     // bytes of a value that is a fact as a whole
+	minCoded   = 12      // bytes of a word that may be coded
+	phraseSize = 3       // words in a phrase
+)
+
+// A Found fact, before it is known whose it is.
+type Found struct {
+	Kind   gate.FactKind
+	Value  string // normalised; of a phrase, its words
+	Part   string
+	Layers string
+}
+
+// Key identifies a fact by kind and value.
+type Key uint64
+
+// Key gives the identity of f. Word facts are equal whatever part they stand in.
+func (f *Found) Key() Key { return key(f.Kind, f.Value) }
+
+func key(kind gate.FactKind, value string) Key {
+	return Key(gate.HashWord(value) ^ gate.HashWord(string(kind))*0x9e3779b97f4a7c15)
+}
+
+// Strong reports whether facts of this kind identify by themselves. Words only
+// add weight.
+func Strong(k gate.FactKind) bool { return k != gate.FactWord }
+
+// Typed reports whether facts of this kind are identities by their form,
+// whatever text they stand in.
+func Typed(k gate.FactKind) bool {
+	return k == gate.FactAddress || k == gate.FactPhone || k == gate.FactNumber || k == gate.FactDigest
+}
+
+// In calls found for each fact in parts. A fact that occurs again is given again.
+func In(parts []gate.Part, found func(Found)) {
+	s := scanner{found: found}
+	for i := range parts {
+		p := &parts[i]
+		switch p.Kind {
+		case gate.Transport:
+		case gate.Binary:
+			if _, digest, ok := strings.Cut(p.Value, "sha256:"); ok {
+				digest, _, _ = strings.Cut(digest, " ")
+				found(Found{gate.FactBinary, digest, p.Name, ""})
+			}
+		case gate.Addresses:
+			for line := range strings.SplitSeq(p.Value, "\n") {
+				if line != "" {
+					found(Found{gate.FactAddress, normalAddress(line), p.Name, ""})
+				}
+			}
+		case gate.Value:
+			s.value(p.Name, p.Value, "", 0)
+		default:
+			s.text(p.Name, p.Value, "", 0)
+		}
+	}
+}
+
+// InText calls found for each fact in one text that is no part of a message: a
+// stimulus, or what an edit put in.
+func InText(name, text string, found func(Found)) {
+	(&scanner{found: found}).text(name, text, "", 0)
+}
+
+type scanner struct {
+	found func(Found)
+}
+
+// value finds facts in one value of a structure: itself, and what is in it.
+func (s *scanner) value(part, v, layers string, depth int) {
+	if t := strings.ToLower(strings.TrimSpace(v)); len(t) >= 3 && len(t) <= maxValue {
+		s.found(Found{gate.FactValue, t, part, layers})
+	}
+	s.text(part, v, layers, depth)
+}
+
+// text finds facts in text: typed ones, words, phrases, and what is under layers.
+func (s *scanner) text(part, text, layers string, depth int) {
+	s.addresses(part, text, layers)
+	s.phones(part, text, layers)
+	var run [phraseSize]string
+	n := 0
+	for _, w := range gate.Words(text) {
+		if !gate.IsWord(w) {
+			continue
+		}
+		if isDigest(w) {
+			s.found(Found{gate.FactDigest, strings.ToLower(w), part, layers})
+		}
+		if utf8.RuneCountInString(w) >= 2 {
+			w = strings.ToLower(w)
+			if digits(w) >= 4 {
+				s.found(Found{gate.FactNumber, w, part, layers})
+			} else if len(w) >= 3 {
+				s.found(Found{gate.FactWord, w, part, layers})
+			}
+		}
+		copy(run[:], run[1:])
+		run[phraseSize-1] = w
+		if n++; n >= phraseSize {
+			s.found(Found{gate.FactPhrase, strings.ToLower(strings.Join(run[:], " ")), part, layers})
+		}
+	}
+	if depth < maxDepth {
+		queries(text, func(v string) { s.value(part, v, strings.TrimPrefix(layers+" url", " "), depth+1) })
+		unwrap(text, func(layer, inner string) {
+			l := layer
+			if layers != "" {
+				l = layers + " " + layer
+			}
+			s.value(part, inner, l, depth+1)
+		})
+	}
+}
+
+// addresses finds what looks like a mail address (RFC 5321 dot-string at a domain
+// of two labels or more). Domains are lower-cased, local parts are not.
+func (s *scanner) addresses(part, text, layers string) {
+	for at := 0; ; {
+		i := strings.IndexByte(text[at:], '@')
+		if i < 0 {
+			return
+		}
+		i += at
+		start := i
+		for start > 0 && isLocal(text[start-1]) {
+			start--
+		}
+		end := i + 1
+		for end < len(text) && isDomain(text[end]) {
+			end++
+		}
+		local, domain := strings.Trim(text[start:i], "."), strings.Trim(text[i+1:end], ".-")
+		if local != "" && strings.Contains(domain, ".") {
+			s.found(Found{gate.FactAddress, local + "@" + strings.ToLower(domain), part, layers})
+		}
+		at = i + 1
+	}
+}
+
+func isLocal(c byte) bool {
+	return c >= utf8.RuneSelf || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || strings.IndexByte("!#$%&'*+-/=?^_`{|}~.", c) >= 0
+}
+
+func isDomain(c byte) bool {
+	return c >= utf8.RuneSelf || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '-' || c == '.'
+}
+
+// phones finds runs of 7 to 15 digits (E.164) with at least one of the usual
+// separators or a plus. A value is its digits, a leading 00 or + taken off.
+func (s *scanner) phones(part, text, layers string) {
+	for i := 0; i < len(text); {
+		c := text[i]
+		if !(isDigit(c) || (c == '+' || c == '(') && i+1 < len(text) && isDigit(text[i+1])) || i > 0 && isAlnum(text[i-1]) {
+			i++
+			continue
+		}
+		var number []byte
+		j, separated, gap := i, false, 0
+	number:
+		for ; j < len(text) && len(number) <= 15; j++ {
+			switch d := text[j]; {
+			case isDigit(d):
+				number = append(number, d)
+				gap = 0
+			case d == '+' && j == i || strings.IndexByte(" -./()", d) >= 0 && gap < 2:
+				separated = true
+				gap++
+			default:
+				break number
+			}
+		}
+		if j < len(text) && isAlnum(text[j]) {
+			number = nil // part of a longer word
+		}
+		if separated && len(number) >= 7 && len(number) <= 15 {
+			s.found(Found{gate.FactPhone, strings.TrimPrefix(string(number), "00"), part, layers})
+		}
+		i = max(j, i+1)
+	}
+}
+
+func isDigit(c byte) bool { return '0' <= c && c <= '9' }
+
+func isAlnum(c byte) bool {
+	return isDigit(c) || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || c >= utf8.RuneSelf
+}
+
+func digits(w string) (n int) {
+	for i := 0; i < len(w); i++ {
+		if isDigit(w[i]) {
+			n++
+		}
+	}
+	return n
+}
+
+// normalAddress takes the kind off an identity: "mail:a@x" is the fact "a@x".
+func normalAddress(id string) string {
+	for _, k := range []gate.RecipientKind{gate.Mail, gate.Host, gate.Tel, gate.Other} {
+		if rest, ok := strings.CutPrefix(id, string(k)+":"); ok {
+			return rest
+		}
+	}
+	return id
+}

@@ -1,0 +1,271 @@
+package pipeline
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/waybill-dev/waybill/gate"
+	"github.com/waybill-dev/waybill/gate/diff"
+	"github.com/waybill-dev/waybill/gate/exposure"
+	"github.com/waybill-dev/waybill/gate/match"
+)
+
+// comparer fills a comparison from two scanned runs.
+type comparer struct {
+	gate.Comparison
+	o     *Options
+	p, s  *scanned
+	noise *noise
+	gaps  gapList
+
+	before, after *loaded
+	pairs         []pairing // of the same index as Changes
+	groups        []*group  // of the same index as Groups
+	owners        *exposure.Owners
+	origins       map[gate.Digest][]gate.Recipient // bodies of the residue, and who had them
+}
+
+// A pairing is a change and what it was made from.
+type pairing struct {
+	match.Pair
+	hunks []diff.Hunk // that are not masked
+}
+
+func (c *comparer) compare(ctx context.Context) (err error) {
+	var b, a []surplus
+	b, a, c.Equal = cancel(c.p.entries, c.s.entries)
+	if c.before, err = loadItems(ctx, c.p.side, b); err != nil {
+		return err
+	}
+	if c.after, err = loadItems(ctx, c.s.side, a); err != nil {
+		return err
+	}
+	c.wholeRuns()
+	c.state(match.Pairs(c.before.items, c.after.items))
+	c.group()
+	if err := c.pass(ctx); err != nil {
+		return err
+	}
+	c.classes()
+	c.Unstable = c.noise.unstable
+	return c.orders(ctx)
+}
+
+// wholeRuns fills in what is known of both runs without looking at changes.
+func (c *comparer) wholeRuns() {
+	people := len(c.p.people)
+	for k := range c.s.people {
+		if _, both := c.p.people[k]; !both {
+			people++
+		}
+	}
+	c.People = people
+	for id := range c.p.parties {
+		c.Parties = append(c.Parties, id)
+	}
+	slices.Sort(c.Parties)
+	masks := map[gate.Masked]uint64{}
+	for _, r := range []*scanned{c.p, c.s} {
+		for m, n := range r.masks {
+			masks[m] += n
+		}
+	}
+	for m, n := range masks {
+		m.Count = n
+		c.Masks = append(c.Masks, m)
+	}
+	c.Caused = c.p.facts.Messages > 0 && c.p.traced >= c.p.facts.Messages
+}
+
+// state makes changes of pairs, leaving out what noise explains.
+func (c *comparer) state(pairs []match.Pair) {
+	all := make([]pairing, len(pairs))
+	masked := make([][]diff.Hunk, len(pairs))
+	for i, p := range pairs {
+		all[i].Pair = p
+		if p.B < 0 || p.A < 0 {
+			continue
+		}
+		var n *diff.Noise
+		if c.before.items[p.B].Recipient == c.after.items[p.A].Recipient {
+			n = c.noise.of[c.before.surplus[p.B].at]
+		}
+		for _, h := range diff.Parts(c.before.items[p.B].Message, c.after.items[p.A].Message, n) {
+			if h.Masked {
+				masked[i] = append(masked[i], h)
+			} else {
+				all[i].hunks = append(all[i].hunks, h)
+			}
+		}
+	}
+	for _, b := range broken(masked) {
+		all[b.pair].hunks = append(all[b.pair].hunks, b.hunk)
+	}
+	noise := map[gate.Masked]uint64{}
+	type made struct {
+		gate.Change
+		pairing
+	}
+	var changes []made
+	for i, p := range all {
+		masks := masksOf(masked[i])
+		for _, m := range masks {
+			n := m.Count
+			m.Count = 0
+			noise[m] += n
+		}
+		change := newChange(c.before, c.after, p.Pair)
+		if change.Kind == gate.Altered && len(p.hunks) == 0 {
+			c.Equal++
+			continue
+		}
+		change.Masks = masks
+		for _, h := range p.hunks {
+			change.Edits = append(change.Edits, editOf(h))
+		}
+		changes = append(changes, made{change, p})
+	}
+	for m, n := range noise {
+		m.Count = n
+		c.Masks = append(c.Masks, m)
+	}
+	slices.SortFunc(c.Masks, func(x, y gate.Masked) int {
+		return cmp.Or(strings.Compare(x.Rule, y.Rule), strings.Compare(x.Part, y.Part))
+	})
+	slices.SortStableFunc(changes, func(x, y made) int {
+		return cmp.Or(
+			strings.Compare(x.Recipient().ID(), y.Recipient().ID()),
+			strings.Compare(string(x.Kind), string(y.Kind)),
+			strings.Compare(x.Delivery().Class, y.Delivery().Class),
+			strings.Compare(x.Delivery().Title, y.Delivery().Title),
+		)
+	})
+	for i, m := range changes {
+		c.Changes = append(c.Changes, m.Change)
+		c.pairs = append(c.pairs, m.pairing)
+		if m.Kind == gate.Added && c.Caused && len(c.after.items[m.A].Message.Traces) == 0 {
+			c.Uncaused = append(c.Uncaused, i)
+		}
+	}
+}
+
+const noiseRule = "a/a"
+
+// masksOf counts hunks by part.
+func masksOf(hunks []diff.Hunk) []gate.Masked {
+	var out []gate.Masked
+	for _, h := range hunks {
+		part := withoutIndexes(h.Part)
+		i := slices.IndexFunc(out, func(m gate.Masked) bool { return m.Part == part })
+		if i < 0 {
+			i = len(out)
+			out = append(out, gate.Masked{Rule: noiseRule, Part: part})
+		}
+		out[i].Count++
+	}
+	return out
+}
+
+// withoutIndexes turns "body/$.items[3].id" into "body/$.items[].id".
+func withoutIndexes(part string) string {
+	if strings.IndexByte(part, '[') < 0 {
+		return part
+	}
+	var b strings.Builder
+	for i := 0; i < len(part); i++ {
+		b.WriteByte(part[i])
+		if part[i] != '[' {
+			continue
+		}
+		end := i + 1
+		for end < len(part) && '0' <= part[end] && part[end] <= '9' {
+			end++
+		}
+		if end < len(part) && part[end] == ']' {
+			i = end - 1
+		}
+	}
+	return b.String()
+}
+
+// classes counts the classes that some change touches.
+func (c *comparer) classes() {
+	type class struct{ channel, sink, name string }
+	seen := map[class]bool{}
+	for i := range c.Changes {
+		for _, d := range []*gate.Delivery{c.Changes[i].Before, c.Changes[i].After} {
+			if d == nil {
+				continue
+			}
+			k := class{d.Channel, d.Sink, d.Class}
+			if seen[k] {
+				continue
+			}
+			seen[k] = true
+			h := classKey(d.Channel, d.Sink, d.Class)
+			c.Classes = append(c.Classes, gate.ClassFacts{
+				Channel: d.Channel, Sink: d.Sink, Class: d.Class,
+				Production: uint64(c.p.classes[h]), Staging: uint64(c.s.classes[h]),
+			})
+		}
+	}
+	slices.SortFunc(c.Classes, func(x, y gate.ClassFacts) int {
+		return cmp.Or(strings.Compare(x.Channel, y.Channel), strings.Compare(x.Sink, y.Sink), strings.Compare(x.Class, y.Class))
+	})
+}
+
+// orders finds recipients whose equal deliveries arrive in another order, at
+// sinks where that was declared to matter. One change a recipient is stated.
+func (c *comparer) orders(ctx context.Context) error {
+	keys := make([]uint64, 0, len(c.p.order))
+	for k := range c.p.order {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	for _, k := range keys {
+		p, s := c.p.order[k], c.s.order[k]
+		counts := map[gate.Digest]int{}
+		for _, a := range s {
+			counts[a.digest]++
+		}
+		p = common(p, counts)
+		counts = map[gate.Digest]int{}
+		for _, a := range p {
+			counts[a.digest]++
+		}
+		s = common(s, counts)
+		for i := range min(len(p), len(s)) {
+			if p[i].digest == s[i].digest {
+				continue
+			}
+			messages, err := c.p.side.load(ctx, []position{p[i].at})
+			if err != nil {
+				return err
+			}
+			late := messages[0]
+			first := deliveryOf(&match.Item{Message: late, Recipient: late.Recipients[p[i].to]})
+			if messages, err = c.s.side.load(ctx, []position{s[i].at}); err != nil {
+				return err
+			}
+			early := messages[0]
+			second := deliveryOf(&match.Item{Message: early, Recipient: early.Recipients[s[i].to]})
+			c.Orders = append(c.Orders, gate.OrderChange{
+				Channel: first.Channel, Sink: first.Sink, Recipient: first.Recipient, First: *first, Second: *second,
+			})
+			break
+		}
+	}
+	return nil
+}
+
+// common keeps, in order of arrival, what counts has, as often as it has it.
+func common(list []arrival, counts map[gate.Digest]int) []arrival {
+	list = slices.Clone(list)
+	slices.SortFunc(list, func(x, y arrival) int { return cmp.Compare(x.seq, y.seq) })
+	return slices.DeleteFunc(list, func(a arrival) bool {
+		counts[a.digest]--
+		return counts[a.digest] < 0
+	})
+}

@@ -1,0 +1,146 @@
+package pipeline
+
+import (
+	"context"
+
+	"github.com/waybill-dev/waybill/gate"
+	"github.com/waybill-dev/waybill/gate/diff"
+	"github.com/waybill-dev/waybill/gate/match"
+)
+
+// noise is what differs between replays of the production build.
+type noise struct {
+	of       map[position]*diff.Noise // by message of the first replay
+	known    map[uint64]struct{}      // texts that stood at volatile places
+	unstable []gate.Change
+}
+
+func newNoise() *noise {
+	return &noise{of: map[position]*diff.Noise{}, known: map[uint64]struct{}{}}
+}
+
+// measure compares first with another replay of the same build. What differs in
+// the content of a pair is volatile there; deliveries without a pair, or whose
+// addressing differs, are unstable.
+func (n *noise) measure(ctx context.Context, first, again *scanned) error {
+	b, a, _ := cancel(first.entries, again.entries)
+	before, err := loadItems(ctx, first.side, b)
+	if err != nil {
+		return err
+	}
+	after, err := loadItems(ctx, again.side, a)
+	if err != nil {
+		return err
+	}
+	seen := func(text string) { n.known[gate.HashWord(text)] = struct{}{} }
+	for _, p := range match.Pairs(before.items, after.items) {
+		c := newChange(before, after, p)
+		if p.B < 0 || p.A < 0 || c.Kind != gate.Altered {
+			n.unstable = append(n.unstable, c)
+			continue
+		}
+		at := b[p.B].at
+		m := diff.Measure(n.of[at], before.items[p.B].Message, after.items[p.A].Message, seen)
+		m.Known = func(text string) bool {
+			_, ok := n.known[gate.HashWord(text)]
+			return ok
+		}
+		n.of[at] = m
+		for _, h := range diff.Parts(before.items[p.B].Message, after.items[p.A].Message, m) {
+			if !h.Masked {
+				c.Edits = append(c.Edits, editOf(h))
+			}
+		}
+		if len(c.Edits) > 0 {
+			n.unstable = append(n.unstable, c)
+		}
+	}
+	return nil
+}
+
+// loaded is the residue of one run, in memory.
+type loaded struct {
+	items   []match.Item
+	surplus []surplus // of the same index
+}
+
+func loadItems(ctx context.Context, s side, residue []surplus) (*loaded, error) {
+	at := make([]position, len(residue))
+	for i := range residue {
+		at[i] = residue[i].at
+	}
+	messages, err := s.load(ctx, at)
+	if err != nil {
+		return nil, err
+	}
+	l := &loaded{items: make([]match.Item, len(residue)), surplus: residue}
+	bodies := map[*gate.Canonical]gate.Digest{}
+	for i, m := range messages {
+		body, ok := bodies[m]
+		if !ok {
+			body = m.BodyDigest()
+			bodies[m] = body
+		}
+		l.items[i] = match.Item{Message: m, Recipient: m.Recipients[residue[i].to], Body: body}
+	}
+	return l, nil
+}
+
+// newChange is the change of one pair, without its edits.
+func newChange(before, after *loaded, p match.Pair) gate.Change {
+	c := gate.Change{Rule: p.Rule}
+	if p.B >= 0 {
+		c.Before = deliveryOf(&before.items[p.B])
+		c.Copies = before.surplus[p.B].copies
+	}
+	if p.A >= 0 {
+		c.After = deliveryOf(&after.items[p.A])
+		c.Copies = after.surplus[p.A].copies
+	}
+	switch {
+	case c.Before == nil:
+		c.Kind = gate.Added
+	case c.After == nil:
+		c.Kind = gate.Removed
+	case c.Before.Recipient != c.After.Recipient:
+		c.Kind = gate.Redirected
+	default:
+		c.Kind = gate.Altered
+	}
+	return c
+}
+
+const maxTitle = 120 // runes
+
+func deliveryOf(it *match.Item) *gate.Delivery {
+	m := it.Message
+	d := &gate.Delivery{
+		Ref: m.Ref, Channel: m.Channel, Sink: m.Sink, Phase: m.Phase, Class: m.Class, Recipient: it.Recipient,
+	}
+	var method, path string
+	for _, p := range m.Parts {
+		d.Bytes += len(p.Value)
+		switch p.Name {
+		case "header/subject":
+			d.Title = p.Value
+		case "method":
+			method = p.Value
+		case "path":
+			path = p.Value
+		}
+	}
+	if d.Title == "" && path != "" {
+		d.Title = method + " " + path
+	}
+	d.Title = gate.Clip(d.Title, maxTitle)
+	return d
+}
+
+const maxEdit = 400 // runes
+
+func editOf(h diff.Hunk) gate.Edit {
+	return gate.Edit{
+		Part: h.Part, Kind: h.Kind, Before: gate.Clip(h.Before, maxEdit), After: gate.Clip(h.After, maxEdit),
+		NewPart: h.NewPart, GonePart: h.GonePart,
+	}
+}

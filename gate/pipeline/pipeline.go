@@ -1,0 +1,147 @@
+// Package pipeline tells the story of a comparison once: canonical form, cancel,
+// pair, state what differs, find whose facts moved, ask the checks. It names no
+// check and no protocol; both are handed to it.
+//
+//	scan      every message of a run to deliveries, every delivery to a digest
+//	cancel    what both runs deliver alike goes, with multiplicity
+//	residue   only what is left is loaded again
+//	noise     what differs between replays of production is measured
+//	pair      the residue, strongest evidence first
+//	state     edits, grouped over messages
+//	owners    one more pass over production, for the facts of the residue alone
+//
+// Memory beyond one pass is a digest and a position for each delivery, and the
+// residue. Results do not depend on the order of messages, on how many workers
+// there are, or on how a tape was cut into frames.
+package pipeline
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+
+	"github.com/waybill-dev/waybill/gate"
+	"github.com/waybill-dev/waybill/gate/channel"
+)
+
+// Options are what a comparison needs besides runs.
+type Options struct {
+	// Decoder gives the decoder of what one sink took. settings are the sink's
+	// own, as the header of the tape holds them: JSON, or "" for none.
+	Decoder func(channel, sink, settings string) (channel.Decoder, error)
+
+	// Canon makes a decoded message canonical. It must be pure.
+	Canon func(*gate.Message, *gate.Decoded, gate.Ref) gate.Canonical
+
+	// Corpus is the tape whose stimuli are asked whose facts reached an outside
+	// party. Empty: they are not asked.
+	Corpus string
+
+	// Ordered names the sinks at which the order of one recipient's messages matters.
+	Ordered []string
+
+	// Workers is how many goroutines decode; 0 is one for each processor.
+	Workers int
+
+	// Progress is told how far a stage is; total is 0 where it is not known. nil: nobody is told.
+	Progress func(stage string, done, total uint64)
+}
+
+func (o *Options) workers() int {
+	if o.Workers > 0 {
+		return o.Workers
+	}
+	return runtime.GOMAXPROCS(0)
+}
+
+// Compare compares the run on tape staging with the run on tape production[0].
+// Further tapes of production are replays of the same build and measure noise. A
+// corpus tape with recorded messages may stand for production.
+//
+// Gaps are what of either run was not seen, or not seen whole. An error means
+// that there is no comparison: a tape that cannot be opened, or ctx.
+func Compare(ctx context.Context, o Options, production []string, staging string) (*gate.Comparison, []gate.Gap, error) {
+	if len(production) == 0 {
+		return nil, nil, fmt.Errorf("compare with %s: no run of production was given", staging)
+	}
+	again := make([]side, 0, len(production)-1)
+	for _, path := range production[1:] {
+		again = append(again, &tapeSide{path: path, o: &o})
+	}
+	return compare(ctx, &o, &tapeSide{path: production[0], o: &o}, again, &tapeSide{path: staging, o: &o})
+}
+
+// CompareMessages compares messages that are in memory, as [Compare] does tapes.
+func CompareMessages(ctx context.Context, o Options, production [][]gate.Canonical, staging []gate.Canonical) (*gate.Comparison, []gate.Gap, error) {
+	if len(production) == 0 {
+		return nil, nil, fmt.Errorf("compare messages: no run of production was given")
+	}
+	again := make([]side, 0, len(production)-1)
+	for _, m := range production[1:] {
+		again = append(again, memorySide(m))
+	}
+	return compare(ctx, &o, memorySide(production[0]), again, memorySide(staging))
+}
+
+func compare(ctx context.Context, o *Options, production side, again []side, staging side) (*gate.Comparison, []gate.Gap, error) {
+	p, err := scan(ctx, o, production, "production")
+	if err != nil {
+		return nil, nil, err
+	}
+	n := newNoise()
+	var gaps gapList
+	for i, a := range again {
+		r, err := scan(ctx, o, a, fmt.Sprintf("production again (%d)", i+2))
+		if err != nil {
+			return nil, nil, err
+		}
+		gaps.add(r.gaps...)
+		if err := mismatch(p, r, "two replays of production"); err != nil {
+			gaps.add(*err)
+		}
+		if err := n.measure(ctx, p, r); err != nil {
+			return nil, nil, err
+		}
+	}
+	s, err := scan(ctx, o, staging, "staging")
+	if err != nil {
+		return nil, nil, err
+	}
+	gaps.add(p.gaps...)
+	gaps.add(s.gaps...)
+	if gap := mismatch(p, s, "production and staging"); gap != nil {
+		gaps.add(*gap)
+	}
+	c := &comparer{o: o, p: p, s: s, noise: n, Comparison: gate.Comparison{
+		Scenario: p.header.Scenario, Production: p.facts, Staging: s.facts,
+	}}
+	if c.Scenario == "" {
+		c.Scenario = s.header.Scenario
+	}
+	c.Production.Role, c.Staging.Role = gate.Production, gate.Staging
+	c.Production.Replays = 1 + len(again)
+	if err := c.compare(ctx); err != nil {
+		return nil, nil, err
+	}
+	gaps.add(c.gaps.list...)
+	return &c.Comparison, gaps.list, nil
+}
+
+// mismatch says that two runs are not of one corpus or scenario.
+func mismatch(p, s *scanned, what string) *gate.Gap {
+	detail := ""
+	switch {
+	case p.header.Content == gate.CorpusTape:
+		if s.header.Corpus != "" && p.digest != "" && s.header.Corpus != p.digest {
+			detail = "the run did not replay the corpus that it is compared with"
+		}
+	case p.header.Corpus != s.header.Corpus:
+		detail = "they replayed different corpora"
+	case p.header.Scenario != s.header.Scenario:
+		detail = fmt.Sprintf("they are of different scenarios, %q and %q", p.header.Scenario, s.header.Scenario)
+	}
+	if detail == "" {
+		return nil
+	}
+	return &gate.Gap{Kind: gate.GapRunMismatch, Where: what, Detail: detail}
+}

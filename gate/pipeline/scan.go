@@ -1,0 +1,148 @@
+package pipeline
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"slices"
+	"sync"
+
+	"github.com/waybill-dev/waybill/gate"
+)
+
+// An entry is one delivery of a run: what it is equal to, and where it stands.
+type entry struct {
+	digest gate.Digest
+	at     position
+	to     uint32 // index in the message's recipients
+}
+
+// scanned is a run after one pass.
+type scanned struct {
+	about
+	side    side
+	entries []entry // sorted by digest, then by position
+	people  map[uint64]struct{}
+	classes map[uint64]uint32 // deliveries of each class, by classKey
+	parties map[string]struct{}
+	masks   map[gate.Masked]uint64 // with Count 0
+	traced  uint64                 // messages that carry the trace of a stimulus
+	order   map[uint64][]arrival   // per sink and recipient, where order matters
+}
+
+// arrival is one delivery at a sink where order matters.
+type arrival struct {
+	seq    uint64
+	digest gate.Digest
+	at     position
+	to     uint32
+}
+
+// scan makes one pass over a run.
+func scan(ctx context.Context, o *Options, s side, stage string) (*scanned, error) {
+	r := &scanned{side: s, people: map[uint64]struct{}{}, classes: map[uint64]uint32{}, parties: map[string]struct{}{}, masks: map[gate.Masked]uint64{}, order: map[uint64][]arrival{}}
+	var mu sync.Mutex
+	var gaps gapList
+	var done uint64
+	about, err := s.stream(ctx, o.workers(), func(at position, c *gate.Canonical) {
+		content := c.ContentDigest()
+		digests := make([]gate.Digest, len(c.Recipients))
+		for i, to := range c.Recipients {
+			digests[i] = gate.DeliveryDigest(content, to)
+		}
+		class := classKey(c.Channel, c.Sink, c.Class)
+		mu.Lock()
+		defer mu.Unlock()
+		for i, to := range c.Recipients {
+			r.entries = append(r.entries, entry{digests[i], at, uint32(i)})
+			r.people[gate.HashWord(to.ID())] = struct{}{}
+			if to.Kind == gate.Host {
+				r.parties[to.ID()] = struct{}{}
+			}
+			if slices.Contains(o.Ordered, c.Sink) {
+				k := gate.HashWord(c.Channel + "\x00" + c.Sink + "\x00" + to.ID())
+				r.order[k] = append(r.order[k], arrival{c.Ref.Seq, digests[i], at, uint32(i)})
+			}
+		}
+		r.classes[class] += uint32(len(c.Recipients))
+		for _, m := range c.Masks {
+			n := max(m.Count, 1)
+			m.Count = 0
+			r.masks[m] += n
+		}
+		if len(c.Traces) > 0 {
+			r.traced++
+		}
+		gaps.add(c.Gaps...)
+		if done++; o.Progress != nil && done%1024 == 0 {
+			o.Progress("reading "+stage, done, 0)
+		}
+	})
+	if err != nil {
+		return nil, err
+	}
+	gaps.add(about.gaps...)
+	about.gaps = gaps.list
+	r.about = about
+	r.facts.Deliveries = uint64(len(r.entries))
+	slices.SortFunc(r.entries, func(x, y entry) int {
+		return cmp.Or(bytes.Compare(x.digest[:], y.digest[:]), x.at.compare(y.at), cmp.Compare(x.to, y.to))
+	})
+	return r, nil
+}
+
+func (p position) compare(q position) int {
+	return cmp.Or(cmp.Compare(p.offset, q.offset), cmp.Compare(p.index, q.index), cmp.Compare(p.letter, q.letter))
+}
+
+func classKey(channel, sink, class string) uint64 {
+	return gate.HashWord(channel + "\x00" + sink + "\x00" + class)
+}
+
+// surplus is a delivery that did not cancel.
+type surplus struct {
+	entry
+	copies [2]int // how many equal ones each run has
+}
+
+// cancel joins the deliveries of two runs. What both have goes, one for one;
+// what is over is returned.
+func cancel(b, a []entry) (before, after []surplus, equal uint64) {
+	for len(b) > 0 || len(a) > 0 {
+		var order int
+		switch {
+		case len(b) == 0:
+			order = 1
+		case len(a) == 0:
+			order = -1
+		default:
+			order = bytes.Compare(b[0].digest[:], a[0].digest[:])
+		}
+		var nb, na int
+		if order <= 0 {
+			nb = alike(b)
+		}
+		if order >= 0 {
+			na = alike(a)
+		}
+		both := min(nb, na)
+		equal += uint64(both)
+		for _, e := range b[both:nb] {
+			before = append(before, surplus{e, [2]int{nb, na}})
+		}
+		for _, e := range a[both:na] {
+			after = append(after, surplus{e, [2]int{nb, na}})
+		}
+		b, a = b[nb:], a[na:]
+	}
+	return before, after, equal
+}
+
+// alike counts the entries at the start of e that have one digest.
+func alike(e []entry) int {
+	n := 1
+	for n < len(e) && e[n].digest == e[0].digest {
+		n++
+	}
+	return n
+}

@@ -1,0 +1,312 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+
+	"github.com/waybill-dev/waybill/gate"
+	"github.com/waybill-dev/waybill/gate/channel"
+	"github.com/waybill-dev/waybill/gate/tape"
+)
+
+// position is where a canonical message stands in its run: a record, and, since
+// one request may fan out to many messages, which of those of the record.
+type position struct {
+	offset int64
+	index  uint32
+	letter uint32
+}
+
+// A side is one run to be compared.
+type side interface {
+	// stream calls message for every message, from many goroutines at once, in no
+	// order, and gives what the run says of itself.
+	stream(ctx context.Context, workers int, message func(position, *gate.Canonical)) (about, error)
+
+	// load gives the messages at positions, in their order.
+	load(ctx context.Context, at []position) ([]*gate.Canonical, error)
+}
+
+// about is what a run says of itself.
+type about struct {
+	header gate.Header
+	digest string // of a corpus
+	facts  gate.RunFacts
+	gaps   []gate.Gap
+}
+
+// tapeSide is a run on a tape.
+type tapeSide struct {
+	path string
+	o    *Options
+}
+
+// batch is how many records are handed to a worker at once.
+const batch = 64
+
+type item struct {
+	message *gate.Message
+	ref     gate.Ref
+}
+
+func (t *tapeSide) stream(ctx context.Context, workers int, message func(position, *gate.Canonical)) (about, error) {
+	r, err := tape.Open(t.path)
+	if err != nil {
+		return about{}, err
+	}
+	defer r.Close()
+	a := about{header: r.Header()}
+	a.facts = gate.RunFacts{Build: a.header.Build, Tape: t.path, Sealed: a.header.Sealed}
+	if a.header.Content == gate.CorpusTape {
+		if a.digest, err = r.Digest(); err != nil {
+			a.digest = "" // the damage is met again below, and is a gap there
+		}
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	work := make(chan []item, workers)
+	var wg sync.WaitGroup
+	for range workers {
+		wg.Go(func() {
+			d := decoding{o: t.o, header: &a.header}
+			for items := range work {
+				if ctx.Err() != nil {
+					continue
+				}
+				for _, it := range items {
+					letters, err := d.canonical(it.message, it.ref)
+					if err != nil {
+						cancel(fmt.Errorf("read message %d of %s: %w", it.ref.Seq, t.path, err))
+						break
+					}
+					for i := range letters {
+						message(position{it.ref.Offset, uint32(it.ref.Index), uint32(i)}, &letters[i])
+					}
+				}
+			}
+		})
+	}
+	err = t.records(ctx, r, &a, work)
+	close(work)
+	wg.Wait()
+	if cause := context.Cause(ctx); cause != nil {
+		return about{}, cause
+	}
+	return a, err
+}
+
+// records reads the tape to its end and hands messages to work.
+func (t *tapeSide) records(ctx context.Context, r *tape.Reader, a *about, work chan<- []item) error {
+	pending := make([]item, 0, batch)
+	defer func() {
+		if len(pending) > 0 {
+			work <- pending
+		}
+	}()
+	for ctx.Err() == nil {
+		rec, ref, err := r.Next()
+		if err == io.EOF {
+			return nil
+		}
+		var torn *tape.TornError
+		var damaged *tape.DamagedError
+		if errors.As(err, &torn) || errors.As(err, &damaged) {
+			a.gaps = append(a.gaps, gate.Gap{Kind: gate.GapTornTape, Where: t.path, Detail: err.Error()})
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		switch rec.Kind {
+		case gate.KindStimulus:
+			a.facts.Stimuli++
+		case gate.KindOutcome:
+			a.facts.Stimuli++
+		case gate.KindGap:
+			a.gaps = append(a.gaps, *rec.Gap)
+		case gate.KindFooter:
+			a.facts.Refused, a.facts.Quiet = rec.Footer.Refused, rec.Footer.Quiet
+		case gate.KindMessage:
+			a.facts.Messages++
+			pending = append(pending, item{rec.Message, ref})
+			if len(pending) == batch {
+				work <- pending
+				pending = make([]item, 0, batch)
+			}
+		}
+	}
+	return nil
+}
+
+func (t *tapeSide) load(ctx context.Context, at []position) ([]*gate.Canonical, error) {
+	r, err := tape.Open(t.path)
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	header := r.Header()
+	d := decoding{o: t.o, header: &header}
+	out := make([]*gate.Canonical, len(at))
+	type record struct {
+		offset int64
+		index  uint32
+	}
+	read := map[record][]gate.Canonical{}
+	for i, p := range at {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		k := record{p.offset, p.index}
+		letters, ok := read[k]
+		if !ok {
+			ref := gate.Ref{Tape: t.path, Offset: p.offset, Index: int(p.index)}
+			if letters, err = d.at(r, ref); err != nil {
+				return nil, err
+			}
+			read[k] = letters
+		}
+		if int(p.letter) >= len(letters) {
+			return nil, fmt.Errorf("load message from %s at offset %d: it decoded otherwise than before", t.path, p.offset)
+		}
+		out[i] = &letters[p.letter]
+	}
+	return out, nil
+}
+
+// Load gives the canonical messages of the record that ref points at.
+func Load(o Options, ref gate.Ref) ([]gate.Canonical, error) {
+	r, err := tape.Open(ref.Tape)
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	header := r.Header()
+	return (&decoding{o: &o, header: &header}).at(r, ref)
+}
+
+// decoding turns messages of one tape into canonical ones. It is for one goroutine.
+type decoding struct {
+	o        *Options
+	header   *gate.Header
+	decoders map[[2]string]channel.Decoder
+}
+
+func (d *decoding) at(r *tape.Reader, ref gate.Ref) ([]gate.Canonical, error) {
+	rec, err := r.At(ref)
+	if err != nil {
+		return nil, err
+	}
+	if rec.Message == nil {
+		return nil, fmt.Errorf("load message from %s at offset %d, record %d: it is a %s", ref.Tape, ref.Offset, ref.Index, rec.Kind)
+	}
+	ref.Seq = rec.Message.Seq
+	return d.canonical(rec.Message, ref)
+}
+
+func (d *decoding) canonical(m *gate.Message, ref gate.Ref) ([]gate.Canonical, error) {
+	k := [2]string{m.Channel, m.Sink}
+	decode := d.decoders[k]
+	if decode == nil {
+		var err error
+		if decode, err = d.o.Decoder(m.Channel, m.Sink, d.header.Settings[m.Sink]); err != nil {
+			return nil, err
+		}
+		if d.decoders == nil {
+			d.decoders = map[[2]string]channel.Decoder{}
+		}
+		d.decoders[k] = decode
+	}
+	decoded, err := decode(m)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]gate.Canonical, len(decoded))
+	for i := range decoded {
+		out[i] = d.o.Canon(m, &decoded[i], ref)
+	}
+	return out, nil
+}
+
+// memorySide is a run in memory.
+type memorySide []gate.Canonical
+
+func (m memorySide) stream(ctx context.Context, _ int, message func(position, *gate.Canonical)) (about, error) {
+	for i := range m {
+		message(position{offset: int64(i)}, &m[i])
+	}
+	return about{facts: gate.RunFacts{Messages: uint64(len(m))}}, ctx.Err()
+}
+
+func (m memorySide) load(_ context.Context, at []position) ([]*gate.Canonical, error) {
+	out := make([]*gate.Canonical, len(at))
+	for i, p := range at {
+		out[i] = &m[p.offset]
+	}
+	return out, nil
+}
+
+// Sample gives up to n messages of the tape at path, spread evenly over it.
+func Sample(ctx context.Context, o Options, path string, n int) ([]gate.Canonical, error) {
+	r, err := tape.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	header := r.Header()
+	d := decoding{o: &o, header: &header}
+	var kept []item
+	step, count := 1, 0
+	for ctx.Err() == nil {
+		rec, ref, err := r.Next()
+		if err != nil {
+			break // what is wrong with the tape, the comparison says
+		}
+		if rec.Message == nil {
+			continue
+		}
+		if count%step == 0 {
+			if kept = append(kept, item{rec.Message, ref}); len(kept) == 2*n {
+				half := kept[:0]
+				for i := 0; i < len(kept); i += 2 {
+					half = append(half, kept[i])
+				}
+				kept, step = half, 2*step
+			}
+		}
+		count++
+	}
+	var out []gate.Canonical
+	for _, it := range kept[:min(n, len(kept))] {
+		letters, err := d.canonical(it.message, it.ref)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, letters...)
+	}
+	return out, ctx.Err()
+}
+
+// gapList adds gaps up, so that a broken run does not give a million of them.
+type gapList struct {
+	list []gate.Gap
+	at   map[[3]string]int
+}
+
+func (g *gapList) add(gaps ...gate.Gap) {
+	for _, gap := range gaps {
+		gap.Count = max(gap.Count, 1)
+		k := [3]string{gap.Kind, gap.Where, gap.Detail}
+		if i, ok := g.at[k]; ok {
+			g.list[i].Count += gap.Count
+			continue
+		}
+		if g.at == nil {
+			g.at = map[[3]string]int{}
+		}
+		g.at[k] = len(g.list)
+		g.list = append(g.list, gap)
+	}
+}
