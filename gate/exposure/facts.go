@@ -178,13 +178,13 @@ func (s *scanner) phones(part, text, layers string) {
 			continue
 		}
 		var number []byte
-		j, separated, gap := i, false, 0
+		j, last, separated, gap := i, i, false, 0
 	number:
 		for ; j < len(text) && len(number) <= 15; j++ {
 			switch d := text[j]; {
 			case isDigit(d):
 				number = append(number, d)
-				gap = 0
+				last, gap = j, 0
 			case d == '+' && j == i || strings.IndexByte(" -./()", d) >= 0 && gap < 2:
 				separated = true
 				gap++
@@ -192,7 +192,7 @@ func (s *scanner) phones(part, text, layers string) {
 				break number
 			}
 		}
-		if j < len(text) && isAlnum(text[j]) {
+		if last+1 < len(text) && isAlnum(text[last+1]) {
 			number = nil // part of a longer word
 		}
 		if separated && len(number) >= 7 && len(number) <= 15 {

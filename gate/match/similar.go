@@ -121,7 +121,7 @@ func rank(items []int) map[int]int {
 }
 
 // similarity is from 0 to 1.75: the mean of Jaccard's coefficient and the overlap
-// of the smaller in the larger, over words; 1.5 for one body; a quarter more for
+// of the smaller in the larger, over words; 1.5 for one body that has words; a quarter more for
 // one class. It is negative across channels.
 func (m *matcher) similarity(b, a int) float64 {
 	x, y := &m.before[b], &m.after[a]
@@ -130,7 +130,7 @@ func (m *matcher) similarity(b, a int) float64 {
 	}
 	var s float64
 	wx, wy := wordsOf(x), wordsOf(y)
-	if x.Body == y.Body {
+	if x.Body == y.Body && len(wx) > 0 {
 		s = 1.5
 	} else if n := common(wx, wy); n > 0 {
 		s = (float64(n)/float64(len(wx)+len(wy)-n) + float64(n)/float64(min(len(wx), len(wy)))) / 2

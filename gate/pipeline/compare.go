@@ -15,10 +15,11 @@ import (
 // comparer fills a comparison from two scanned runs.
 type comparer struct {
 	gate.Comparison
-	o     *Options
-	p, s  *scanned
-	noise *noise
-	gaps  gapList
+	o      *Options
+	p, s   *scanned
+	causes traceSet
+	noise  *noise
+	gaps   gapList
 
 	before, after *loaded
 	pairs         []pairing // of the same index as Changes
@@ -145,7 +146,7 @@ func (c *comparer) state(pairs []match.Pair) {
 	for i, m := range changes {
 		c.Changes = append(c.Changes, m.Change)
 		c.pairs = append(c.pairs, m.pairing)
-		if m.Kind == gate.Added && c.Caused && len(c.after.items[m.A].Message.Traces) == 0 {
+		if m.Kind == gate.Added && c.Caused && !c.causes.caused(c.after.items[m.A].Message) {
 			c.Uncaused = append(c.Uncaused, i)
 		}
 	}

@@ -1,13 +1,13 @@
 package pipeline
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"sync"
 
 	"github.com/waybill-dev/waybill/gate"
 	"github.com/waybill-dev/waybill/gate/exposure"
-	"github.com/waybill-dev/waybill/gate/tape"
 )
 
 // maxOrigins is how many former recipients of one body are named.
@@ -184,43 +184,33 @@ func (c *comparer) exposeStimuli(ctx context.Context, changes []int) error {
 		}
 		exposure.In(gained[n], asked.Want)
 	}
-	r, err := tape.Open(c.o.Corpus)
-	if err != nil {
-		return err
-	}
-	defer r.Close()
-	header := r.Header()
-	d := decoding{o: c.o, header: &header}
-	for ctx.Err() == nil {
-		rec, ref, err := r.Next()
-		if err != nil {
-			break // what is wrong with the corpus was said when it was replayed
+	var d *decoding
+	err := eachStimulus(ctx, c.o.Corpus, func(s *gate.Stimulus, ref gate.Ref, header gate.Header) error {
+		if s.Channel == "exec" {
+			return nil
 		}
-		s := rec.Stimulus
-		if s == nil || s.Channel == "exec" {
-			continue
+		if d == nil {
+			d = &decoding{o: c.o, header: &header}
 		}
-		key := s.Key
-		if key == "" {
-			key = s.ID
-		}
-		who := gate.Recipient{Kind: gate.Other, Address: key}
 		letters, err := d.canonical(&gate.Message{Channel: s.Channel, Sink: s.Door, Head: s.Head, Body: s.Body}, ref)
 		if err != nil {
 			c.gaps.add(gate.Gap{Kind: gate.GapNotDecoded, Where: "corpus", Detail: "a stimulus could not be read for whose facts it holds: " + err.Error()})
-			continue
+			return nil
 		}
+		who := gate.Recipient{Kind: gate.Other, Address: cmp.Or(s.Key, s.ID)}
 		for _, l := range letters {
 			asked.Hold([]gate.Recipient{who}, content(l.Parts))
 		}
+		return nil
+	})
+	if err != nil {
+		return err
 	}
 	for n, i := range changes {
 		to := c.Changes[i].Recipient()
-		for _, e := range asked.Exposed(exposure.Delivery{To: to, After: gained[n], Stimuli: true}) {
-			c.Changes[i].Gains = append(c.Changes[i].Gains, e)
-		}
+		c.Changes[i].Gains = append(c.Changes[i].Gains, asked.Exposed(exposure.Delivery{To: to, After: gained[n], Stimuli: true})...)
 	}
-	return ctx.Err()
+	return nil
 }
 
 // content leaves out what is said of the transmission and not by its sender.

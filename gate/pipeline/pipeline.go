@@ -37,6 +37,10 @@ type Options struct {
 	// party. Empty: they are not asked.
 	Corpus string
 
+	// Traces gives the ids that a message may carry when s caused it, in the forms
+	// of [gate.Canonical] Traces. nil: causes are not known.
+	Traces func(s *gate.Stimulus) []string
+
 	// Ordered names the sinks at which the order of one recipient's messages matters.
 	Ordered []string
 
@@ -84,14 +88,18 @@ func CompareMessages(ctx context.Context, o Options, production [][]gate.Canonic
 }
 
 func compare(ctx context.Context, o *Options, production side, again []side, staging side) (*gate.Comparison, []gate.Gap, error) {
-	p, err := scan(ctx, o, production, "production")
+	causes, err := stimulusTraces(ctx, o)
+	if err != nil {
+		return nil, nil, err
+	}
+	p, err := scan(ctx, o, causes, production, "production")
 	if err != nil {
 		return nil, nil, err
 	}
 	n := newNoise()
 	var gaps gapList
 	for i, a := range again {
-		r, err := scan(ctx, o, a, fmt.Sprintf("production again (%d)", i+2))
+		r, err := scan(ctx, o, causes, a, fmt.Sprintf("production again (%d)", i+2))
 		if err != nil {
 			return nil, nil, err
 		}
@@ -103,7 +111,7 @@ func compare(ctx context.Context, o *Options, production side, again []side, sta
 			return nil, nil, err
 		}
 	}
-	s, err := scan(ctx, o, staging, "staging")
+	s, err := scan(ctx, o, causes, staging, "staging")
 	if err != nil {
 		return nil, nil, err
 	}
@@ -112,7 +120,7 @@ func compare(ctx context.Context, o *Options, production side, again []side, sta
 	if gap := mismatch(p, s, "production and staging"); gap != nil {
 		gaps.add(*gap)
 	}
-	c := &comparer{o: o, p: p, s: s, noise: n, Comparison: gate.Comparison{
+	c := &comparer{o: o, p: p, s: s, causes: causes, noise: n, Comparison: gate.Comparison{
 		Scenario: p.header.Scenario, Production: p.facts, Staging: s.facts,
 	}}
 	if c.Scenario == "" {

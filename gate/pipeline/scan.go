@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"github.com/waybill-dev/waybill/gate"
+	"github.com/waybill-dev/waybill/gate/tape"
 )
 
 // An entry is one delivery of a run: what it is equal to, and where it stands.
@@ -39,7 +40,7 @@ type arrival struct {
 }
 
 // scan makes one pass over a run.
-func scan(ctx context.Context, o *Options, s side, stage string) (*scanned, error) {
+func scan(ctx context.Context, o *Options, causes traceSet, s side, stage string) (*scanned, error) {
 	r := &scanned{side: s, people: map[uint64]struct{}{}, classes: map[uint64]uint32{}, parties: map[string]struct{}{}, masks: map[gate.Masked]uint64{}, order: map[uint64][]arrival{}}
 	var mu sync.Mutex
 	var gaps gapList
@@ -70,7 +71,7 @@ func scan(ctx context.Context, o *Options, s side, stage string) (*scanned, erro
 			m.Count = 0
 			r.masks[m] += n
 		}
-		if len(c.Traces) > 0 {
+		if causes.caused(c) {
 			r.traced++
 		}
 		gaps.add(c.Gaps...)
@@ -93,6 +94,56 @@ func scan(ctx context.Context, o *Options, s side, stage string) (*scanned, erro
 
 func (p position) compare(q position) int {
 	return cmp.Or(cmp.Compare(p.offset, q.offset), cmp.Compare(p.index, q.index), cmp.Compare(p.letter, q.letter))
+}
+
+// traceSet holds the hashes of traces of stimuli.
+type traceSet map[uint64]struct{}
+
+// caused reports whether m carries the trace of a stimulus.
+func (t traceSet) caused(m *gate.Canonical) bool {
+	return slices.ContainsFunc(m.Traces, func(id string) bool {
+		_, ok := t[gate.HashWord(id)]
+		return ok
+	})
+}
+
+// stimulusTraces reads which traces the stimuli of the corpus may leave.
+func stimulusTraces(ctx context.Context, o *Options) (traceSet, error) {
+	known := traceSet{}
+	if o.Traces == nil || o.Corpus == "" {
+		return known, nil
+	}
+	err := eachStimulus(ctx, o.Corpus, func(s *gate.Stimulus, _ gate.Ref, _ gate.Header) error {
+		for _, id := range o.Traces(s) {
+			known[gate.HashWord(id)] = struct{}{}
+		}
+		return nil
+	})
+	return known, err
+}
+
+// eachStimulus calls f for the stimuli of a corpus up to its end, or up to where
+// it is damaged: what is wrong with a corpus is said when it is replayed.
+func eachStimulus(ctx context.Context, corpus string, f func(*gate.Stimulus, gate.Ref, gate.Header) error) error {
+	r, err := tape.Open(corpus)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	header := r.Header()
+	for ctx.Err() == nil {
+		rec, ref, err := r.Next()
+		if err != nil {
+			return nil
+		}
+		if rec.Stimulus == nil {
+			continue
+		}
+		if err := f(rec.Stimulus, ref, header); err != nil {
+			return err
+		}
+	}
+	return ctx.Err()
 }
 
 func classKey(channel, sink, class string) uint64 {

@@ -1,0 +1,149 @@
+package diff_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"github.com/waybill-dev/waybill/gate"
+	"github.com/waybill-dev/waybill/gate/diff"
+)
+
+// message makes a message of "name kind value" triples.
+func message(parts ...string) *gate.Canonical {
+	c := &gate.Canonical{}
+	for i := 0; i < len(parts); i += 3 {
+		var k gate.PartKind
+		if err := k.UnmarshalText([]byte(parts[i+1])); err != nil {
+			panic(err)
+		}
+		c.Parts = append(c.Parts, gate.Part{Name: parts[i], Kind: k, Value: parts[i+2]})
+	}
+	return c
+}
+
+func told(hunks []diff.Hunk) []string {
+	out := []string{}
+	for _, h := range hunks {
+		s := fmt.Sprintf("%s: %q to %q", h.Part, h.Before, h.After)
+		if h.NewPart {
+			s += " new"
+		}
+		if h.GonePart {
+			s += " gone"
+		}
+		if h.Masked {
+			s += " masked"
+		}
+		out = append(out, s)
+	}
+	return out
+}
+
+func TestParts(t *testing.T) {
+	tests := []struct {
+		name          string
+		before, after *gate.Canonical
+		want          []string
+	}{
+		{"equal", message("text", "text", "a b"), message("text", "text", "a b"), []string{}},
+		{"a word", message("text", "text", "Dear Ann,\nbye"), message("text", "text", "Dear Bob,\nbye"), []string{`text: "Ann" to "Bob"`}},
+		{"a line", message("text", "text", "one\ntwo\nthree"), message("text", "text", "one\nthree"), []string{`text: "two\n" to ""`}},
+		{"the end", message("text", "text", "one"), message("text", "text", "one\ntwo"), []string{`text: "" to "\ntwo"`}},
+		{"spaces alone", message("text", "text", "a  b"), message("text", "text", "a b"), []string{`text: "a  b" to "a b"`}},
+		{"addresses are whole", message("header/to", "addresses", "mail:a@x\nmail:b@x"), message("header/to", "addresses", "mail:a@x"), []string{`header/to: "mail:a@x\nmail:b@x" to "mail:a@x"`}},
+		{"new part", message("a", "value", "1"), message("a", "value", "1", "b", "value", "2"), []string{`b: "" to "2" new`}},
+		{"gone part", message("a", "value", "1", "b", "value", "2"), message("a", "value", "1"), []string{`b: "2" to "" gone`}},
+		{"one link more", message("html/link", "link", "https://a/", "html/link", "link", "https://c/"),
+			message("html/link", "link", "https://a/", "html/link", "link", "https://b/", "html/link", "link", "https://c/"), []string{`html/link: "" to "https://b/"`}},
+		{"kind", message("a", "text", "1"), message("a", "addresses", "1"), []string{`a: "1" to "1"`}},
+		{"order within a name", message("a", "value", "1", "a", "value", "2"), message("a", "value", "2", "a", "value", "1"), []string{`a: "1" to "2"`, `a: "2" to "1"`}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			if d := cmp.Diff(test.want, told(diff.Parts(test.before, test.after, nil))); d != "" {
+				t.Errorf("(-want +got):\n%s", d)
+			}
+		})
+	}
+}
+
+func TestNoise(t *testing.T) {
+	body := func(s string) *gate.Canonical { return message("text", "text", s) }
+	tests := []struct {
+		name                 string
+		first, again, staged *gate.Canonical
+		want                 []string
+	}{
+		{"a token", body("Ref a81bc2 ok"), body("Ref d93ef4 ok"), body("Ref f05aa6 ok"), []string{`text: "a81bc2" to "f05aa6" masked`}},
+		{"a token and a word beside it", body("Ref a81bc2 ok"), body("Ref d93ef4 ok"), body("Code f05aa6 ok"), []string{`text: "Ref" to "Code"`, `text: "a81bc2" to "f05aa6" masked`}},
+		{"a word elsewhere", body("Ref a81bc2 ok"), body("Ref d93ef4 ok"), body("Ref f05aa6 no"), []string{`text: "a81bc2" to "f05aa6" masked`, `text: "ok" to "no"`}},
+		{"too long", body("Ref a81bc2 ok"), body("Ref d93ef4 ok"), body("Ref f05aa6f05aa6f05aa6 ok"), []string{`text: "a81bc2" to "f05aa6f05aa6f05aa6"`}},
+		{"two for one", body("Ref a81bc2 ok"), body("Ref d93ef4 ok"), body("Ref f05aa6 b05aa6 ok"), []string{`text: "a81bc2" to "f05aa6" masked`, `text: "" to "b05aa6"`}},
+		{"of another sort", body("Ref 123456 ok"), body("Ref 654321 ok"), body("Ref 12a456 ok"), []string{`text: "123456" to "12a456"`}},
+		{"a name out of a rota", body("Nurse Ann"), body("Nurse Bob"), body("Nurse Bob"), []string{`text: "Ann" to "Bob" masked`}},
+		{"a name that was never in the rota", body("Nurse Ann"), body("Nurse Bob"), body("Nurse Cat"), []string{`text: "Ann" to "Cat"`}},
+		{"recipients are never noise", message("header/to", "addresses", "mail:a1@x"), message("header/to", "addresses", "mail:a2@x"), message("header/to", "addresses", "mail:a3@x"), []string{`header/to: "mail:a1@x" to "mail:a3@x"`}},
+		{"transport is never noise", message("transport/tls", "transport", "1"), message("transport/tls", "transport", "2"), message("transport/tls", "transport", "3"), []string{`transport/tls: "1" to "3"`}},
+		{"base64 with its marks", body("t=ab1+cd2/ef3 end"), body("t=gh4+ij5/kl6 end"), body("t=mn7opqrs8/tu9 end"), []string{`text: "ab1+cd2" to "mn7opqrs8" masked`, `text: "ef3" to "tu9" masked`}},
+		{"a link with a token", message("html/link", "link", "https://x/?u=ann&t=a1b2c3"), message("html/link", "link", "https://x/?u=ann&t=d4e5f6"), message("html/link", "link", "https://x/?u=ann&t=07a8b9"), []string{`html/link: "https://x/?u=ann&t=a1b2c3" to "https://x/?u=ann&t=07a8b9" masked`}},
+		{"a link with a token, to another's page", message("html/link", "link", "https://x/?u=ann&t=a1b2c3"), message("html/link", "link", "https://x/?u=ann&t=d4e5f6"), message("html/link", "link", "https://x/?u=bob&t=07a8b9"), []string{`html/link: "https://x/?u=ann&t=a1b2c3" to "https://x/?u=bob&t=07a8b9"`}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			seen := map[string]bool{}
+			n := diff.Measure(nil, test.first, test.again, func(s string) { seen[s] = true })
+			n.Known = func(s string) bool { return seen[s] }
+			if d := cmp.Diff(test.want, told(diff.Parts(test.first, test.staged, n))); d != "" {
+				t.Errorf("(-want +got):\n%s", d)
+			}
+		})
+	}
+}
+
+// Hunks, put in place of what they replace, turn the one text into the other: nothing
+// that differs is left unstated.
+func TestHunksAreWhole(t *testing.T) {
+	word := rapid.SampledFrom([]string{"a", "b", "c", "\n", ".", "d d", "é"})
+	rapid.Check(t, func(t *rapid.T) {
+		b := strings.Join(rapid.SliceOfN(word, 0, 30).Draw(t, "before"), " ")
+		a := strings.Join(rapid.SliceOfN(word, 0, 30).Draw(t, "after"), " ")
+		hunks := diff.Parts(message("t", "text", b), message("t", "text", a), nil)
+		if (len(hunks) == 0) != (a == b) {
+			t.Fatalf("%d hunks between %q and %q", len(hunks), b, a)
+		}
+		var gone, come strings.Builder
+		for _, h := range hunks {
+			gone.WriteString(strings.Join(gate.Words(h.Before), " ") + " ")
+			come.WriteString(strings.Join(gate.Words(h.After), " ") + " ")
+		}
+		kept := len(gate.Words(b)) - len(gate.Words(gone.String()))
+		if got := len(gate.Words(a)) - len(gate.Words(come.String())); got != kept {
+			t.Fatalf("%d words of %q are kept, but %d of %q", kept, b, got, a)
+		}
+	})
+}
+
+func FuzzParts(f *testing.F) {
+	f.Add("a b\nc", "a c\nb")
+	f.Add("\x02", "\x03")
+	f.Fuzz(func(t *testing.T, a, b string) {
+		hunks := diff.Parts(message("t", "text", a), message("t", "text", b), nil)
+		if (len(hunks) == 0) != (a == b) {
+			t.Fatalf("%d hunks between %q and %q", len(hunks), a, b)
+		}
+	})
+}
+
+func BenchmarkPartsOneWord(b *testing.B) {
+	long := strings.Repeat("The quick brown fox jumps over the lazy dog, and again.\n", 70)
+	before, after := message("text", "text", long+"Dear Ann"), message("text", "text", long+"Dear Bob")
+	b.SetBytes(int64(len(long)))
+	b.ReportAllocs()
+	for b.Loop() {
+		diff.Parts(before, after, nil)
+	}
+}
