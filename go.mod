@@ -19,9 +19,7 @@ require (
 )
 
 // Evidence on disk.
-require (
-	github.com/klauspost/compress v1.20.3 // zstd frames that zstdcat reads
-)
+require github.com/klauspost/compress v1.20.3 // zstd frames that zstdcat reads
 
 // Terminal.
 require (
@@ -45,4 +43,5 @@ require (
 	github.com/russross/blackfriday/v2 v2.1.0 // indirect
 	github.com/xrash/smetrics v0.0.0-20240521201337-686a1a2994c1 // indirect
 	golang.org/x/term v0.47.0 // indirect
+	golang.org/x/tools v0.52.0 // indirect
 )

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"sync"
 
 	"github.com/waybill-dev/waybill/gate"
@@ -141,6 +142,10 @@ func (t *tapeSide) records(ctx context.Context, r *tape.Reader, a *about, work c
 	return nil
 }
 
+// few is how many records are looked up one by one; more are found by reading on,
+// since a look-up undoes a whole frame.
+const few = 16
+
 func (t *tapeSide) load(ctx context.Context, at []position) ([]*gate.Canonical, error) {
 	r, err := tape.Open(t.path)
 	if err != nil {
@@ -148,32 +153,78 @@ func (t *tapeSide) load(ctx context.Context, at []position) ([]*gate.Canonical, 
 	}
 	defer r.Close()
 	header := r.Header()
-	d := decoding{o: t.o, header: &header}
-	out := make([]*gate.Canonical, len(at))
-	type record struct {
-		offset int64
-		index  uint32
+	order := make([]int, len(at))
+	for i := range order {
+		order[i] = i
 	}
-	read := map[record][]gate.Canonical{}
-	for i, p := range at {
-		if err := ctx.Err(); err != nil {
-			return nil, err
-		}
-		k := record{p.offset, p.index}
-		letters, ok := read[k]
-		if !ok {
-			ref := gate.Ref{Tape: t.path, Offset: p.offset, Index: int(p.index)}
-			if letters, err = d.at(r, ref); err != nil {
-				return nil, err
+	slices.SortFunc(order, func(x, y int) int { return at[x].compare(at[y]) })
+	next := func(p position) (*gate.Message, gate.Ref, error) { // the message at p, which is behind the last one
+		for {
+			rec, ref, err := r.Next()
+			if err != nil {
+				return nil, ref, fmt.Errorf("load message from %s at offset %d: %w", t.path, p.offset, err)
 			}
-			read[k] = letters
+			if ref.Offset == p.offset && uint32(ref.Index) == p.index && rec.Message != nil {
+				return rec.Message, ref, nil
+			}
 		}
-		if int(p.letter) >= len(letters) {
-			return nil, fmt.Errorf("load message from %s at offset %d: it decoded otherwise than before", t.path, p.offset)
-		}
-		out[i] = &letters[p.letter]
 	}
-	return out, nil
+	if len(at) <= few {
+		next = func(p position) (*gate.Message, gate.Ref, error) {
+			ref := gate.Ref{Tape: t.path, Offset: p.offset, Index: int(p.index)}
+			rec, err := r.At(ref)
+			if err != nil || rec.Message == nil {
+				return nil, ref, errors.Join(err, fmt.Errorf("load message from %s at offset %d", t.path, p.offset))
+			}
+			ref.Seq = rec.Message.Seq
+			return rec.Message, ref, nil
+		}
+	}
+	type job struct {
+		message *gate.Message
+		ref     gate.Ref
+		wanted  []int // indexes in at, of this record
+	}
+	out := make([]*gate.Canonical, len(at))
+	work := make(chan job, batch)
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var wg sync.WaitGroup
+	for range t.o.workers() {
+		wg.Go(func() {
+			d := decoding{o: t.o, header: &header}
+			for j := range work {
+				letters, err := d.canonical(j.message, j.ref)
+				for _, i := range j.wanted {
+					if err == nil && int(at[i].letter) >= len(letters) {
+						err = errors.New("it decoded otherwise than before")
+					}
+					if err != nil {
+						cancel(fmt.Errorf("load message from %s at offset %d: %w", t.path, j.ref.Offset, err))
+						break
+					}
+					out[i] = &letters[at[i].letter]
+				}
+			}
+		})
+	}
+	for i := 0; i < len(order) && ctx.Err() == nil; {
+		p := at[order[i]]
+		end := i + 1
+		for end < len(order) && at[order[end]].offset == p.offset && at[order[end]].index == p.index {
+			end++
+		}
+		m, ref, err := next(p)
+		if err != nil {
+			cancel(err)
+			break
+		}
+		work <- job{m, ref, order[i:end]}
+		i = end
+	}
+	close(work)
+	wg.Wait()
+	return out, context.Cause(ctx)
 }
 
 // Load gives the canonical messages of the record that ref points at.

@@ -1,0 +1,220 @@
+//go:build unix
+
+package build
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"os/signal"
+	"runtime"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// Every command is run by a supervisor: this program, started again. On Linux
+// the supervisor is the reaper of all that descends from the command, whatever
+// session or group it moved to and whatever it did to its environment. So it
+// knows when nothing is left, and when this process ends, however it ends, it
+// kills what is left.
+//
+// It reads orders from descriptor 3, one byte each, a signal to pass on; the end
+// of that pipe is the order to kill everything. It reports on descriptor 4, one
+// line each:
+//
+//	started          the command runs
+//	failed TEXT      it could not be run
+//	exit N           its first process ended with this status
+//	signal N         its first process was ended by this signal
+//	killed PID NAME  a process that was left when the order to kill came
+//	gone             nothing is left
+const (
+	marker    = "WAYBILL_SUPERVISE" // set in the environment of a supervisor, and of nothing else
+	controlFD = 3
+	reportFD  = 4
+
+	lineStarted = "started"
+	lineFailed  = "failed"
+	lineExit    = "exit"
+	lineSignal  = "signal"
+	lineKilled  = "killed"
+	lineGone    = "gone"
+
+	maxNamedKilled = 20 // processes that are reported by name
+	killAgain      = 5 * time.Millisecond
+)
+
+// Supervise must be called first in main, and first in TestMain of tests that
+// start builds. It returns at once, except in a process that this package
+// started to supervise a command: there it never returns.
+func Supervise() {
+	if os.Getenv(marker) == "" {
+		return
+	}
+	os.Exit(supervise(os.Args[1:]))
+}
+
+func supervise(argv []string) int {
+	// The thread that starts the command must live as long as this process: the
+	// command is told to die with it.
+	runtime.LockOSThread()
+	for _, fd := range []int{controlFD, reportFD} {
+		syscall.CloseOnExec(fd)
+	}
+	control, report := os.NewFile(controlFD, "control"), os.NewFile(reportFD, "report")
+	if control == nil || report == nil || len(argv) == 0 {
+		return 2
+	}
+	os.Unsetenv(marker)
+	// Taken and not acted on: the end of the control pipe is what ends this
+	// process. Ignoring them would be inherited by the command.
+	signal.Notify(make(chan os.Signal, 1), unix.SIGINT, unix.SIGTERM, unix.SIGHUP, unix.SIGQUIT)
+
+	s := &supervisor{report: report, seen: make(map[int]bool)}
+	if err := becomeReaper(); err != nil {
+		s.say(lineFailed, "become the reaper of a command: "+err.Error())
+		return 1
+	}
+	path, err := exec.LookPath(argv[0])
+	if err != nil {
+		s.say(lineFailed, err.Error())
+		return 1
+	}
+	s.main, err = syscall.ForkExec(path, argv, &syscall.ProcAttr{
+		Env: os.Environ(), Files: []uintptr{0, 1, 2}, Sys: commandAttr(),
+	})
+	if err != nil {
+		s.say(lineFailed, fmt.Sprintf("run %s: %v", path, err))
+		return 1
+	}
+	s.say(lineStarted)
+	letGo()
+	go s.obey(control)
+	s.reap()
+	s.say(lineGone)
+	return 0
+}
+
+// letGo points the standard streams elsewhere: whoever reads the command's
+// output learns of its end when the command's processes have ended.
+func letGo() {
+	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
+	if err != nil {
+		return
+	}
+	for fd := range 3 {
+		_ = unix.Dup2(int(null.Fd()), fd)
+	}
+	null.Close()
+}
+
+type supervisor struct {
+	main int // process and group id of the command
+
+	mu     sync.Mutex
+	report io.Writer
+	ended  bool           // main was waited for
+	asked  syscall.Signal // the last that was passed on; 0 is none
+	seen   map[int]bool
+}
+
+func (s *supervisor) say(words ...string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	line := strings.ReplaceAll(strings.Join(words, " "), "\n", " ")
+	_, _ = io.WriteString(s.report, line+"\n") // nobody to tell if nobody listens
+}
+
+// reap waits until no descendant is left.
+func (s *supervisor) reap() {
+	for {
+		var status syscall.WaitStatus
+		pid, err := syscall.Wait4(-1, &status, 0, nil)
+		switch {
+		case errors.Is(err, syscall.EINTR):
+			continue
+		case err != nil: // ECHILD
+			return
+		case pid != s.main:
+			continue
+		}
+		s.mu.Lock()
+		s.ended = true
+		asked := s.asked
+		s.mu.Unlock()
+		if asked != 0 {
+			s.passToOthers(asked)
+		}
+		if status.Signaled() {
+			s.say(lineSignal, strconv.Itoa(int(status.Signal())))
+		} else {
+			s.say(lineExit, strconv.Itoa(status.ExitStatus()))
+		}
+	}
+}
+
+// obey passes signals on until the pipe ends, and then kills until reap has
+// seen the last process.
+func (s *supervisor) obey(control io.Reader) {
+	r := bufio.NewReader(control)
+	for {
+		b, err := r.ReadByte()
+		if err != nil {
+			break
+		}
+		s.pass(syscall.Signal(b))
+	}
+	for {
+		s.killAll()
+		time.Sleep(killAgain)
+	}
+}
+
+// pass sends a signal to the command's group. What is outside of it is sent the
+// signal when the command has ended: until then it is the command's to stop.
+func (s *supervisor) pass(sig syscall.Signal) {
+	s.mu.Lock()
+	s.asked = sig
+	ended := s.ended
+	s.mu.Unlock()
+	if !ended || groupLeft(s.main) {
+		_ = syscall.Kill(-s.main, sig)
+	}
+	if ended {
+		s.passToOthers(sig)
+	}
+}
+
+func (s *supervisor) passToOthers(sig syscall.Signal) {
+	for _, p := range descendants(os.Getpid()) {
+		if p.group != s.main {
+			_ = syscall.Kill(p.pid, sig)
+		}
+	}
+}
+
+func (s *supervisor) killAll() {
+	for _, p := range descendants(os.Getpid()) {
+		if !s.seen[p.pid] && !p.zombie {
+			s.seen[p.pid] = true
+			if len(s.seen) <= maxNamedKilled {
+				s.say(lineKilled, strconv.Itoa(p.pid), strconv.Quote(p.name))
+			}
+		}
+		_ = syscall.Kill(p.pid, syscall.SIGKILL)
+	}
+	s.mu.Lock()
+	ended := s.ended
+	s.mu.Unlock()
+	if !ended || groupLeft(s.main) {
+		_ = syscall.Kill(-s.main, syscall.SIGKILL)
+	}
+}

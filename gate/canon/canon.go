@@ -1,0 +1,144 @@
+// Package canon brings a message into the form in which it is compared: its
+// recipients, and parts with every encoding undone.
+//
+// It is pure: equal messages become equal, wherever and whenever, and nothing is
+// read but the message. What may change without anybody receiving anything else
+// is left out, and recorded as masked with the rule that hid it: dates, message
+// ids, traces of transport, signatures, boundaries, transfer encodings, charsets,
+// the order of headers, JSON members and form fields, the spelling of HTML.
+//
+// It fails closed. Bytes that do not parse are compared verbatim, in parts named
+// "malformed"; layers that are not undone, since they are unknown, broken or
+// beyond [Limits], are compared by digest and are a gap besides. A mail is
+// accounted for byte by byte: each byte is in a part, in a mask or in framing, and
+// where the sum is wrong that is a gap too.
+//
+// What is not compared, and why, is a rule of this package: HTML comments other
+// than conditional ones, HTML attributes that only style, the time stamps of
+// archives, the charset and transfer encoding of a text, and trailing white space.
+package canon
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/waybill-dev/waybill/gate"
+)
+
+// Options of a [Canon].
+type Options struct {
+	Masks  []Mask
+	Limits Limits
+}
+
+// Limits bound what one message may cost. A layer that exceeds one is compared by
+// the digest of its bytes and is a gap. A zero field takes its default.
+type Limits struct {
+	Depth int   // of nesting: multiparts, messages, JSON, XML, archives; default 100
+	Bytes int64 // of everything that decoding one message produces; default 256 MiB
+	Ratio int64 // of decompressed to compressed size, where it is more than 1 MiB; default 200
+	Parts int   // of one message; default 100,000
+}
+
+// ratioFloor is the size in bytes below which the ratio of a compressed layer is
+// no sign of a bomb: short texts of one letter compress a thousandfold.
+const ratioFloor = 1 << 20
+
+func (l *Limits) setDefaults() error {
+	if l.Depth < 0 || l.Bytes < 0 || l.Ratio < 0 || l.Parts < 0 {
+		return fmt.Errorf("limits of canonical form: a limit is negative: %+v", *l)
+	}
+	l.Depth = cmp.Or(l.Depth, 100)
+	l.Bytes = cmp.Or(l.Bytes, 256<<20)
+	l.Ratio = cmp.Or(l.Ratio, 200)
+	l.Parts = cmp.Or(l.Parts, 100_000)
+	return nil
+}
+
+// A Canon makes messages canonical. It may be used from many goroutines.
+type Canon struct {
+	masks  []Mask
+	limits Limits
+}
+
+// New makes a Canon. It refuses negative limits, and masks that [Mask] says it refuses.
+func New(o Options) (*Canon, error) {
+	if err := o.Limits.setDefaults(); err != nil {
+		return nil, err
+	}
+	for i := range o.Masks {
+		if err := o.Masks[i].check(); err != nil {
+			return nil, fmt.Errorf("mask %d of part %q: %w", i, o.Masks[i].Part, err)
+		}
+	}
+	return &Canon{masks: slices.Clone(o.Masks), limits: o.Limits}, nil
+}
+
+// Message makes the canonical form of one delivery group of m. d is what the
+// decoder of m's protocol said; ref is where m is stored. The answer shares no
+// memory with m's bytes, and shares d's recipients and the texts of its fields.
+//
+// Parts of headers and of d's fields come first, in order of their names; parts of
+// bodies follow in the order of the document.
+func (c *Canon) Message(m *gate.Message, d *gate.Decoded, ref gate.Ref) gate.Canonical {
+	s := &state{
+		canon: c,
+		bytes: c.limits.Bytes,
+		out: gate.Canonical{
+			Ref:        ref,
+			Channel:    m.Channel,
+			Sink:       m.Sink,
+			Phase:      m.Phase,
+			Class:      d.Class,
+			Recipients: d.Recipients,
+			Parts:      make([]gate.Part, 0, len(d.Fields)+24),
+			Traces:     slices.Clone(d.Traces),
+			Gaps:       slices.Clone(d.Gaps),
+		},
+	}
+	for _, k := range d.Masks {
+		s.mask(k.Rule, k.Part, k.Count)
+	}
+	if m.Cut > 0 && !slices.ContainsFunc(d.Gaps, func(g gate.Gap) bool { return g.Kind == gate.GapCutBody }) {
+		s.out.Gaps = append(s.out.Gaps, gate.Gap{
+			Kind:   gate.GapCutBody,
+			Where:  "body",
+			Detail: fmt.Sprintf("%d bytes of the body were not kept", m.Cut),
+		})
+	}
+	s.fields(d.Fields)
+	for i := range d.Payloads {
+		s.payload(&d.Payloads[i])
+	}
+	s.applyMasks()
+	if s.isMail {
+		s.out.Class = s.mailClass()
+	}
+	for i := range s.out.Gaps {
+		if s.out.Gaps[i].Seq == 0 {
+			s.out.Gaps[i].Seq = cmp.Or(ref.Seq, m.Seq)
+		}
+	}
+	return s.out
+}
+
+// fields takes over what the protocol itself said.
+func (s *state) fields(fields []gate.Part) {
+	for _, f := range fields {
+		v := validText(f.Value)
+		if f.Kind == gate.Text || f.Kind == gate.Value {
+			v = normal(f.Kind, v)
+		}
+		s.force(validText(f.Name), f.Kind, v)
+	}
+	sortByName(s.out.Parts)
+}
+
+func sortByName(parts []gate.Part) {
+	byName := func(a, b gate.Part) int { return strings.Compare(a.Name, b.Name) }
+	if !slices.IsSortedFunc(parts, byName) {
+		slices.SortStableFunc(parts, byName)
+	}
+}

@@ -1,0 +1,115 @@
+package canon
+
+import (
+	"bytes"
+	"unicode/utf8"
+
+	"github.com/waybill-dev/waybill/gate"
+)
+
+// form adds the pairs of an application/x-www-form-urlencoded text (WHATWG URL, 5.1),
+// a body or a query: "name/key". Pairs of one key keep their order, others are in
+// order of their keys. A pair with a bad escape, or whose bytes are not UTF-8, is
+// added once more as it stands.
+func (s *state) form(name string, data []byte) error {
+	mark := len(s.out.Parts)
+	for len(data) > 0 && s.over == "" {
+		var pair []byte
+		pair, data, _ = bytes.Cut(data, []byte("&"))
+		if len(pair) == 0 {
+			continue
+		}
+		rawKey, rawValue, _ := bytes.Cut(pair, []byte("="))
+		key, keyOK := formText(rawKey)
+		value, valueOK := formText(rawValue)
+		if !keyOK || !valueOK {
+			text, _ := latin(pair)
+			s.emit(join(name, "malformed"), gate.Text, normal(gate.Text, unixLines(text)))
+		}
+		s.pair(name, key, value)
+	}
+	sortByName(s.out.Parts[mark:])
+	return nil
+}
+
+// pair adds one field. A key that cannot be part of a name goes into the value.
+func (s *state) pair(name, key, value string) {
+	short, ok := shortName(normal(gate.Value, key))
+	if !ok {
+		value = key + "=" + value
+	}
+	s.emit(join(name, short), gate.Value, normal(gate.Value, value))
+}
+
+// formText undoes "+" and percent escapes. ok is false where an escape is bad and
+// stays as it stands, or where the bytes are not UTF-8 and are read as ISO 8859-1.
+func formText(raw []byte) (text string, ok bool) {
+	ok = true
+	if bytes.IndexByte(raw, '%') < 0 && bytes.IndexByte(raw, '+') < 0 {
+		if utf8.Valid(raw) {
+			return string(raw), true
+		}
+		return latin1(raw), false
+	}
+	out := make([]byte, 0, len(raw))
+	for i := 0; i < len(raw); i++ {
+		switch c := raw[i]; {
+		case c == '+':
+			out = append(out, ' ')
+		case c == '%' && i+2 < len(raw) && isHex(raw[i+1]) && isHex(raw[i+2]):
+			out = append(out, byte(unhex(raw[i+1])<<4|unhex(raw[i+2])))
+			i += 2
+		default:
+			ok = ok && c != '%'
+			out = append(out, c)
+		}
+	}
+	if !utf8.Valid(out) {
+		return latin1(out), false
+	}
+	return string(out), ok
+}
+
+// formData adds the fields and files of a multipart/form-data body (RFC 7578):
+// "name/key" for a field; "name/key/name", "name/key/type" and what is in it for a
+// file. The order of different keys does not matter.
+func (s *state) formData(name string, kind *mediaType, data []byte, depth int) error {
+	t := tree{limits: &s.canon.limits}
+	root := &entity{kind: *kind}
+	t.grow(root, data, depth)
+	if t.over != "" {
+		s.exceed(t.over)
+		return nil
+	}
+	if root.broken || root.unclosed || t.seen != len(data) {
+		return errMalformed
+	}
+	s.mask("boundary", name, 1)
+	mark := len(s.out.Parts)
+	s.aside(join(name, "preamble"), root.preamble)
+	s.aside(join(name, "epilogue"), root.epilogue)
+	for _, e := range root.kids {
+		if s.over != "" {
+			return nil
+		}
+		key := e.shown.get("name")
+		if e.shown.word != "form-data" || e.odd != nil || e.kids != nil {
+			return errMalformed
+		}
+		file := e.shown.get("filename")
+		if file == "" && (e.kind.word == "text/plain" || len(e.body) == 0) && e.encoding == "" {
+			s.pair(name, key, unixLines(s.charsetText(join(name, "charset"), e.body, e.kind.get("charset"))))
+			continue
+		}
+		short, ok := shortName(normal(gate.Value, key))
+		e.name = join(name, short)
+		if !ok {
+			s.emit(join(e.name, "key"), gate.Value, key)
+		}
+		s.emit(join(e.name, "name"), gate.Value, normal(gate.Value, file))
+		s.emit(join(e.name, "type"), gate.Value, normal(gate.Value, e.kind.word))
+		s.content(e.name, &e.kind, s.transfer(e.name, e.encoding, e.body), depth+1)
+	}
+	sortByName(s.out.Parts[mark:])
+	return nil
+}

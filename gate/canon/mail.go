@@ -1,0 +1,291 @@
+package canon
+
+import (
+	"bytes"
+	"strings"
+
+	"github.com/waybill-dev/waybill/gate"
+)
+
+// mail adds a message (RFC 5322) with its MIME tree. in is what it is in: "" for
+// the outermost.
+func (s *state) mail(in string, raw []byte, depth int) {
+	if !s.deep(depth) {
+		return
+	}
+	s.isMail = s.isMail || in == ""
+	t := tree{limits: &s.canon.limits}
+	root := t.parse(raw, depth, false)
+	s.entities(in, &t, root, len(raw), depth)
+}
+
+// entities adds all of a tree that was made of size bytes.
+func (s *state) entities(in string, t *tree, root *entity, size, depth int) {
+	if t.seen != size {
+		s.gap(in, "bytes of the message were not accounted for")
+	}
+	if t.over != "" {
+		s.gap(in, t.over)
+	}
+	outer := s.cids
+	defer func() { s.cids = outer }()
+	s.cids = nil
+
+	names := naming{in: in}
+	names.walk(s, root)
+	if root.odd != nil {
+		s.verbatim(join(in, "header/malformed"), root.odd)
+	}
+	s.attempt(join(in, "header"), root.head, func() error {
+		s.header(in, root.fields)
+		return nil
+	})
+	s.emit(join(in, "structure"), gate.Value, names.shape.String())
+	s.entity(root, root, t.over != "", depth)
+}
+
+// naming gives each entity its name and draws the tree: "mixed(text,attachment)".
+type naming struct {
+	in    string
+	shape strings.Builder
+
+	texts, htmls, attachments, messages, multiparts, malformed int
+}
+
+func (n *naming) walk(s *state, e *entity) {
+	var name, shape string
+	switch {
+	case e.broken:
+		shape, name = "malformed", numbered("malformed", n.malformed)
+		n.malformed++
+	case e.kids != nil:
+		n.shape.WriteString(strings.TrimPrefix(e.kind.word, "multipart/"))
+		e.name = join(n.in, numbered("multipart", n.multiparts))
+		n.multiparts++
+		n.shape.WriteByte('(')
+		for i, kid := range e.kids {
+			if i > 0 {
+				n.shape.WriteByte(',')
+			}
+			n.walk(s, kid)
+		}
+		n.shape.WriteByte(')')
+		if e.unclosed {
+			n.shape.WriteString("unclosed")
+		}
+		return
+	case isMessage(e.kind.word):
+		shape, name = "message", numbered("message", n.messages)
+		n.messages++
+	case e.kind.word == "text/plain" && e.shown.word != "attachment":
+		shape, name = "text", indexed("text", n.texts)
+		n.texts++
+	case e.kind.word == "text/html" && e.shown.word != "attachment":
+		shape, name = "html", indexed("html", n.htmls)
+		n.htmls++
+	default:
+		shape, name = "attachment", numbered("attachment", n.attachments)
+		n.attachments++
+	}
+	n.shape.WriteString(shape)
+	e.name = join(n.in, name)
+	if e.id != "" {
+		if s.cids == nil {
+			s.cids = make(map[string]string)
+		}
+		if _, taken := s.cids[e.id]; !taken {
+			s.cids[e.id] = name
+		}
+	}
+}
+
+func isMessage(word string) bool {
+	return word == "message/rfc822" || word == "message/global" || word == "message/news"
+}
+
+// entity adds e and what is below it. cut says that a limit was met in its tree, so
+// that what did not become kids is compared by digest.
+func (s *state) entity(root, e *entity, cut bool, depth int) {
+	s.mimeFields(e, e == root)
+	if e != root && e.odd != nil {
+		s.verbatim(join(e.name, "header/malformed"), e.odd)
+	}
+	if e.kids == nil {
+		s.attempt(e.name, e.body, func() error {
+			s.leaf(e, cut, depth)
+			return nil
+		})
+		return
+	}
+	s.aside(join(e.name, "preamble"), e.preamble)
+	for _, kid := range e.kids {
+		s.entity(root, kid, cut, depth+1)
+	}
+	s.aside(join(e.name, "epilogue"), e.epilogue)
+}
+
+// aside adds what stands around the parts of a multipart, where it says anything.
+func (s *state) aside(name string, raw []byte) {
+	if len(bytes.TrimSpace(raw)) == 0 {
+		return
+	}
+	s.attempt(name, raw, func() error {
+		s.plainText(name, s.charsetText(name, raw, ""), false, false)
+		return nil
+	})
+}
+
+func (s *state) leaf(e *entity, cut bool, depth int) {
+	switch {
+	case e.broken && cut:
+		s.emit(join(e.name, "digest"), gate.Binary, digest(e.body))
+		return
+	case e.broken:
+		s.verbatim(e.name, e.body)
+		return
+	}
+	file := e.shown.get("filename")
+	if file == "" {
+		file = e.kind.get("name")
+	}
+	if file != "" {
+		s.emit(join(e.name, "name"), gate.Value, normal(gate.Value, file))
+	}
+	data := s.transfer(e.name, e.encoding, e.body)
+	switch {
+	case isMessage(e.kind.word):
+		s.mail(e.name, data, depth+1)
+	case e.shown.word != "attachment" && e.kind.word == "text/plain":
+		s.text(e.name, &e.kind, data)
+	case e.shown.word != "attachment" && e.kind.word == "text/html":
+		s.html(e.name, s.charsetText(e.name, data, e.kind.get("charset")))
+	default:
+		s.emit(join(e.name, "type"), gate.Value, e.kind.word)
+		s.content(e.name, &e.kind, data, depth+1)
+	}
+}
+
+// text adds a text in the charset and format that kind says.
+func (s *state) text(name string, kind *mediaType, data []byte) {
+	text := s.charsetText(name, data, kind.get("charset"))
+	flowed := strings.EqualFold(kind.get("format"), "flowed")
+	s.plainText(name, text, flowed, strings.EqualFold(kind.get("delsp"), "yes"))
+}
+
+// mimeFields adds the fields that describe e, and where e is not the message
+// itself all its others. Of a field that may stand once, the first was used; the
+// others are added as they are.
+func (s *state) mimeFields(e *entity, root bool) {
+	var haveType, haveShown, haveEncoding, haveID bool
+	for i := range e.fields {
+		f := &e.fields[i]
+		if root && !strings.HasPrefix(f.name, "content-") {
+			continue
+		}
+		first := false
+		switch f.name {
+		case "content-type":
+			first, haveType = !haveType, true
+			if first {
+				s.typeParams(e, f)
+			}
+		case "content-disposition":
+			first, haveShown = !haveShown && e.shown.word != "", true
+			if first {
+				s.shownParams(e)
+			}
+		case "content-transfer-encoding":
+			first, haveEncoding = !haveEncoding && (e.kids == nil || isIdentity(e.encoding)), true
+		case "content-id":
+			first, haveID = !haveID, true
+			if first {
+				s.mask("content-id", e.name, 1)
+			}
+		case "content-length", "content-md5", "mime-version":
+			first = true
+			s.mask(f.name, e.name, 1)
+		case "content-description":
+			first = true
+			s.emit(join(e.name, "description"), gate.Text, normal(gate.Text, collapse(decodeWords(f.unfold()))))
+		}
+		if !first {
+			s.emit(join(e.name, "header/"+f.name), gate.Value, normal(gate.Value, decodeWords(f.unfold())))
+		}
+		if s.over != "" {
+			s.gap(e.name, s.over)
+			s.over = ""
+			s.force(join(e.name, "header/digest"), gate.Binary, digest(e.head))
+			return
+		}
+	}
+}
+
+func isIdentity(encoding string) bool {
+	switch asciiLower(encoding) {
+	case "", "7bit", "8bit", "binary":
+		return true
+	}
+	return false
+}
+
+// typeParams adds the parameters of e's Content-Type that say anything to a reader.
+func (s *state) typeParams(e *entity, f *field) {
+	if e.kind.rest != "" {
+		s.emit(join(e.name, "header/content-type/malformed"), gate.Value, normal(gate.Value, f.unfold()))
+	}
+	attachment := e.kids == nil && !e.broken
+	seen := map[string]bool{} // of a parameter that stands twice, readers differ in which they use
+	for _, p := range e.kind.params {
+		again := seen[p.name]
+		seen[p.name] = true
+		switch {
+		case again:
+			s.param(e, p)
+		case p.name == "boundary" && e.kids != nil:
+			s.mask("boundary", e.name, 1)
+		case p.name == "charset" && strings.HasPrefix(e.kind.word, "text/"):
+			// masked, or added, where the text is decoded
+		case (p.name == "format" || p.name == "delsp") && e.kind.word == "text/plain":
+			s.mask("encoding", e.name, 1)
+		case p.name == "start" && e.kind.word == "multipart/related":
+			s.mask("content-id", e.name, 1)
+		case p.name == "name" && attachment && (e.shown.get("filename") == "" || e.shown.get("filename") == p.value):
+			// the name that the leaf adds
+		default:
+			s.param(e, p)
+		}
+	}
+}
+
+// shownParams adds what e's Content-Disposition (RFC 2183) says to a reader.
+func (s *state) shownParams(e *entity) {
+	if w := e.shown.word; w != "inline" && w != "attachment" {
+		s.emit(join(e.name, "disposition"), gate.Value, w)
+	}
+	if e.shown.rest != "" {
+		s.emit(join(e.name, "header/content-disposition/malformed"), gate.Value, normal(gate.Value, e.shown.rest))
+	}
+	first := true
+	for _, p := range e.shown.params {
+		switch p.name {
+		case "creation-date", "modification-date", "read-date":
+			s.mask("date", e.name, 1)
+		case "filename":
+			if !first || e.kids != nil || e.broken {
+				s.param(e, p)
+			}
+			first = false
+		default:
+			s.param(e, p)
+		}
+	}
+}
+
+func (s *state) param(e *entity, p param) {
+	name, ok := shortName(p.name)
+	value := p.value
+	if !ok {
+		value = p.name + "=" + value
+	}
+	s.emit(join(e.name, "param/"+name), gate.Value, normal(gate.Value, value))
+}

@@ -1,0 +1,179 @@
+package canon
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+
+	"github.com/waybill-dev/waybill/gate"
+)
+
+// errMalformed says that bytes are not what their media type says they are.
+var errMalformed = errors.New("malformed")
+
+// state is one message on its way to canonical form.
+type state struct {
+	canon *Canon
+	out   gate.Canonical
+	bytes int64  // that decoding may still produce
+	over  string // which limit was exceeded; "" is none. Set, nothing more is emitted
+	masks map[maskKey]int
+	cids  map[string]string // Content-IDs of the message at hand, to the names of their parts
+
+	// Of the outermost mail, for its class.
+	isMail bool
+	from   string
+	names  []string // display names of those it is addressed to
+}
+
+type maskKey struct{ rule, part string }
+
+// emit adds a part, unless a limit is or was exceeded.
+func (s *state) emit(name string, kind gate.PartKind, value string) {
+	if s.over != "" || !s.spend(int64(len(name))) {
+		return
+	}
+	if len(s.out.Parts) >= s.canon.limits.Parts {
+		s.exceed("it has more than " + strconv.Itoa(s.canon.limits.Parts) + " parts")
+		return
+	}
+	s.force(name, kind, value)
+}
+
+// force adds a part whatever the limits: for what stands in for a layer that
+// exceeded one, and for what others have bounded.
+func (s *state) force(name string, kind gate.PartKind, value string) {
+	s.out.Parts = append(s.out.Parts, gate.Part{Name: name, Kind: kind, Value: value})
+}
+
+// spend takes n bytes from what decoding may produce and reports whether they were there.
+func (s *state) spend(n int64) bool {
+	if s.bytes -= n; s.bytes < 0 {
+		s.bytes = 0
+		s.exceed(fmt.Sprintf("decoding it gives more than %d bytes", s.canon.limits.Bytes))
+		return false
+	}
+	return true
+}
+
+func (s *state) exceed(why string) {
+	if s.over == "" {
+		s.over = why
+	}
+}
+
+// deep reports whether depth is within the limit.
+func (s *state) deep(depth int) bool {
+	if depth > s.canon.limits.Depth {
+		s.exceed("it is nested more than " + strconv.Itoa(s.canon.limits.Depth) + " deep")
+		return false
+	}
+	return true
+}
+
+// attempt runs decode, which emits the parts of raw. Where a limit was exceeded or
+// raw is malformed, what was emitted is taken back: then raw is compared by digest,
+// which is a gap, or verbatim.
+func (s *state) attempt(name string, raw []byte, decode func() error) {
+	mark := len(s.out.Parts)
+	err := decode()
+	if err == nil && s.over == "" {
+		return
+	}
+	clear(s.out.Parts[mark:])
+	s.out.Parts = s.out.Parts[:mark]
+	if s.over == "" {
+		s.verbatim(join(name, "malformed"), raw)
+		return
+	}
+	s.gap(name, s.over)
+	s.over = ""
+	s.force(join(name, "digest"), gate.Binary, digest(raw))
+}
+
+// verbatim adds bytes that could not be read as text that shows them.
+func (s *state) verbatim(name string, raw []byte) {
+	text, lossy := latin(raw)
+	s.force(name, gate.Text, normal(gate.Text, unixLines(text)))
+	if lossy {
+		s.force(join(name, "digest"), gate.Binary, digest(raw))
+	}
+}
+
+// gap says that the layer called name was not undone.
+func (s *state) gap(name, why string) {
+	if name == "" {
+		name = "message"
+	}
+	s.out.Gaps = append(s.out.Gaps, gate.Gap{Kind: gate.GapNotDecoded, Where: name, Detail: why})
+}
+
+// mask records that rule hid something of part.
+func (s *state) mask(rule, part string, count uint64) {
+	if count == 0 {
+		return
+	}
+	k := maskKey{rule, part}
+	i, ok := s.masks[k]
+	if !ok {
+		if s.masks == nil {
+			s.masks = make(map[maskKey]int, 8)
+		}
+		i = len(s.out.Masks)
+		s.masks[k] = i
+		s.out.Masks = append(s.out.Masks, gate.Masked{Rule: rule, Part: part})
+	}
+	s.out.Masks[i].Count += count
+}
+
+// trace records an id that a build may have carried through from a stimulus.
+func (s *state) trace(id string) {
+	if len(id) <= gate.MaxAddress && !slices.Contains(s.out.Traces, id) {
+		s.out.Traces = append(s.out.Traces, id)
+	}
+}
+
+// join makes a part's name of the name of what it is in, and its own.
+func join(in, name string) string {
+	if in == "" {
+		return name
+	}
+	return in + "/" + name
+}
+
+// indexed is a name for the i-th of its kind: "text", "text[1]".
+func indexed(name string, i int) string {
+	if i == 0 {
+		return name
+	}
+	return numbered(name, i)
+}
+
+// numbered is a name for the i-th of its kind: "attachment[0]".
+func numbered(name string, i int) string { return name + "[" + strconv.Itoa(i) + "]" }
+
+// digest is the value of a part of kind Binary: "sha256:<hex> <size in bytes>".
+func digest(b []byte) string {
+	sum := sha256.Sum256(b)
+	var buf [7 + 2*sha256.Size + 21]byte
+	out := append(buf[:0], "sha256:"...)
+	out = hex.AppendEncode(out, sum[:])
+	out = append(out, ' ')
+	return string(strconv.AppendInt(out, int64(len(b)), 10))
+}
+
+// maxName is how many bytes of a name that a message chose, a JSON member's or a
+// form field's, go into a part's name.
+const maxName = 256
+
+// shortName is name, or where it is too long for a part's name its digest; ok says which.
+func shortName(name string) (short string, ok bool) {
+	if len(name) <= maxName {
+		return name, true
+	}
+	sum := sha256.Sum256([]byte(name))
+	return "sha256:" + hex.EncodeToString(sum[:]), false
+}

@@ -1,0 +1,180 @@
+package canon
+
+import (
+	"strings"
+
+	"github.com/waybill-dev/waybill/gate"
+)
+
+// nextURL finds the first URL in text: a scheme and "://", or "mailto:". It ends
+// at white space, a quote or an angle bracket; the punctuation of the sentence
+// around it is not of it.
+func nextURL(text string) (url, rest string, ok bool) {
+	for from := 0; ; {
+		start, body := urlStart(text[from:])
+		if start < 0 {
+			return "", "", false
+		}
+		start, body = start+from, body+from
+		end := body
+		for end < len(text) && !isSpace(text[end]) && text[end] > ' ' && strings.IndexByte("<>\"`", text[end]) < 0 {
+			end++
+		}
+		around := ".,;:!?'*)]}"
+		if strings.ContainsAny(text[body:end], "([{") {
+			around = ".,;:!?'*"
+		}
+		for end > body && strings.IndexByte(around, text[end-1]) >= 0 {
+			end--
+		}
+		if end > body {
+			return text[start:end], text[end:], true
+		}
+		from = body
+	}
+}
+
+// urlStart finds where the first URL starts, and where what follows its scheme does.
+func urlStart(text string) (start, body int) {
+	for from := 0; ; {
+		i := strings.IndexByte(text[from:], ':')
+		if i < 0 {
+			return -1, -1
+		}
+		i += from
+		from = i + 1
+		start = i
+		for start > 0 && i-start < 16 && isAlnum(text[start-1]) {
+			start--
+		}
+		if start < i && strings.HasPrefix(text[i:], "://") {
+			return start, i + len("://")
+		}
+		if i >= 6 && strings.EqualFold(text[i-6:i], "mailto") {
+			return i - 6, i + 1
+		}
+	}
+}
+
+func isAlnum(c byte) bool {
+	return 'a' <= c|0x20 && c|0x20 <= 'z' || '0' <= c && c <= '9'
+}
+
+// canonicalURL brings the spelling of a URL that cannot matter into one form:
+// white space around it and line breaks within, the case of scheme and host, of
+// the hexadecimal digits of escapes (RFC 3986, 6.2.2.1), and a host's Unicode
+// form. What a "data:" URL carries becomes its digest.
+func canonicalURL(url string) string {
+	url = strings.Trim(url, " \t\r\n\f\x00")
+	if strings.ContainsAny(url, "\t\r\n") {
+		url = strings.NewReplacer("\t", "", "\r", "", "\n", "").Replace(url)
+	}
+	if len(url) > 5 && strings.EqualFold(url[:5], "data:") {
+		kind, data, _ := strings.Cut(url[5:], ",")
+		return "data:" + collapse(kind) + "," + digest([]byte(data))
+	}
+	start, end := urlHost(url)
+	if start >= 0 {
+		host := url[start:end]
+		if r, err := gate.HostRecipient(host); err == nil && strings.IndexByte(host, ':') < 0 {
+			host = r.Address
+		} else {
+			host = asciiLower(host)
+		}
+		url = asciiLower(url[:schemeEnd(url)]) + url[schemeEnd(url):start] + host + url[end:]
+	} else if n := schemeEnd(url); n > 0 {
+		url = asciiLower(url[:n]) + url[n:]
+	}
+	return upperEscapes(url)
+}
+
+// schemeEnd is the length of the scheme with its colon, 0 where there is none.
+func schemeEnd(url string) int {
+	for i := 0; i < len(url); i++ {
+		switch c := url[i]; {
+		case c == ':':
+			if i == 0 {
+				return 0
+			}
+			return i + 1
+		case !isAlnum(c) && (i == 0 || strings.IndexByte("+-.", c) < 0):
+			return 0
+		}
+	}
+	return 0
+}
+
+// urlHost is where the host and port of a URL stand; start is -1 where it has none.
+// Backslashes count as slashes, as browsers have it (WHATWG URL, 4.4).
+func urlHost(url string) (start, end int) {
+	slash := func(i int) bool { return i < len(url) && (url[i] == '/' || url[i] == '\\') }
+	start = schemeEnd(url)
+	if !slash(start) || !slash(start+1) {
+		return -1, -1
+	}
+	start += 2
+	end = start
+	for end < len(url) && strings.IndexByte(`/\?#`, url[end]) < 0 {
+		end++
+	}
+	if at := strings.LastIndexByte(url[start:end], '@'); at >= 0 {
+		start += at + 1
+	}
+	return start, end
+}
+
+// asciiLower lower-cases A to Z alone: no other letter folds into ASCII.
+func asciiLower(s string) string {
+	for i := 0; i < len(s); i++ {
+		if 'A' <= s[i] && s[i] <= 'Z' {
+			b := []byte(s)
+			for ; i < len(b); i++ {
+				if 'A' <= b[i] && b[i] <= 'Z' {
+					b[i] += 'a' - 'A'
+				}
+			}
+			return string(b)
+		}
+	}
+	return s
+}
+
+func upperEscapes(s string) string {
+	var b []byte
+	for i := strings.IndexByte(s, '%'); i >= 0 && i+2 < len(s); {
+		if isHex(s[i+1]) && isHex(s[i+2]) && (s[i+1] >= 'a' || s[i+2] >= 'a') {
+			if b == nil {
+				b = []byte(s)
+			}
+			for j := i + 1; j <= i+2; j++ {
+				if b[j] >= 'a' {
+					b[j] -= 'a' - 'A'
+				}
+			}
+		}
+		next := strings.IndexByte(s[i+1:], '%')
+		if next < 0 {
+			break
+		}
+		i += 1 + next
+	}
+	if b == nil {
+		return s
+	}
+	return string(b)
+}
+
+func isHex(c byte) bool { return unhex(c) >= 0 }
+
+// unhex is the value of a hexadecimal digit, or -1.
+func unhex(c byte) int {
+	switch {
+	case '0' <= c && c <= '9':
+		return int(c - '0')
+	case 'a' <= c && c <= 'f':
+		return int(c-'a') + 10
+	case 'A' <= c && c <= 'F':
+		return int(c-'A') + 10
+	}
+	return -1
+}

@@ -1,0 +1,114 @@
+package canon
+
+import (
+	"encoding/base64"
+	"strings"
+)
+
+// maxWord is how many bytes an encoded word may have. RFC 2047, 2, has 75; senders
+// that do not fold write whole subjects into one.
+const maxWord = 8192
+
+// decodeWords undoes the encoded words (RFC 2047) in s, wherever they stand, and
+// makes runs of white space one space. White space between two words is dropped, and
+// the bytes of neighbours of one charset are decoded together, since senders split
+// characters between words. Words that do not decode without loss stay as they are.
+func decodeWords(s string) string {
+	next := strings.Index(s, "=?")
+	if next < 0 {
+		return s
+	}
+	var out strings.Builder
+	var run []byte // what the words of s[start:end] carry
+	var charset string
+	start, end := 0, 0 // s[end:] is not written yet
+	flush := func() {
+		if start == end {
+			return
+		}
+		text, lossy, known := decodeCharset(run, charset)
+		if lossy || !known {
+			text = s[start:end]
+		}
+		out.WriteString(text)
+		run, start = run[:0], end
+	}
+	for at := next; at < len(s); {
+		label, data, n := encodedWord(s[at:])
+		if n > 0 {
+			between := s[end:at]
+			joined := start < end && strings.TrimLeft(between, " ") == ""
+			if !joined || !strings.EqualFold(label, charset) {
+				flush()
+				if !joined {
+					out.WriteString(between)
+				}
+				start, charset = at, label
+			}
+			run = append(run, data...)
+			end = at + n
+			at = end
+		} else {
+			at += 2
+		}
+		i := strings.Index(s[at:], "=?")
+		if i < 0 {
+			break
+		}
+		at += i
+	}
+	flush()
+	out.WriteString(s[end:])
+	return collapse(out.String())
+}
+
+// encodedWord reads the encoded word that s begins with; n is its length, 0 where
+// s does not begin with one.
+func encodedWord(s string) (charset string, data []byte, n int) {
+	window := s[:min(len(s), maxWord)]
+	charset, rest, ok := strings.Cut(window[2:], "?")
+	if !ok || charset == "" || len(charset) > 64 || strings.IndexByte(charset, ' ') >= 0 || len(rest) < 2 || rest[1] != '?' {
+		return "", nil, 0
+	}
+	n = len("=?") + len(charset) + len("?x?")
+	charset, _, _ = strings.Cut(charset, "*") // RFC 2231, 5: a language may follow
+	text, _, ok := strings.Cut(rest[2:], "?=")
+	if !ok {
+		return "", nil, 0
+	}
+	n += len(text) + len("?=")
+	switch rest[0] {
+	case 'q', 'Q':
+		data, ok = wordQ(text)
+	case 'b', 'B':
+		var err error
+		data, err = base64.RawStdEncoding.DecodeString(strings.TrimRight(text, "="))
+		ok = err == nil
+	default:
+		ok = false
+	}
+	if !ok {
+		return "", nil, 0
+	}
+	return charset, data, n
+}
+
+// wordQ undoes the Q encoding (RFC 2047, 4.2).
+func wordQ(text string) (data []byte, ok bool) {
+	data = make([]byte, 0, len(text))
+	for i := 0; i < len(text); i++ {
+		switch c := text[i]; c {
+		case '_':
+			data = append(data, ' ')
+		case '=':
+			if i+2 >= len(text) || !isHex(text[i+1]) || !isHex(text[i+2]) {
+				return nil, false
+			}
+			data = append(data, byte(unhex(text[i+1])<<4|unhex(text[i+2])))
+			i += 2
+		default:
+			data = append(data, c)
+		}
+	}
+	return data, true
+}

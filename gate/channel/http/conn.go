@@ -1,0 +1,437 @@
+package http
+
+import (
+	"bufio"
+	"bytes"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	nethttp "net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/waybill-dev/waybill/gate"
+	"github.com/waybill-dev/waybill/gate/channel"
+)
+
+const (
+	readBuffer = 8 << 10
+
+	// maxLayers bounds tunnels within tunnels and TLS within TLS.
+	maxLayers = 8
+
+	// A sender that was turned away half way is read for a while more, so that
+	// its operating system shows it the answer and not a reset.
+	lingerTime  = 500 * time.Millisecond
+	lingerBytes = 4 << 20
+)
+
+// A session is one connection that a build opened. A CONNECT or a TLS handshake
+// adds a layer to it; what is asked for within is known from all of them.
+type session struct {
+	sink *sink
+	raw  net.Conn // what was accepted; closing it breaks every layer
+	busy int      // guarded by sink.mu
+	h2   *nethttp.Server
+
+	conn   net.Conn // the innermost layer so far
+	br     *bufio.Reader
+	tls    string // version of the innermost TLS, or ""
+	named  string // the name that TLS asked for, lower case, or ""
+	tunnel string // host:port of the innermost CONNECT, lower case, or ""
+
+	text   []byte  // the head being read
+	fields []field // the fields of the head being read
+	out    []byte  // the answer being written
+}
+
+func newSession(s *sink, conn net.Conn) *session {
+	return &session{sink: s, raw: conn, conn: conn, br: bufio.NewReaderSize(conn, readBuffer)}
+}
+
+// serve reads layer after layer until one speaks HTTP, and serves that.
+// The first byte tells TLS from HTTP (RFC 8446, 5.1: a handshake record is 22).
+func (c *session) serve() {
+	for range maxLayers {
+		first, err := c.br.Peek(1)
+		if err != nil {
+			return // nothing was said: known by reach where a host was named
+		}
+		switch {
+		case first[0] == 22:
+			if !c.handshake() {
+				return
+			}
+			if c.conn.(*tls.Conn).ConnectionState().NegotiatedProtocol == "h2" {
+				c.serveHTTP2()
+				return
+			}
+		case first[0] == 'P' && c.isPreface():
+			c.serveHTTP2()
+			return
+		default:
+			if !c.serveHTTP1() {
+				return
+			}
+		}
+	}
+	c.sink.gap(gate.GapHandshake, fmt.Sprintf("a connection to %s went through more than %d tunnels and TLS layers", quoteHost(c.opened()), maxLayers))
+}
+
+// isPreface tells HTTP/2 with prior knowledge (RFC 9113, 3.4) from a method in P.
+func (c *session) isPreface() bool {
+	b, _ := c.br.Peek(4)
+	return string(b) == "PRI "
+}
+
+// A destination is whom a request is for, and how it travels there.
+type destination struct {
+	host string // lower case, with a port where that is not the scheme's own; "" is the sink's own address
+	tls  string // version, or "" for plaintext
+}
+
+// destination of a request with this authority in its target (which only a request
+// to a proxy has) and this Host. What the network acts on counts: a tunnel's host,
+// then the target's, then TLS's name, then Host, which stays in the head to be
+// compared where it differs.
+func (c *session) destination(target, host string) destination {
+	d := destination{tls: c.tls}
+	authority, _, _ := split(target)
+	switch {
+	case c.tunnel != "":
+		d.host = c.tunnel
+	case authority != "":
+		_, d.host = splitUser(strings.ToLower(authority))
+		if len(target) >= 5 && strings.EqualFold(target[:5], "http:") {
+			d.tls = "" // TLS to a proxy goes no further than the proxy
+		}
+	default:
+		d.host = strings.ToLower(host)
+		if c.named != "" && hostname(d.host) != c.named {
+			d.host = c.named
+		}
+	}
+	if c.tunnel == "" && c.sink.own.is(d.host) {
+		d.host = ""
+	}
+	if d.tls != "" {
+		d.host = strings.TrimSuffix(d.host, ":443")
+	} else {
+		d.host = strings.TrimSuffix(d.host, ":80")
+	}
+	return d
+}
+
+// hostname is a host without port and brackets.
+func hostname(host string) string {
+	if h, _, err := net.SplitHostPort(host); err == nil {
+		return h
+	}
+	return strings.Trim(host, "[]")
+}
+
+// handshake puts TLS on top of the layers so far.
+func (c *session) handshake() bool {
+	if !c.sink.begin(c) {
+		return false
+	}
+	defer c.sink.end(c)
+	name := hostname(c.tunnel)
+	asked := name
+	conn := tls.Server(&buffered{c.conn, c.br}, &tls.Config{
+		MinVersion: tls.VersionTLS10, // what a build offers is judged later
+		NextProtos: []string{"h2", "http/1.1"},
+		GetCertificate: func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
+			if hello.ServerName != "" {
+				name = strings.ToLower(hello.ServerName)
+				asked = name
+			}
+			if name == "" { // by address: RFC 6066, 3, has no name for it
+				name, _, _ = net.SplitHostPort(c.raw.LocalAddr().String())
+			}
+			return c.sink.authority.Certificate(name)
+		},
+	})
+	if err := conn.Handshake(); err != nil {
+		c.sink.gap(gate.GapHandshake, fmt.Sprintf("TLS handshake for %s: %v; the build must trust the sinks' root certificate", quoteHost(asked), plainError(err)))
+		if c.tunnel != "" {
+			c.sink.spoke(c.tunnel)
+		}
+		return false
+	}
+	state := conn.ConnectionState()
+	c.conn, c.br = conn, bufio.NewReaderSize(conn, readBuffer)
+	c.tls, c.named = tls.VersionName(state.Version), strings.ToLower(state.ServerName)
+	if isLocalhost(c.named) {
+		c.named = ""
+	}
+	if host := c.opened(); host != "" {
+		c.sink.reach(host)
+	}
+	return true
+}
+
+// opened is the host that the layers so far were opened for, or "".
+func (c *session) opened() string {
+	if c.tunnel != "" {
+		return c.tunnel
+	}
+	return c.named
+}
+
+// buffered is a connection of which some bytes were read ahead.
+type buffered struct {
+	net.Conn
+	br *bufio.Reader
+}
+
+func (b *buffered) Read(p []byte) (int, error) { return b.br.Read(p) }
+
+// serveHTTP1 serves requests one after the other. It reports true where a tunnel
+// was opened, and the next layer begins.
+func (c *session) serveHTTP1() bool {
+	for {
+		if _, err := c.br.Peek(1); err != nil {
+			return false
+		}
+		if !c.sink.begin(c) {
+			return false
+		}
+		next := c.request()
+		if c.sink.end(c) {
+			if c.br.Buffered() > 0 {
+				c.sink.gap(gate.GapBrokenMessage, "a request that came in while the sink was closing was not taken")
+			}
+			return false
+		}
+		switch next {
+		case tunnelled:
+			return true
+		case ended:
+			return false
+		}
+	}
+}
+
+// next says how a connection goes on after a request.
+type next int
+
+const (
+	ended next = iota
+	again
+	tunnelled
+)
+
+// request reads one request, stores it, and answers.
+func (c *session) request() next {
+	s := c.sink
+	if s.is(channel.Drop) {
+		s.refused.Add(1)
+		return ended
+	}
+	refuse := s.is(channel.Refuse)
+
+	h, err := c.readHead()
+	if err != nil {
+		return c.broken("", "the head of a request", err)
+	}
+	if h.method == "" {
+		return ended // blank lines and no request
+	}
+	f, err := framingOf(&h)
+	if err == nil {
+		err = oneHost(&h)
+	}
+	if h.method == nethttp.MethodConnect {
+		if err == nil && (f.chunked || f.length > 0) {
+			err = &syntaxError{"a CONNECT request has a body"}
+		}
+		if err != nil {
+			return c.broken(strings.ToLower(h.target), "a CONNECT request", err)
+		}
+		return c.connect(&h, refuse)
+	}
+	s.spoke(c.opened())
+	to := c.destination(h.target, h.get("Host"))
+	host := to.host
+	if err != nil {
+		return c.broken(host, "a request", err)
+	}
+	m := &gate.Message{Host: host, TLS: to.tls, Peer: c.raw.RemoteAddr().String(), At: s.touch(), Head: bytes.Clone(c.text)}
+	if h.bareLF > 0 {
+		m.Events = append(m.Events, "bare-lf "+strconv.Itoa(h.bareLF))
+	}
+	if h.version != "HTTP/1.0" && (f.chunked || f.length > 0) && h.has("Expect", "100-continue") && c.br.Buffered() == 0 {
+		if _, err := io.WriteString(c.conn, "HTTP/1.1 100 Continue\r\n\r\n"); err != nil {
+			return c.broken(host, "the body of a request", err)
+		}
+	}
+	if err := c.readBody(m, f); err != nil {
+		return c.broken(host, "the body of a request", err)
+	}
+	last := h.has("Connection", "close") || h.version == "HTTP/1.0" && !h.has("Connection", "keep-alive")
+
+	var a *answer
+	upgrade := h.has("Upgrade", "websocket")
+	switch {
+	case refuse:
+		s.refused.Add(1)
+		a = s.script.refused
+	case upgrade:
+		m.Events = append(m.Events, "upgrade websocket")
+		a, last = s.script.switching, true
+	default:
+		_, path, _ := split(h.target)
+		a = s.script.answer(&h, path, s.ruleHost(host))
+	}
+	if !refuse {
+		if !s.keep(m) {
+			a = s.script.refused
+		} else if upgrade {
+			s.cfg.Gap(gate.Gap{Kind: gate.GapBrokenMessage, Where: "sink " + s.cfg.Name, Seq: m.Seq,
+				Detail: "a WebSocket was asked of " + quoteHost(s.ruleHost(host)) + ", and refused: what it would have carried was not seen"})
+		}
+	}
+	c.out = a.append(c.out[:0], h.method == nethttp.MethodHead, last)
+	if _, err := c.conn.Write(c.out); err != nil || last {
+		return ended
+	}
+	return again
+}
+
+// readHead reads up to the blank line that ends a head, into text, without it. An empty
+// method says that the connection ended after blank lines (RFC 9112, 2.2).
+func (c *session) readHead() (head, error) {
+	c.text = c.text[:0]
+	for {
+		line, err := c.br.ReadSlice('\n')
+		if len(c.text)+len(line) > maxHead {
+			return head{}, errTooLarge
+		}
+		whole := len(c.text) == 0 || c.text[len(c.text)-1] == '\n' // line begins a line
+		c.text = append(c.text, line...)
+		if err == bufio.ErrBufferFull {
+			continue
+		}
+		if err != nil {
+			if err == io.EOF && len(c.text) == 0 {
+				return head{}, nil
+			}
+			if err == io.EOF {
+				err = io.ErrUnexpectedEOF
+			}
+			return head{}, err
+		}
+		if whole && len(bytes.TrimRight(line, "\r\n")) == 0 && len(line) <= 2 {
+			if len(c.text) == len(line) {
+				c.text = c.text[:0] // before the request line
+				continue
+			}
+			c.text = c.text[:len(c.text)-len(line)]
+			break
+		}
+	}
+	h, err := parseHead(string(c.text), c.fields)
+	c.fields = h.fields[:0]
+	switch {
+	case errors.Is(err, errTooLarge):
+		return h, err
+	case err != nil:
+		return h, &syntaxError{err.Error()}
+	case h.version != "HTTP/1.1" && h.version != "HTTP/1.0":
+		return h, &syntaxError{"its version is neither HTTP/1.0 nor HTTP/1.1"}
+	}
+	return h, nil
+}
+
+// oneHost refuses requests with two Host fields (RFC 9112, 3.2).
+func oneHost(h *head) error {
+	n := 0
+	for _, f := range h.fields {
+		if strings.EqualFold(f.name, "Host") {
+			n++
+		}
+	}
+	if n > 1 {
+		return &syntaxError{"it has more than one Host"}
+	}
+	return nil
+}
+
+func (c *session) readBody(m *gate.Message, f framing) (err error) {
+	s := c.sink
+	if !f.chunked {
+		if f.length > 0 {
+			m.Body, m.Cut, err = readCapped(&exact{c.br, f.length}, f.length, s.maxBody, drainLimit)
+		}
+		return err
+	}
+	r := &chunked{br: c.br}
+	m.Body, m.Cut, err = readCapped(r, -1, s.maxBody, drainLimit)
+	for _, t := range r.trailers {
+		m.Events = append(m.Events, trailerEvent+t.name+": "+t.value)
+	}
+	if r.extensions > 0 {
+		m.Events = append(m.Events, "chunk-extension "+strconv.Itoa(r.extensions))
+	}
+	return err
+}
+
+// trailerEvent begins the event of a trailer field, which a head has no place for.
+const trailerEvent = "trailer "
+
+// connect opens a tunnel to whatever host is asked for, and is its other end.
+func (c *session) connect(h *head, refuse bool) next {
+	target := strings.ToLower(h.target)
+	if _, port, err := net.SplitHostPort(target); err != nil || port == "" {
+		return c.broken(target, "a CONNECT request", &syntaxError{"its target is not host:port"})
+	}
+	if refuse {
+		c.sink.refused.Add(1)
+		c.out = c.sink.script.refused.append(c.out[:0], false, true)
+		c.conn.Write(c.out) // the connection ends either way
+		return ended
+	}
+	c.tunnel, c.named, c.tls = target, "", ""
+	c.sink.reach(target)
+	if _, err := io.WriteString(c.conn, "HTTP/1.1 200 Connection established\r\n\r\n"); err != nil {
+		return ended // known by reach
+	}
+	return tunnelled
+}
+
+// broken leaves a gap for a request that was not taken down, answers where there
+// is somebody to answer, and ends the connection.
+func (c *session) broken(host, what string, err error) next {
+	c.sink.spoke(c.opened())
+	where := ""
+	if host == "" {
+		host = c.opened()
+	}
+	if host != "" {
+		where = " to " + quoteHost(host)
+	}
+	c.sink.gap(gate.GapBrokenMessage, fmt.Sprintf("read %s%s: %v", what, where, plainError(err)))
+	if status := statusOf(err); status != 0 {
+		c.out = plainAnswer(status, "waybill: "+err.Error()).append(c.out[:0], false, true)
+		if _, err := c.conn.Write(c.out); err == nil {
+			c.linger()
+		}
+	}
+	return ended
+}
+
+// linger reads what a turned away sender still sends, for a while.
+func (c *session) linger() {
+	if half, ok := c.conn.(interface{ CloseWrite() error }); ok {
+		if half.CloseWrite() != nil {
+			return
+		}
+	}
+	if c.raw.SetReadDeadline(time.Now().Add(lingerTime)) == nil {
+		io.Copy(io.Discard, io.LimitReader(c.br, lingerBytes)) // what it says no longer matters
+	}
+}

@@ -1,0 +1,410 @@
+package http
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"mime"
+	nethttp "net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"golang.org/x/text/unicode/norm"
+
+	"github.com/waybill-dev/waybill/gate"
+	"github.com/waybill-dev/waybill/gate/channel"
+)
+
+func decode(settings channel.Settings) (channel.Decoder, error) {
+	set, err := compileSettings(settings)
+	if err != nil {
+		return nil, err
+	}
+	return func(m *gate.Message) ([]gate.Decoded, error) {
+		r, err := read(set, m)
+		if err != nil {
+			return nil, err
+		}
+		return r.decode(set), nil
+	}, nil
+}
+
+// A request is a message whose head has been read.
+type request struct {
+	message *gate.Message
+	head    head
+	path    string // canonical
+	rawPath string
+	query   string
+	party   gate.Recipient
+	plain   gate.Decoded
+}
+
+// decode gives one delivery to the party that was asked, or what a fan-out makes of it.
+func (r *request) decode(set *compiled) []gate.Decoded {
+	for _, f := range set.fanouts {
+		if !f.pattern.matches(r.head.method, r.rawPath, r.party.Address) {
+			continue
+		}
+		out, err := f.apply(r)
+		if err == nil {
+			return out
+		}
+		r.gap(gate.GapNotDecoded, "fan out "+f.match+": "+err.Error())
+		break
+	}
+	return []gate.Decoded{r.plain}
+}
+
+func (r *request) gap(kind, detail string) {
+	r.plain.Gaps = append(r.plain.Gaps, gate.Gap{
+		Kind: kind, Where: "sink " + r.message.Sink, Detail: detail, Seq: r.message.Seq,
+	})
+}
+
+// read takes the message apart. These are its fields, in this order:
+//
+//	transport/tls      plaintext, tls, or tls-obsolete below TLS 1.2 (RFC 8996)
+//	transport/sink
+//	method, path
+//	header/<name>      one part for each field line, sorted by name, in lower case;
+//	cookie/<name>      and one for each cookie
+//	trailer/<name>     fields behind a chunked body
+//
+// Left out are fields between neighbours, fields that frame or code the body, and
+// Host where it says no more than the recipient does. Authorization and API keys
+// are compared by their digest and never shown. What changes with each request by
+// nature is masked where it has the shape of that, and is a part like any other
+// where it has not: a mask must not hide an address.
+func read(set *compiled, m *gate.Message) (*request, error) {
+	h, err := parseHead(string(m.Head), nil)
+	if err != nil {
+		return nil, fmt.Errorf("read the head of message %d of sink %s: %w", m.Seq, m.Sink, err)
+	}
+	r := &request{message: m, head: h}
+	authority, path, query := split(h.target)
+	r.rawPath, r.path, r.query = path, canonicalPath(path), query
+	r.setParty(set, authority)
+	r.plain.Class = classOf(h.method, r.path)
+
+	r.field("transport/tls", gate.Transport, security(m.TLS))
+	r.field("transport/sink", gate.Transport, m.Sink)
+	r.field("method", gate.Value, h.method)
+	r.field("path", gate.Value, r.path)
+	if user, _ := splitUser(authority); user != "" {
+		r.field("userinfo", gate.Binary, digest(user, ""))
+	}
+	first := len(r.plain.Fields)
+	for _, f := range h.fields {
+		r.header(f)
+	}
+	slices.SortStableFunc(r.plain.Fields[first:], func(a, b gate.Part) int { return strings.Compare(a.Name, b.Name) })
+	for _, e := range m.Events {
+		if t, ok := strings.CutPrefix(e, trailerEvent); ok {
+			k, v, _ := strings.Cut(t, ": ")
+			r.field("trailer/"+strings.ToLower(k), gate.Value, v)
+		}
+	}
+	r.payloads()
+	if m.Cut > 0 {
+		r.gap(gate.GapCutBody, fmt.Sprintf("%d bytes of the body were not kept", m.Cut))
+	}
+	return r, nil
+}
+
+// setParty names the host that was asked. A message without one came to the
+// sink's own address, and is for whom the sink stands for.
+func (r *request) setParty(set *compiled, authority string) {
+	m := r.message
+	host := m.Host
+	if host == "" {
+		host = set.standsFor(m.Sink)
+	}
+	if host == "" { // not taken by a sink: the head alone can say
+		_, host = splitUser(authority)
+	}
+	if host == "" {
+		host = r.head.get("Host")
+	}
+	if host == "" {
+		r.gap(gate.GapRecipientUnknown, "the request says no host")
+		return
+	}
+	party, err := gate.HostRecipient(host)
+	if err != nil {
+		party = gate.Recipient{Kind: gate.Host, Address: text(strings.ToLower(host)), Role: gate.Party}
+		if m.Host != "" || set.standsFor(m.Sink) == "" {
+			r.gap(gate.GapNotDecoded, "the host that was asked for is not the name of a host")
+		}
+	}
+	r.party = party
+	r.plain.Recipients = []gate.Recipient{party}
+}
+
+func (r *request) field(name string, kind gate.PartKind, value string) {
+	r.plain.Fields = append(r.plain.Fields, gate.Part{Name: text(name), Kind: kind, Value: text(value)})
+}
+
+func (r *request) mask(rule, part string) {
+	for i := range r.plain.Masks {
+		if x := &r.plain.Masks[i]; x.Rule == rule && x.Part == part {
+			x.Count++
+			return
+		}
+	}
+	r.plain.Masks = append(r.plain.Masks, gate.Masked{Rule: rule, Part: part, Count: 1})
+}
+
+func (r *request) header(f field) {
+	lower := strings.ToLower(f.name)
+	part := "header/" + lower
+	switch lower {
+	case "accept-encoding", "content-encoding", "expect":
+		return
+	case "host":
+		if !r.saysParty(f.value) {
+			r.field(part, gate.Value, f.value)
+		}
+		return
+	case "authorization", "x-api-key", "api-key", "apikey", "x-auth-token", "x-access-token":
+		r.secret(part, f.value)
+		return
+	case "cookie":
+		for c := range strings.SplitSeq(f.value, ";") {
+			if k, v, ok := strings.Cut(strings.Trim(c, " \t"), "="); ok || k != "" {
+				r.field("cookie/"+k, gate.Value, v)
+			}
+		}
+		return
+	case "referer":
+		r.field(part, gate.Link, f.value)
+		return
+	case "content-type":
+		value, masked := withoutBoundary(f.value)
+		if masked {
+			r.mask("boundary", part)
+		}
+		r.field(part, gate.Value, value)
+		return
+	case "user-agent":
+		if strings.IndexByte(f.value, '@') < 0 && !strings.Contains(f.value, "%40") {
+			r.mask("user-agent", part)
+			return
+		}
+	case "date":
+		if _, err := nethttp.ParseTime(f.value); err == nil {
+			r.mask("date", part)
+			return
+		}
+	default:
+		if hopByHop(lower) {
+			return
+		}
+		if id, ok := traceHeader(lower, f.value); ok {
+			r.mask("trace-id", part)
+			if id != "" && !slices.Contains(r.plain.Traces, id) {
+				r.plain.Traces = append(r.plain.Traces, id)
+			}
+			return
+		}
+	}
+	r.field(part, gate.Value, f.value)
+}
+
+// saysParty reports whether a Host field adds nothing to the recipient.
+func (r *request) saysParty(host string) bool {
+	if r.message.Host == "" {
+		return true // the sink's own address, or what the recipient was read from
+	}
+	h, err := gate.HostRecipient(host)
+	return err == nil && h.Address == r.party.Address
+}
+
+// secret states a credential by its scheme, if it has one, and its digest.
+func (r *request) secret(part, value string) {
+	scheme, rest, ok := strings.Cut(value, " ")
+	if !ok || !isToken(scheme) {
+		scheme, rest = "", value
+	}
+	r.field(part, gate.Binary, digest(strings.Trim(rest, " "), strings.ToLower(scheme)))
+}
+
+// digest is the value of a part of kind Binary: "sha256:<hex> <length> <label>".
+func digest(secret, label string) string {
+	sum := sha256.Sum256([]byte(secret))
+	s := "sha256:" + hex.EncodeToString(sum[:]) + " " + strconv.Itoa(len(secret))
+	if label != "" {
+		s += " " + label
+	}
+	return s
+}
+
+func (r *request) payloads() {
+	if r.query != "" {
+		r.plain.Payloads = append(r.plain.Payloads, gate.Payload{
+			Name: "query", Type: "application/x-www-form-urlencoded", Bytes: []byte(r.query),
+		})
+	}
+	if len(r.message.Body) > 0 {
+		r.plain.Payloads = append(r.plain.Payloads, gate.Payload{
+			Name: "body", Type: r.head.get("Content-Type"), Encoding: r.contentEncoding(), Bytes: r.message.Body,
+		})
+	}
+}
+
+// contentEncoding joins the field lines of that name (RFC 9110, 5.3).
+func (r *request) contentEncoding() string {
+	var codings []string
+	for _, f := range r.head.fields {
+		if strings.EqualFold(f.name, "Content-Encoding") && f.value != "" {
+			codings = append(codings, f.value)
+		}
+	}
+	return strings.Join(codings, ", ")
+}
+
+func security(tlsVersion string) string {
+	switch tlsVersion {
+	case "":
+		return "plaintext"
+	case "SSL 3.0", "SSLv3", "TLS 1.0", "TLS 1.1":
+		return "tls-obsolete"
+	}
+	return "tls"
+}
+
+// withoutBoundary takes the boundary off a multipart type: it says nothing, and
+// is made anew for each body.
+func withoutBoundary(contentType string) (string, bool) {
+	if len(contentType) < len("multipart/") || !strings.EqualFold(contentType[:len("multipart/")], "multipart/") {
+		return contentType, false
+	}
+	t, params, err := mime.ParseMediaType(contentType)
+	if err != nil || params["boundary"] == "" {
+		return contentType, false
+	}
+	delete(params, "boundary")
+	s := mime.FormatMediaType(t, params)
+	return s, s != ""
+}
+
+// traceHeader reports whether a field is an id that is made for each request and
+// says nothing besides, and gives the trace id of W3C Trace Context or of B3.
+func traceHeader(lower, value string) (id string, ok bool) {
+	switch lower {
+	case "traceparent":
+		// version "-" trace-id "-" parent-id "-" flags: W3C Trace Context, 3.2.2.
+		p := strings.Split(value, "-")
+		if len(p) < 4 || !isHex(p[0], 2) || !isHex(p[1], 32) || !isHex(p[2], 16) || !isHex(p[3], 2) || len(p) > 4 && p[0] == "00" {
+			return "", false
+		}
+		return strings.ToLower(p[1]), shapedID(value)
+	case "b3":
+		p := strings.Split(value, "-")
+		if len(p) >= 2 && (isHex(p[0], 32) || isHex(p[0], 16)) && isHex(p[1], 16) {
+			return strings.ToLower(p[0]), shapedID(value)
+		}
+		return "", value == "0" || value == "1" || value == "d"
+	case "x-b3-traceid":
+		if isHex(value, 32) || isHex(value, 16) {
+			return strings.ToLower(value), true
+		}
+		return "", false
+	case "tracestate", "x-b3-spanid", "x-b3-parentspanid", "x-b3-sampled", "x-b3-flags",
+		"x-request-id", "x-correlation-id", "request-id", "x-amzn-trace-id", "x-cloud-trace-context", "uber-trace-id", "sentry-trace":
+		return "", shapedID(value)
+	}
+	return "", false
+}
+
+// shapedID reports whether s can be an id and nothing else: no address, no words.
+func shapedID(s string) bool {
+	if len(s) > 512 {
+		return false
+	}
+	for i := 0; i < len(s); i++ {
+		switch c := s[i]; {
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9':
+		case strings.IndexByte("-_.:;,=/+|*", c) < 0:
+			return false
+		}
+	}
+	return true
+}
+
+func isHex(s string, n int) bool {
+	return len(s) == n && strings.Trim(s, "0123456789abcdefABCDEF") == ""
+}
+
+// canonicalPath undoes percent-encoding where that loses nothing: two paths that
+// name different resources stay different. "%2F" and "%25" stay, so that what
+// was a slash or an escape can be told from what became one; octets that
+// are not printable UTF-8 in normal form C stay too. Hex digits are upper case.
+// Dot segments stay as they are.
+func canonicalPath(raw string) string {
+	if strings.IndexByte(raw, '%') < 0 && isASCII(raw) {
+		return raw
+	}
+	b := make([]byte, 0, len(raw))
+	for i := 0; i < len(raw); i++ {
+		c := raw[i]
+		if c != '%' || i+2 >= len(raw) || !isHex(raw[i+1:i+3], 2) {
+			b = append(b, c)
+			continue
+		}
+		n, _ := strconv.ParseUint(raw[i+1:i+3], 16, 8) // it is hex
+		if d := byte(n); d == '/' || d == '%' || d < ' ' || d == 0x7f {
+			b = append(b, '%', upper(raw[i+1]), upper(raw[i+2]))
+		} else {
+			b = append(b, d)
+		}
+		i += 2
+	}
+	s := string(b)
+	if utf8.ValidString(s) && norm.NFC.IsNormalString(s) {
+		return s
+	}
+	var out strings.Builder
+	for i := 0; i < len(s); i++ {
+		if s[i] < 0x80 {
+			out.WriteByte(s[i])
+		} else {
+			fmt.Fprintf(&out, "%%%02X", s[i])
+		}
+	}
+	return out.String()
+}
+
+func upper(c byte) byte {
+	if 'a' <= c && c <= 'f' {
+		return c - 0x20
+	}
+	return c
+}
+
+func isASCII(s string) bool {
+	for i := 0; i < len(s); i++ {
+		if s[i] >= 0x80 {
+			return false
+		}
+	}
+	return true
+}
+
+// text makes a value what a part holds: UTF-8 in normal form C. What is not UTF-8
+// is read as ISO-8859-1, as field values once were (RFC 9110, 5.5).
+func text(s string) string {
+	if isASCII(s) {
+		return s
+	}
+	if !utf8.ValidString(s) {
+		runes := make([]rune, len(s))
+		for i := 0; i < len(s); i++ {
+			runes[i] = rune(s[i])
+		}
+		s = string(runes)
+	}
+	return norm.NFC.String(s)
+}

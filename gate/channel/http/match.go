@@ -1,0 +1,67 @@
+package http
+
+import (
+	"fmt"
+	"path"
+	"strings"
+
+	"github.com/waybill-dev/waybill/gate"
+)
+
+// A pattern says which requests a rule is for.
+type pattern struct {
+	method string // "" is any
+	path   string
+	below  bool   // path is a prefix that ended in "/**"
+	host   string // canonical; "" is any
+	subs   bool   // host began with "*.": any name below it
+}
+
+func compilePattern(match, host string) (pattern, error) {
+	var p pattern
+	method, pathGlob, ok := strings.Cut(match, " ")
+	if !ok || !isToken(method) || !strings.HasPrefix(pathGlob, "/") {
+		return p, fmt.Errorf("match %q is not a method and a path, such as %q", match, "POST /v1/*")
+	}
+	if method != "*" {
+		p.method = method
+	}
+	p.path, p.below = strings.CutSuffix(pathGlob, "/**")
+	if _, err := path.Match(p.path, ""); err != nil {
+		return p, fmt.Errorf("match %q: %w", match, err)
+	}
+	if host != "" {
+		host, p.subs = strings.CutPrefix(host, "*.")
+		r, err := gate.HostRecipient(host)
+		if err != nil {
+			return p, fmt.Errorf("host: %w", err)
+		}
+		p.host = r.Address
+	}
+	return p, nil
+}
+
+// matches reports whether the pattern takes in a request. host is canonical.
+func (p *pattern) matches(method, reqPath, host string) bool {
+	if p.method != "" && p.method != method {
+		return false
+	}
+	if p.host != "" && p.host != host && !(p.subs && strings.HasSuffix(host, "."+p.host)) {
+		return false
+	}
+	if p.below {
+		// The wildcards of the prefix stand for as many segments as it has.
+		end := 0
+		for range strings.Count(p.path, "/") {
+			next := strings.IndexByte(reqPath[min(end+1, len(reqPath)):], '/')
+			if next < 0 {
+				end = len(reqPath)
+				break
+			}
+			end += 1 + next
+		}
+		reqPath = reqPath[:end]
+	}
+	ok, err := path.Match(p.path, reqPath)
+	return ok && err == nil
+}

@@ -1,0 +1,25 @@
+package http
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+)
+
+// Trace is the trace id (W3C Trace Context, 3.2.2.3) that the driver gives to a
+// stimulus that carries none: the first 16 bytes, in lower-case hex, of SHA-256
+// over "waybill trace" and the stimulus id, joined by a zero byte. A build that
+// carries it through to what it sends thereby names the cause of each message.
+func Trace(stimulusID string) string {
+	sum := traceSum(stimulusID)
+	return hex.EncodeToString(sum[:16])
+}
+
+// traceparent is the header's value; the parent id is the next 8 bytes of the sum.
+func traceparent(stimulusID string) string {
+	sum := traceSum(stimulusID)
+	return "00-" + hex.EncodeToString(sum[:16]) + "-" + hex.EncodeToString(sum[16:24]) + "-01"
+}
+
+func traceSum(stimulusID string) [sha256.Size]byte {
+	return sha256.Sum256([]byte("waybill trace\x00" + stimulusID))
+}

@@ -1,0 +1,217 @@
+// Package config reads waybill.toml: typed, strict, and checked whole before
+// anything runs. A key that means nothing is refused, with the nearest one that
+// means something; so is a value out of range. What [Load] returns can be used
+// without looking at it again: defaults are filled in and paths are absolute.
+//
+// The keys that belong to a protocol are not known here. They are handed to it
+// as [Door.Settings] and [Sink.Settings], which decode as strictly.
+//
+// What is not checked here: whether files, commands and addresses exist, and
+// whether a channel of that name does.
+package config
+
+import (
+	"regexp"
+	"time"
+
+	"github.com/waybill-dev/waybill/gate"
+)
+
+// File is the name that [Load] looks for in a folder.
+const File = "waybill.toml"
+
+// Version is the version of the schema that this package reads.
+const Version = 1
+
+// Config is a waybill.toml.
+type Config struct {
+	Path string `toml:"-"` // of the file, as it was given
+	Dir  string `toml:"-"` // absolute folder of the file: relative paths start here
+
+	Version    int             `toml:"version"`
+	Baseline   Baseline        `toml:"baseline"`
+	Corpus     Corpus          `toml:"corpus"`
+	Doors      map[string]Door `toml:"-"` // read apart: a protocol's own keys stand among ours
+	Sinks      map[string]Sink `toml:"-"`
+	Production *Build          `toml:"production"` // nil only where Baseline is Recorded
+	Staging    *Build          `toml:"staging"`    // never nil
+	Jobs       map[string]Job  `toml:"jobs"`       // of both builds; merged into Build.Jobs
+	Replay     Replay          `toml:"replay"`
+	Scenarios  []Scenario      `toml:"scenarios"` // never empty
+	Masks      []Mask          `toml:"masks"`
+	Approvals  Approvals       `toml:"approvals"`
+	Report     Report          `toml:"report"`
+}
+
+// Build returns the build in a role, nil where there is none.
+func (c *Config) Build(r gate.Role) *Build {
+	switch r {
+	case gate.Production:
+		return c.Production
+	case gate.Staging:
+		return c.Staging
+	}
+	return nil
+}
+
+// Baseline says what staging is compared with.
+type Baseline string
+
+// The two baselines.
+const (
+	Replayed Baseline = "production" // a replay against the production build
+	Recorded Baseline = "recorded"   // what the corpus recorded production sending
+)
+
+// Corpus says which stimuli are replayed.
+type Corpus struct {
+	Path   string `toml:"path"`   // absolute once loaded
+	Digest string `toml:"digest"` // "sha256:" and 64 hex digits; "" is a corpus that is not pinned
+}
+
+// A Door is an entrance of the build, of one protocol.
+type Door struct {
+	Channel string `toml:"channel"` // name of the protocol
+
+	// Settings decodes the protocol's own keys into dst, a pointer to a struct
+	// with toml tags, and refuses keys that dst has no field for. It may be called
+	// many times and from many goroutines. It is never nil.
+	Settings func(dst any) error `toml:"-"`
+}
+
+// A Sink stands where the build sends to.
+type Sink struct {
+	Channel  string              `toml:"channel"`  // name of the protocol
+	Address  string              `toml:"address"`  // host:port to listen on; port 0 is any free one
+	MaxBody  Size                `toml:"max_body"` // bytes of a body that are kept
+	Settings func(dst any) error `toml:"-"`        // see [Door]
+}
+
+// A Build is how one build is made, started, asked and stopped. Strings of its
+// commands, folders, environment and probes are expanded: see [Expand].
+type Build struct {
+	Name        string            `toml:"name"`         // shown in reports; the role where it was not given
+	Command     []string          `toml:"command"`      // none: it runs already, or has only jobs
+	Dir         string            `toml:"dir"`          // where commands run; absolute once loaded, unless it begins with ${
+	Env         map[string]string `toml:"env"`          // added to the environment
+	Setup       [][]string        `toml:"setup"`        // commands that fill a fresh state folder
+	Reset       [][]string        `toml:"reset"`        // commands that make kept state fit for the next replay; nil: every replay gets fresh state and Setup
+	HookTimeout Duration          `toml:"hook_timeout"` // for each command of Setup and Reset
+	Ready       Probe             `toml:"ready"`        // no probe: every door accepts connections
+	Quiet       Probe             `toml:"quiet"`        // no probe: idleness is measured
+	Stop        Stop              `toml:"stop"`
+	Doors       map[string]string `toml:"doors"` // addresses, host:port; a door without one is given a free port of loopback
+	Jobs        map[string]Job    `toml:"jobs"`
+}
+
+// A Probe asks a build a question that it answers with yes or not yet. At most
+// one way of asking is set.
+type Probe struct {
+	HTTP    string   `toml:"http"`    // URL; status 200 to 299 is yes
+	TCP     string   `toml:"tcp"`     // host:port; an accepted connection is yes
+	Command []string `toml:"command"` // exit status 0 is yes
+	Timeout Duration `toml:"timeout"` // how long not yet is put up with
+	Settle  Duration `toml:"settle"`  // quiet only: how long nothing must happen
+}
+
+// Set reports whether the probe has a way of asking.
+func (p *Probe) Set() bool { return p.HTTP != "" || p.TCP != "" || len(p.Command) > 0 }
+
+// Stop is how a build is asked to stop. What is left after Timeout is killed.
+type Stop struct {
+	Signal  string   `toml:"signal"`  // "TERM", "INT", ...: to the process group of the command
+	Command []string `toml:"command"` // run instead of sending a signal
+	Timeout Duration `toml:"timeout"`
+}
+
+// A Job is a command of a build that is run on its own, such as a drain script.
+type Job struct {
+	Command []string          `toml:"command"`
+	Dir     string            `toml:"dir"` // "" is the build's
+	Env     map[string]string `toml:"env"` // added to the build's
+	Timeout Duration          `toml:"timeout"`
+}
+
+// Replay is how stimuli are replayed.
+type Replay struct {
+	Pace          Pace     `toml:"pace"`
+	Concurrency   int      `toml:"concurrency"` // stimuli under way at once, 1 to 4096
+	Replays       int      `toml:"replays"`     // of production, 1 to 20; fewer than 2 cannot measure noise
+	Builds        Order    `toml:"builds"`
+	AnswerTimeout Duration `toml:"answer_timeout"` // for one stimulus
+	MaxMessages   uint64   `toml:"max_messages"`   // of one replay; more is a flood
+}
+
+// Order says whether builds run one after the other.
+type Order string
+
+// The two orders.
+const (
+	InTurn     Order = "in-turn"
+	SideBySide Order = "side-by-side"
+)
+
+// ScenarioKind is what happens while a corpus is replayed.
+type ScenarioKind string
+
+// Kinds of scenario.
+const (
+	Steady ScenarioKind = "steady" // the corpus, and then the jobs
+	Outage ScenarioKind = "outage" // the corpus, while sinks turn away what comes; they recover; and then the jobs
+	Alone  ScenarioKind = "job"    // the jobs alone, no stimuli
+)
+
+// A Scenario is a condition under which the corpus is replayed.
+type Scenario struct {
+	Name  string       `toml:"name"`
+	Kind  ScenarioKind `toml:"kind"`
+	Sinks []string     `toml:"sinks"` // outage: which turn away; all where none is named
+	Mood  Mood         `toml:"mood"`
+	From  float64      `toml:"from"` // outage: fraction of the corpus before it, at least 0
+	To    Fraction     `toml:"to"`   // outage: fraction of the corpus at its end, greater than From, at most 1
+	Jobs  []string     `toml:"jobs"` // run afterwards, in this order
+}
+
+// Mood is how a sink turns away, in an outage.
+type Mood string
+
+// Moods of an outage.
+const (
+	Refuse Mood = "refuse" // answers with a passing failure
+	Drop   Mood = "drop"   // closes connections without a word
+)
+
+// A Mask hides volatile text of payloads before comparison.
+type Mask struct {
+	Part    string `toml:"part"`    // name of the part
+	Pattern Regexp `toml:"pattern"` // what is hidden, RE2 syntax
+	Rule    string `toml:"rule"`    // its name, shown where it hid something
+}
+
+// Approvals says where approvals are kept.
+type Approvals struct {
+	Path string `toml:"path"` // absolute once loaded
+}
+
+// Report says what is written beside the terminal.
+type Report struct {
+	JSON string `toml:"json"` // absolute once loaded
+}
+
+// Defaults, where the file says nothing.
+const (
+	DefaultMaxBody       = 128 << 20
+	DefaultConcurrency   = 8
+	DefaultReplays       = 2
+	DefaultMaxMessages   = 10_000_000
+	DefaultAnswerTimeout = 30 * time.Second
+	DefaultReadyTimeout  = 60 * time.Second
+	DefaultQuietTimeout  = 60 * time.Second
+	DefaultSettle        = 300 * time.Millisecond
+	DefaultStopTimeout   = 10 * time.Second
+	DefaultJobTimeout    = 5 * time.Minute
+	DefaultHookTimeout   = 10 * time.Minute
+)
+
+// Regexp is a compiled pattern.
+type Regexp struct{ *regexp.Regexp }

@@ -1,0 +1,199 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"sync"
+
+	"github.com/BurntSushi/toml"
+	"github.com/waybill-dev/waybill/gate"
+)
+
+// maxFile bounds the length of a waybill.toml, in bytes.
+const maxFile = 1 << 20
+
+// Load reads a waybill.toml, or the one in the folder that path names. The error
+// tells every problem that was found, one a line, each with the file's name and
+// the key or the position.
+func Load(path string) (*Config, error) {
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		path = filepath.Join(path, File)
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		if errors.Is(err, os.ErrNotExist) {
+			return nil, fmt.Errorf("read configuration: %w (waybill init writes one)", err)
+		}
+		return nil, fmt.Errorf("read configuration: %w", err)
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, maxFile+1))
+	if err != nil {
+		return nil, fmt.Errorf("read configuration: %w", err)
+	}
+	dir, err := filepath.Abs(filepath.Dir(path))
+	if err != nil {
+		return nil, fmt.Errorf("read configuration %s: %w", path, err)
+	}
+	return Parse(path, dir, data)
+}
+
+// document is the file as it stands. Doors and sinks are decoded later: their
+// protocols' keys stand among their own.
+type document struct {
+	Config
+	Doors map[string]toml.Primitive `toml:"doors"`
+	Sinks map[string]toml.Primitive `toml:"sinks"`
+}
+
+// Parse is [Load] of a file that was read already. name is for errors, dir is
+// the absolute folder at which relative paths start.
+func Parse(name, dir string, data []byte) (*Config, error) {
+	if len(data) > maxFile {
+		return nil, fmt.Errorf("%s: longer than %d bytes", name, maxFile)
+	}
+	doc := document{Config: Config{
+		Path: name, Dir: dir,
+		Baseline: Replayed,
+		Replay: Replay{
+			Concurrency: DefaultConcurrency, Replays: DefaultReplays, Builds: InTurn,
+			AnswerTimeout: Duration{DefaultAnswerTimeout}, MaxMessages: DefaultMaxMessages,
+		},
+		Approvals: Approvals{Path: "approvals.toml"},
+		Report:    Report{JSON: ".waybill/verdict.json"},
+	}}
+	md, err := toml.Decode(string(data), &doc)
+	if err != nil {
+		// A misspelt table can be the reason for an error of type: say both.
+		if unknown := unknownKeys(&md, nil, reflect.TypeFor[document](), nil); unknown != nil {
+			err = errors.Join(err, unknown)
+		}
+		return nil, inFile(name, err)
+	}
+	if err := knownOnly(name, &md); err != nil {
+		return nil, err
+	}
+	c := &doc.Config
+	c.Doors = make(map[string]Door, len(doc.Doors))
+	c.Sinks = make(map[string]Sink, len(doc.Sinks))
+	var mu sync.Mutex
+	for _, key := range slices.Sorted(maps.Keys(doc.Doors)) {
+		var d Door
+		t := &table{&mu, &md, toml.Key{"doors", key}, doc.Doors[key], []string{"channel"}, name}
+		if err := md.PrimitiveDecode(t.raw, &d); err != nil {
+			return nil, inFile(name, err)
+		}
+		d.Settings = t.settings
+		c.Doors[key] = d
+	}
+	for _, key := range slices.Sorted(maps.Keys(doc.Sinks)) {
+		s := Sink{Address: "127.0.0.1:0", MaxBody: DefaultMaxBody}
+		t := &table{&mu, &md, toml.Key{"sinks", key}, doc.Sinks[key], []string{"channel", "address", "max_body"}, name}
+		if err := md.PrimitiveDecode(t.raw, &s); err != nil {
+			return nil, inFile(name, err)
+		}
+		s.Settings = t.settings
+		c.Sinks[key] = s
+	}
+	c.fill()
+	if err := c.Validate(); err != nil {
+		return nil, inFile(name, err)
+	}
+	return c, nil
+}
+
+// knownOnly refuses keys that have no place, by the decoder's account and by ours.
+func knownOnly(name string, md *toml.MetaData) error {
+	if err := unknownKeys(md, nil, reflect.TypeFor[document](), nil); err != nil {
+		return inFile(name, err)
+	}
+	for _, key := range md.Undecoded() {
+		if key[0] != "doors" && key[0] != "sinks" {
+			return fmt.Errorf("%s: unknown key %s", name, quote(key.String()))
+		}
+	}
+	return nil
+}
+
+// fill sets what the file left out and makes paths absolute.
+func (c *Config) fill() {
+	for _, p := range []*string{&c.Corpus.Path, &c.Approvals.Path, &c.Report.JSON} {
+		if *p != "" {
+			*p = c.under(*p)
+		}
+	}
+	for _, role := range []gate.Role{gate.Production, gate.Staging} {
+		if b := c.Build(role); b != nil {
+			c.fillBuild(b, role)
+		}
+	}
+	if len(c.Scenarios) == 0 {
+		c.Scenarios = []Scenario{{Name: "steady", Kind: Steady}}
+	}
+	for i := range c.Scenarios {
+		s := &c.Scenarios[i]
+		if s.Kind != Outage {
+			continue
+		}
+		if len(s.Sinks) == 0 {
+			s.Sinks = slices.Sorted(maps.Keys(c.Sinks))
+		}
+		if s.Mood == "" {
+			s.Mood = Refuse
+		}
+		if s.To == 0 {
+			s.To = 1
+		}
+	}
+}
+
+func (c *Config) fillBuild(b *Build, role gate.Role) {
+	if b.Name == "" {
+		b.Name = string(role)
+	}
+	b.Dir = c.under(b.Dir)
+	orElse(&b.HookTimeout, Duration{DefaultHookTimeout})
+	orElse(&b.Ready.Timeout, Duration{DefaultReadyTimeout})
+	orElse(&b.Quiet.Timeout, Duration{DefaultQuietTimeout})
+	orElse(&b.Quiet.Settle, Duration{DefaultSettle})
+	orElse(&b.Stop.Timeout, Duration{DefaultStopTimeout})
+	if len(b.Stop.Command) == 0 {
+		orElse(&b.Stop.Signal, "TERM")
+	}
+	jobs := maps.Clone(c.Jobs)
+	if jobs == nil {
+		jobs = make(map[string]Job)
+	}
+	maps.Copy(jobs, b.Jobs)
+	for name, j := range jobs {
+		if j.Dir == "" {
+			j.Dir = b.Dir
+		}
+		j.Dir = c.under(j.Dir)
+		orElse(&j.Timeout, Duration{DefaultJobTimeout})
+		jobs[name] = j
+	}
+	b.Jobs = jobs
+}
+
+// under makes a path absolute. One that begins with a variable is left alone:
+// variables that stand for folders are absolute.
+func (c *Config) under(path string) string {
+	if filepath.IsAbs(path) || len(path) > 1 && path[:2] == "${" {
+		return path
+	}
+	return filepath.Join(c.Dir, path)
+}
+
+func orElse[T comparable](p *T, v T) {
+	var zero T
+	if *p == zero {
+		*p = v
+	}
+}

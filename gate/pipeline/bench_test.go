@@ -1,0 +1,132 @@
+package pipeline_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/waybill-dev/waybill/gate"
+	"github.com/waybill-dev/waybill/gate/canon"
+	"github.com/waybill-dev/waybill/gate/channel"
+	"github.com/waybill-dev/waybill/gate/channel/smtp"
+	"github.com/waybill-dev/waybill/gate/pipeline"
+	"github.com/waybill-dev/waybill/gate/tape"
+)
+
+func options(t testing.TB) pipeline.Options {
+	t.Helper()
+	c, err := canon.New(canon.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pipeline.Options{
+		Decoder: func(name, _, _ string) (channel.Decoder, error) {
+			if name != "smtp" {
+				return nil, fmt.Errorf("channel %q", name)
+			}
+			return smtp.Protocol().Decode(nil)
+		},
+		Canon: c.Message,
+	}
+}
+
+// run writes n mails of about 4 KiB to a tape. Volatile headers differ from run to run.
+func run(t testing.TB, path string, n int, name string, text func(i int) string) string {
+	t.Helper()
+	w, err := tape.Create(path, gate.Header{Content: gate.RunTape, Schema: gate.Schema, Role: gate.Production, Corpus: "sha256:0", Scenario: "steady"}, tape.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const batch = 256
+	records := make([]*gate.Record, 0, batch)
+	for i := range n {
+		records = append(records, &gate.Record{Kind: gate.KindMessage, Message: &gate.Message{
+			Seq: uint64(i + 1), Channel: "smtp", Sink: "mail",
+			Head: fmt.Appendf(nil, "EHLO app\r\nMAIL FROM:<portal@example.org>\r\nRCPT TO:<member%07d@example.net>\r\n", i),
+			Body: fmt.Appendf(nil, "Received: from app by mx id %s%d\r\nDate: Wed, 2 Aug 2000 10:%02d:%02d +0000\r\nMessage-ID: <%s.%d@portal.example.org>\r\nFrom: Portal <portal@example.org>\r\nTo: Member %d <member%07d@example.net>\r\nSubject: Your appointment\r\nMIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n%s\r\n",
+				name, i, i/60%60, i%60, name, i, i, i, text(i)),
+		}})
+		if len(records) == batch || i == n-1 {
+			if err := w.Append(records...); err != nil {
+				t.Fatal(err)
+			}
+			records = records[:0]
+		}
+	}
+	if err := w.Close(gate.Footer{Accepted: uint64(n), Quiet: "probe"}); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+var filler = strings.Repeat("Please bring your card and a list of the medicines that you take at home.\r\n", 48)
+
+func letter(i int) string {
+	return fmt.Sprintf("Dear Member %d,\r\nyour record is MRN-%07d, telephone 510-555-%04d.\r\n%sRegards, the portal", i, i, i%10000, filler)
+}
+
+// sizes are the numbers of messages that are compared. A million takes disk and
+// minutes, so it is asked for: WAYBILL_BENCH_MESSAGES=1000000.
+func sizes(b *testing.B) []int {
+	s := os.Getenv("WAYBILL_BENCH_MESSAGES")
+	if s == "" {
+		return []int{10_000}
+	}
+	n, err := strconv.Atoi(s)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return []int{n}
+}
+
+func benchmark(b *testing.B, staging func(i int) string, want func(n int, c *gate.Comparison) bool) {
+	for _, n := range sizes(b) {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			dir := b.TempDir()
+			p := run(b, filepath.Join(dir, "p.tape"), n, "p", letter)
+			s := run(b, filepath.Join(dir, "s.tape"), n, "s", staging)
+			o := options(b)
+			b.ReportAllocs()
+			b.SetBytes(int64(2 * n * len(letter(0))))
+			var before, after runtime.MemStats
+			runtime.GC()
+			runtime.ReadMemStats(&before)
+			for b.Loop() {
+				c, gaps, err := pipeline.Compare(context.Background(), o, []string{p}, s)
+				if err != nil || len(gaps) > 0 {
+					b.Fatal(err, gaps)
+				}
+				if !want(n, c) {
+					b.Fatalf("%d equal, %d changes, %d groups", c.Equal, len(c.Changes), len(c.Groups))
+				}
+			}
+			runtime.ReadMemStats(&after)
+			b.ReportMetric(float64(after.TotalAlloc-before.TotalAlloc)/float64(n)/float64(b.N), "allocated-B/message")
+		})
+	}
+}
+
+func BenchmarkJudgeUnchanged(b *testing.B) {
+	benchmark(b, letter, func(n int, c *gate.Comparison) bool { return int(c.Equal) == n && len(c.Changes) == 0 })
+}
+
+func BenchmarkJudgeOneInAThousand(b *testing.B) {
+	benchmark(b, func(i int) string {
+		if i%1000 == 0 {
+			return letter(i + 1)
+		}
+		return letter(i)
+	}, func(n int, c *gate.Comparison) bool { return len(c.Changes) == n/1000 })
+}
+
+func BenchmarkJudgeAllReworded(b *testing.B) {
+	benchmark(b, func(i int) string { return strings.Replace(letter(i), "Regards", "Kind regards", 1) },
+		func(n int, c *gate.Comparison) bool {
+			return len(c.Changes) == n && len(c.Groups) == 1 && c.Groups[0].Wording
+		})
+}

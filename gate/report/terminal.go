@@ -1,0 +1,555 @@
+package report
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/sergi/go-diff/diffmatchpatch"
+
+	"github.com/waybill-dev/waybill/gate"
+)
+
+// Bounds of one report. What they cut is counted, and whole in the JSON verdict.
+const (
+	maxFindings = 40
+	maxGaps     = 40
+	maxMasks    = 40
+	exampleRows = 3 // lines of a payload, of each side
+)
+
+// Terminal writes v for a person: first the decision, then how far it reaches,
+// then what was found, most harmful first, what was not seen, what was masked,
+// what was counted, and what to type next.
+func Terminal(w io.Writer, v *gate.Verdict, o Options) error {
+	r := &renderer{page: newPage(&o), names: newNames(v, &o), v: v, o: &o}
+	r.decision()
+	r.blast()
+	r.findings()
+	r.gaps()
+	r.masks()
+	r.counts()
+	r.approvals()
+	r.notes()
+	r.next()
+	if _, err := io.WriteString(w, r.b.String()); err != nil {
+		return fmt.Errorf("write report: %w", err)
+	}
+	return nil
+}
+
+type renderer struct {
+	*page
+	names *names
+	v     *gate.Verdict
+	o     *Options
+}
+
+// open reports whether a finding in state s blocks.
+func open(s gate.State) bool { return s == gate.Open || s == gate.Expired || s == gate.Outgrown }
+
+func (r *renderer) decision() {
+	blocking, approved := 0, 0
+	for i := range r.v.Findings {
+		switch {
+		case open(r.v.Findings[i].State):
+			blocking++
+		case r.v.Findings[i].State == gate.Approved:
+			approved++
+		}
+	}
+	code := r.v.ExitCode()
+	var head, rest span
+	switch {
+	case code == gate.ExitPass && approved > 0:
+		head, rest = span{good, "Pass: "}, span{bold, "every change is approved (" + plural(approved, "finding", "findings") + ")"}
+	case code == gate.ExitPass:
+		head, rest = span{good, "Pass: "}, span{bold, "no recipient changes"}
+	case r.v.Decision == gate.Blocked && blocking > 0:
+		head, rest = span{bad, "Blocked: "}, span{bold, plural(blocking, "finding that nobody has approved", "findings that nobody has approved")}
+	case r.v.Decision == gate.Blocked:
+		head, rest = span{bad, "Blocked: "}, span{bold, "the release is not to ship"}
+	case len(r.v.Reasons) > 0:
+		head, rest = span{careful, "Undecided: "}, span{bold, r.names.prose(r.v.Reasons[0].Text)}
+	default:
+		head, rest = span{careful, "Undecided: "}, span{bold, "nothing was judged"}
+	}
+	r.flow("", "  ", head, rest)
+	if len(r.v.Reasons) > 1 || len(r.v.Reasons) == 1 && r.v.Decision != gate.Undecided {
+		for _, reason := range r.v.Reasons[:min(len(r.v.Reasons), maxGaps)] {
+			r.text(fmt.Sprintf("  exit %-3d ", reason.Code), "           ", r.names.prose(reason.Text))
+		}
+		r.more(len(r.v.Reasons)-maxGaps, "reason", "reasons")
+	}
+}
+
+func (r *renderer) blast() {
+	b := r.v.Blast
+	r.heading("Blast radius")
+	if b == (gate.Blast{}) && len(r.v.Findings) == 0 {
+		if r.v.ExitCode() == gate.ExitPass {
+			r.line("  ", span{regular, "nobody receives anything else than before"})
+		} else {
+			r.line("  ", span{regular, "not known: see what is missing below"})
+		}
+		return
+	}
+	style := func(n int) style {
+		if n > 0 {
+			return bad
+		}
+		return regular
+	}
+	row := func(n int, one, many string) {
+		r.line("  ", span{style(n), fmt.Sprintf("%7s ", count(n))}, span{regular, map[bool]string{true: one, false: many}[n == 1]})
+	}
+	row(b.Gain, "person receives something that they did not", "people receive something that they did not")
+	row(b.Exposed, "person's data is received by somebody else", "people's data is received by somebody else")
+	row(b.Lose, "person no longer receives something that they did", "people no longer receive something that they did")
+	if b.Merged > 0 {
+		row(b.Merged, "person's messages ended up together with others' in one message", "people's messages ended up together in one message")
+	}
+	row(b.Parties, "outside party is concerned", "outside parties are concerned")
+	var parties []string
+	for i := range r.v.Findings {
+		if f := &r.v.Findings[i]; open(f.State) {
+			parties = append(parties, f.Parties...)
+		}
+	}
+	slices.Sort(parties)
+	r.list("          ", "", slices.Compact(parties), r.o.limit())
+}
+
+func (r *renderer) findings() {
+	if len(r.v.Findings) == 0 {
+		return
+	}
+	r.heading("Findings, most harmful first")
+	for i := range r.v.Findings {
+		if i == maxFindings {
+			break
+		}
+		if i > 0 {
+			r.blank()
+		}
+		r.finding(i+1, &r.v.Findings[i])
+	}
+	if len(r.v.Findings) > maxFindings {
+		rest := map[string]int{}
+		for i := maxFindings; i < len(r.v.Findings); i++ {
+			f := &r.v.Findings[i]
+			rest[string(f.Severity)+" "+f.Check+", "+string(f.State)]++
+		}
+		r.blank()
+		r.more(len(r.v.Findings)-maxFindings, "finding", "findings")
+		for _, k := range sortedKeys(rest) {
+			r.line("    ", span{regular, fmt.Sprintf("%7s ", count(rest[k])) + visible(k, maxName)})
+		}
+	}
+}
+
+// headline is the first lines of a finding: how bad, which check, and what.
+func (r *renderer) headline(lead string, f *gate.Judged) {
+	severity := map[gate.Severity]style{gate.Block: bad, gate.Warn: careful, gate.Note: faint}[f.Severity]
+	if !open(f.State) {
+		severity = faint
+	}
+	r.flow(lead, "   ",
+		span{severity, strings.ToUpper(visible(string(f.Severity), 20))},
+		span{bold, " " + visible(f.Check, maxName)},
+		span{regular, ": " + r.names.prose(f.Title)})
+}
+
+func (r *renderer) finding(n int, f *gate.Judged) {
+	r.headline(fmt.Sprintf("%2d ", n), f)
+	r.subjects(f, r.o.limit())
+	r.place(f)
+	if c := f.Example; c != nil {
+		r.example(c)
+	} else {
+		r.sides("   ", f.Before, f.After, exampleRows, 400)
+	}
+	r.field("state", r.state(f))
+	r.field("fingerprint", visible(f.Fingerprint, maxName))
+}
+
+// labelled is how a field of a finding begins.
+func labelled(label string) string { return fmt.Sprintf("   %-12s ", label) }
+
+const hang = "                " // as long as what labelled gives
+
+func (r *renderer) field(label, text string) { r.text(labelled(label), hang, text) }
+
+// subjects says who is concerned, at most limit of each sort.
+func (r *renderer) subjects(f *gate.Judged, limit int) {
+	r.list(labelled("who gains"), hang, f.Gained, limit)
+	r.list(labelled("who loses"), hang, f.Lost, limit)
+	r.list(labelled("whose data"), hang, f.Owners, limit)
+	r.list(labelled("outside"), hang, f.Parties, limit)
+}
+
+// list writes identities with commas between, or nothing where there are none.
+func (r *renderer) list(lead, hang string, ids []string, limit int) {
+	if len(ids) == 0 {
+		return
+	}
+	if hang == "" {
+		hang = lead
+	}
+	var text strings.Builder
+	for i, id := range ids[:min(len(ids), limit)] {
+		if i > 0 {
+			text.WriteString(", ")
+		}
+		text.WriteString(r.names.id(id))
+	}
+	if len(ids) > limit {
+		text.WriteString(" and " + count(len(ids)-limit) + " more")
+	}
+	r.text(lead, hang, text.String())
+}
+
+func (r *renderer) place(f *gate.Judged) {
+	var at []string
+	if f.Channel != "" || f.Sink != "" {
+		at = append(at, visible(f.Channel, 40)+" to sink "+visible(f.Sink, 80))
+	}
+	if f.Part != "" {
+		at = append(at, "part "+r.names.part(f.Part))
+	}
+	if f.Class != "" && r.o.Names {
+		at = append(at, "class "+visible(f.Class, maxName))
+	}
+	if len(f.Scenarios) > 0 {
+		at = append(at, "scenario "+visible(strings.Join(f.Scenarios, ", "), maxName))
+	}
+	at = append(at, plural(f.Count, "delivery", "deliveries"))
+	if f.Bits > 0 {
+		at = append(at, fmt.Sprintf("%.1f bits of evidence", f.Bits))
+	}
+	r.field("where", strings.Join(at, "; "))
+}
+
+func (r *renderer) state(f *gate.Judged) string {
+	var s string
+	switch f.State {
+	case gate.Open:
+		s = "blocks: nobody has approved it"
+	case gate.Approved:
+		s = "approved"
+	case gate.Expired:
+		s = "blocks: its approval has expired"
+	case gate.Outgrown:
+		s = "blocks: more messages than were approved"
+	case gate.Noted:
+		s = "noted: asks for nothing"
+	default:
+		s = "not known: " + visible(string(f.State), 40)
+	}
+	if a := f.Approval; a != nil {
+		if r.o.Names {
+			s += ", by " + visible(a.ApprovedBy, maxName) + " for " + visible(a.RequestedBy, maxName) + ": " + visible(a.Reason, 200)
+		}
+		s += " (until " + visible(a.Expires, 40) + ", " + plural(a.MaxMessages, "message", "messages") + " at the most)"
+	}
+	return s
+}
+
+// example shows one change in a few lines.
+func (r *renderer) example(c *gate.Change) {
+	switch {
+	case c.Before != nil && c.After != nil && c.Before.Recipient.ID() != c.After.Recipient.ID():
+		r.field("example", visible(string(c.Kind), 40)+": to "+r.names.recipient(c.Before.Recipient)+" before, to "+r.names.recipient(c.After.Recipient)+" after"+r.title(c.Delivery()))
+	case c.Before != nil || c.After != nil:
+		r.field("example", visible(string(c.Kind), 40)+": to "+r.names.recipient(c.Recipient())+r.title(c.Delivery()))
+	}
+	if c.Copies != [2]int{} && c.Copies != [2]int{1, 1} && c.Copies != [2]int{0, 1} && c.Copies != [2]int{1, 0} {
+		r.field("copies", count(c.Copies[0])+" before, "+count(c.Copies[1])+" after")
+	}
+	if len(c.Edits) > 0 {
+		e := &c.Edits[0]
+		what := "part " + r.names.part(e.Part)
+		switch {
+		case e.NewPart:
+			what += " (new)"
+		case e.GonePart:
+			what += " (gone)"
+		}
+		if n := len(c.Edits) - 1; n > 0 {
+			what += " and " + plural(n, "more edit", "more edits")
+		}
+		r.field("edit", what)
+		r.sides("   ", e.Before, e.After, exampleRows, 400)
+	}
+	for i := range c.Gains {
+		if g := &c.Gains[i]; !g.Own {
+			r.field("facts", r.exposure(g))
+			break
+		}
+	}
+	r.field("paired by", ruleText(c.Rule))
+}
+
+func (r *renderer) title(d *gate.Delivery) string {
+	if !r.o.Names || d.Title == "" {
+		return ""
+	}
+	return ", “" + visible(d.Title, 80) + "”"
+}
+
+func (r *renderer) exposure(g *gate.Exposure) string {
+	s := plural(g.Facts, "fact", "facts") + " of " + r.names.id(g.Owner.ID()) + fmt.Sprintf(", %.1f bits", g.Bits)
+	switch {
+	case g.Own:
+		s += ", the recipient's own"
+	case g.Stimuli:
+		s += ", known from stimuli only"
+	}
+	if g.New {
+		s += ", which this recipient never had before"
+	}
+	if r.o.Names && len(g.Sample) > 0 {
+		s += ", such as the " + visible(string(g.Sample[0].Kind), 20) + " “" + visible(g.Sample[0].Value, 60) + "”"
+	}
+	return s
+}
+
+// ruleText says how two deliveries were paired.
+func ruleText(rule gate.Rule) string {
+	switch rule {
+	case gate.ByCause:
+		return "cause: both carry one trace or message id"
+	case gate.ByContent:
+		return "content: both have one body, which nobody else has"
+	case gate.ByRecipient:
+		return "recipient: one recipient, and the most similar content"
+	case gate.ByLikeness:
+		return "likeness: different recipients, and content alike but for small edits"
+	case gate.Unpaired:
+		return "nothing: there was nothing to pair it with"
+	}
+	return visible(string(rule), maxName)
+}
+
+// sides shows two texts and marks the words that differ. It shows nothing where
+// names are not shown.
+func (r *renderer) sides(indent, before, after string, rows, runes int) {
+	if !r.o.Names || before == "" && after == "" {
+		return
+	}
+	// Cut before comparing, around the first difference: what is equal before it is only context.
+	before, after = window(before, after, runes)
+	parts := differ(before, after)
+	var left, right []span
+	for _, s := range parts {
+		text := visible(s.text, 4*runes)
+		switch s.op {
+		case diffmatchpatch.DiffEqual:
+			left, right = append(left, span{regular, text}), append(right, span{regular, text})
+		case diffmatchpatch.DiffDelete:
+			left = append(left, span{removed, "[-" + text + "-]"})
+		case diffmatchpatch.DiffInsert:
+			right = append(right, span{added, "{+" + text + "+}"})
+		}
+	}
+	show := func(label string, s []span, whole string) {
+		if whole == "" {
+			s = []span{{faint, "(nothing)"}}
+		}
+		r.lines(fmt.Sprintf("%s%-12s | ", indent, label), fmt.Sprintf("%s%-12s | ", indent, ""), rows, s)
+	}
+	show("before", left, before)
+	show("after", right, after)
+}
+
+// window cuts two texts to at most n runes each, from a little before the place
+// where they first differ.
+func window(before, after string, n int) (string, string) {
+	const context = 60
+	same := 0
+	for same < len(before) && same < len(after) && before[same] == after[same] {
+		same++
+	}
+	from := 0
+	for i := range before[:same] {
+		if same-i <= context {
+			from = i
+			break
+		}
+	}
+	clip := func(s string) string {
+		c := cut(s[from:], n)
+		if from > 0 {
+			c = "…" + c
+		}
+		if len(s)-from > len(c) {
+			c += "…"
+		}
+		return c
+	}
+	return clip(before), clip(after)
+}
+
+func (r *renderer) gaps() {
+	if len(r.v.Gaps) == 0 {
+		return
+	}
+	r.heading("Not seen, or not seen whole")
+	for i := range r.v.Gaps {
+		if i == maxGaps {
+			break
+		}
+		g := &r.v.Gaps[i]
+		text := r.names.prose(g.Kind) + " at " + r.names.prose(g.Where)
+		if g.Count > 1 {
+			text += " (" + count(g.Count) + " times)"
+		}
+		if g.Detail != "" {
+			text += ": " + r.names.prose(g.Detail)
+		}
+		if g.Stimulus != "" {
+			text += "; stimulus " + r.names.prose(g.Stimulus)
+		}
+		if g.Seq != 0 {
+			text += fmt.Sprintf("; message %d", g.Seq)
+		}
+		r.text("  ", "    ", text)
+	}
+	r.more(len(r.v.Gaps)-maxGaps, "gap", "gaps")
+}
+
+func (r *renderer) masks() {
+	total := map[string]uint64{}
+	for i := range r.v.Comparisons {
+		for _, m := range r.v.Comparisons[i].Masks {
+			total[visible(m.Rule, 40)+" in "+r.names.part(m.Part)] += max(m.Count, 1)
+		}
+	}
+	r.heading("Masked before comparison")
+	if len(total) == 0 {
+		r.line("  ", span{regular, "nothing"})
+		return
+	}
+	keys := sortedKeys(total)
+	slices.SortStableFunc(keys, func(a, b string) int {
+		switch {
+		case total[a] > total[b]:
+			return -1
+		case total[a] < total[b]:
+			return 1
+		}
+		return 0
+	})
+	for _, k := range keys[:min(len(keys), maxMasks)] {
+		r.line("  ", span{regular, fmt.Sprintf("%7s ", count(total[k])) + k})
+	}
+	r.more(len(keys)-maxMasks, "kind of mask", "kinds of mask")
+}
+
+func (r *renderer) counts() {
+	r.heading("Counts")
+	if len(r.v.Comparisons) == 0 {
+		r.line("  ", span{regular, "nothing was compared"})
+	}
+	for i := range r.v.Comparisons {
+		c := &r.v.Comparisons[i]
+		r.flow("  ", "    ", span{regular, "scenario " + visible(c.Scenario, 60) + ": " +
+			plural(c.Equal, "delivery", "deliveries") + " equal, " + plural(len(c.Changes), "change", "changes") + ", " +
+			plural(c.People, "recipient", "recipients")})
+		r.run(&c.Production, gate.Production)
+		r.run(&c.Staging, gate.Staging)
+	}
+	if r.v.Corpus != "" {
+		r.line("  ", span{regular, "corpus " + visible(r.v.Corpus, maxName)})
+	}
+	if r.v.Drill != "" {
+		r.text("  ", "    ", "drill: "+r.names.prose(r.v.Drill))
+	} else {
+		r.line("  ", span{careful, "drill: not run"})
+	}
+}
+
+func (r *renderer) run(f *gate.RunFacts, role gate.Role) {
+	at := []string{visible(f.Build, 60)}
+	if f.Build == "" {
+		at = at[:0]
+	}
+	if f.Replays > 1 {
+		at = append(at, count(f.Replays)+" replays")
+	}
+	at = append(at, plural(f.Stimuli, "stimulus", "stimuli"), plural(f.Messages, "message", "messages"), plural(f.Deliveries, "delivery", "deliveries"))
+	if f.Refused > 0 {
+		at = append(at, count(f.Refused)+" refused as scripted")
+	}
+	switch f.Quiet {
+	case "":
+		at = append(at, "end of run not known")
+	case "probe":
+		at = append(at, "quiet by its own probe")
+	case "idle":
+		at = append(at, "quiet by idle sinks")
+	case "stopped":
+		at = append(at, "quiet because stopped")
+	default:
+		at = append(at, "quiet by "+visible(f.Quiet, 60))
+	}
+	seal := span{regular, "sealed"}
+	if !f.Sealed {
+		seal = span{careful, "NOT SEALED"}
+	}
+	r.flow(fmt.Sprintf("    %-11s ", role), "                ", span{regular, strings.Join(at, ", ") + ", "}, seal)
+}
+
+func (r *renderer) approvals() {
+	if len(r.v.Unused) == 0 {
+		return
+	}
+	r.heading("Approvals that nothing used")
+	for i, a := range r.v.Unused {
+		if i == maxGaps {
+			break
+		}
+		text := visible(a.Fingerprint, maxName) + " " + visible(a.Check, maxName) + ", until " + visible(a.Expires, 40)
+		if r.o.Names {
+			text += ", by " + visible(a.ApprovedBy, maxName)
+		}
+		r.text("  ", "    ", text)
+	}
+	r.more(len(r.v.Unused)-maxGaps, "approval", "approvals")
+}
+
+func (r *renderer) notes() {
+	if len(r.v.Notes) == 0 {
+		return
+	}
+	r.heading("Notes")
+	for _, n := range r.v.Notes {
+		r.text("  ", "    ", r.names.prose(n))
+	}
+}
+
+func (r *renderer) next() {
+	if len(r.o.Next) == 0 {
+		return
+	}
+	r.heading("Next")
+	for _, n := range r.o.Next {
+		r.verbatim("  " + visible(n, maxProse))
+	}
+}
+
+func (r *renderer) more(n int, one, many string) {
+	if n > 0 {
+		r.line("  ", span{faint, "and " + plural(n, "more "+one, "more "+many)})
+	}
+}
+
+func sortedKeys[V any](m map[string]V) []string {
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}
