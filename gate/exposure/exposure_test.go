@@ -26,7 +26,7 @@ func value(s string) []gate.Part { return []gate.Part{{Name: "query/dl", Kind: g
 func found(parts []gate.Part) []string {
 	var out []string
 	exposure.In(parts, func(f exposure.Found) {
-		out = append(out, strings.TrimSpace(fmt.Sprintf("%s %s %s", f.Kind, f.Value, f.Layers)))
+		out = append(out, strings.TrimSpace(fmt.Sprintf("%s %s %s", f.Kind, f.Value(), f.Layers)))
 	})
 	return out
 }

@@ -24,22 +24,70 @@ const (
 	phraseSize = 3       // words in a phrase
 )
 
-// A Found fact, before it is known whose it is.
+// A Found fact, before it is known whose it is. Its value is made when it is
+// asked for: most facts are only looked up.
 type Found struct {
 	Kind   gate.FactKind
-	Value  string // normalised; of a phrase, its words
 	Part   string
-	Layers string
+	Layers string // encodings that it was found under, outermost first
+
+	text [phraseSize]string // as they stand; a phrase has phraseSize words, all else one
+	fold bool               // whether case tells nothing
+}
+
+// Value is the normalised value; of a phrase, its words.
+func (f *Found) Value() string {
+	v := f.text[0]
+	if f.Kind == gate.FactPhrase {
+		v = strings.Join(f.text[:], " ")
+	}
+	if f.fold {
+		v = strings.ToLower(v)
+	}
+	return v
 }
 
 // Key identifies a fact by kind and value.
 type Key uint64
 
-// Key gives the identity of f. Word facts are equal whatever part they stand in.
-func (f *Found) Key() Key { return key(f.Kind, f.Value) }
+// Key gives the identity of f. It is the same whatever part f stands in.
+func (f *Found) Key() Key {
+	h := gate.HashWord(string(f.Kind))
+	for i, t := range f.text {
+		if i > 0 {
+			if f.Kind != gate.FactPhrase {
+				break
+			}
+			h = (h ^ ' ') * hashPrime
+		}
+		h = f.hash(h, t)
+	}
+	return Key(h)
+}
+
+const hashPrime = 1099511628211 // of FNV-1a, as in gate.HashWord
+
+func (f *Found) hash(h uint64, s string) uint64 {
+	for i := 0; i < len(s); i++ {
+		c := s[i]
+		if f.fold {
+			if c >= utf8.RuneSelf {
+				for _, c := range []byte(strings.ToLower(s[i:])) { // what is left, at once
+					h = (h ^ uint64(c)) * hashPrime
+				}
+				return h
+			}
+			if 'A' <= c && c <= 'Z' {
+				c += 'a' - 'A'
+			}
+		}
+		h = (h ^ uint64(c)) * hashPrime
+	}
+	return h
+}
 
 func key(kind gate.FactKind, value string) Key {
-	return Key(gate.HashWord(value) ^ gate.HashWord(string(kind))*0x9e3779b97f4a7c15)
+	return (&Found{Kind: kind, text: [phraseSize]string{value}}).Key()
 }
 
 // Strong reports whether facts of this kind identify by themselves. Words only
@@ -62,12 +110,12 @@ func In(parts []gate.Part, found func(Found)) {
 		case gate.Binary:
 			if _, digest, ok := strings.Cut(p.Value, "sha256:"); ok {
 				digest, _, _ = strings.Cut(digest, " ")
-				found(Found{gate.FactBinary, digest, p.Name, ""})
+				s.give(gate.FactBinary, digest, p.Name, "", false)
 			}
 		case gate.Addresses:
 			for line := range strings.SplitSeq(p.Value, "\n") {
 				if line != "" {
-					found(Found{gate.FactAddress, normalAddress(line), p.Name, ""})
+					s.give(gate.FactAddress, normalAddress(line), p.Name, "", false)
 				}
 			}
 		case gate.Value:
@@ -88,10 +136,14 @@ type scanner struct {
 	found func(Found)
 }
 
+func (s *scanner) give(kind gate.FactKind, text, part, layers string, fold bool) {
+	s.found(Found{Kind: kind, Part: part, Layers: layers, text: [phraseSize]string{text}, fold: fold})
+}
+
 // value finds facts in one value of a structure: itself, and what is in it.
 func (s *scanner) value(part, v, layers string, depth int) {
-	if t := strings.ToLower(strings.TrimSpace(v)); len(t) >= 3 && len(t) <= maxValue {
-		s.found(Found{gate.FactValue, t, part, layers})
+	if t := strings.TrimSpace(v); len(t) >= 3 && len(t) <= maxValue {
+		s.give(gate.FactValue, t, part, layers, true)
 	}
 	s.text(part, v, layers, depth)
 }
@@ -107,20 +159,19 @@ func (s *scanner) text(part, text, layers string, depth int) {
 			continue
 		}
 		if isDigest(w) {
-			s.found(Found{gate.FactDigest, strings.ToLower(w), part, layers})
+			s.give(gate.FactDigest, w, part, layers, true)
 		}
 		if utf8.RuneCountInString(w) >= 2 {
-			w = strings.ToLower(w)
 			if digits(w) >= 4 {
-				s.found(Found{gate.FactNumber, w, part, layers})
+				s.give(gate.FactNumber, w, part, layers, true)
 			} else if len(w) >= 3 {
-				s.found(Found{gate.FactWord, w, part, layers})
+				s.give(gate.FactWord, w, part, layers, true)
 			}
 		}
 		copy(run[:], run[1:])
 		run[phraseSize-1] = w
 		if n++; n >= phraseSize {
-			s.found(Found{gate.FactPhrase, strings.ToLower(strings.Join(run[:], " ")), part, layers})
+			s.found(Found{Kind: gate.FactPhrase, Part: part, Layers: layers, text: run, fold: true})
 		}
 	}
 	if depth < maxDepth {
@@ -154,7 +205,7 @@ func (s *scanner) addresses(part, text, layers string) {
 		}
 		local, domain := strings.Trim(text[start:i], "."), strings.Trim(text[i+1:end], ".-")
 		if local != "" && strings.Contains(domain, ".") {
-			s.found(Found{gate.FactAddress, local + "@" + strings.ToLower(domain), part, layers})
+			s.give(gate.FactAddress, local+"@"+strings.ToLower(domain), part, layers, false)
 		}
 		at = i + 1
 	}
@@ -196,7 +247,7 @@ func (s *scanner) phones(part, text, layers string) {
 			number = nil // part of a longer word
 		}
 		if separated && len(number) >= 7 && len(number) <= 15 {
-			s.found(Found{gate.FactPhone, strings.TrimPrefix(string(number), "00"), part, layers})
+			s.give(gate.FactPhone, strings.TrimPrefix(string(number), "00"), part, layers, false)
 		}
 		i = max(j, i+1)
 	}

@@ -48,7 +48,7 @@ func (o *Owners) Want(f Found) {
 		o.wanted[k] = &holders{self: -1}
 	}
 	if f.Kind == gate.FactDigest {
-		o.digests[f.Value] = k
+		o.digests[f.Value()] = k
 	}
 }
 
@@ -68,7 +68,7 @@ func (o *Owners) Hold(to []gate.Recipient, parts []gate.Part) {
 			keys = append(keys, k)
 		}
 		if len(o.digests) > 0 && (f.Kind == gate.FactAddress || f.Kind == gate.FactPhone) {
-			identities = append(identities, f.Value)
+			identities = append(identities, f.Value())
 		}
 	}
 	In(parts, note)
@@ -259,7 +259,7 @@ func (t *tally) add(n uint32, f Found, among int, isNew bool) {
 	w.Bits += bits
 	w.New = w.New || isNew
 	w.strong = w.strong || Strong(f.Kind)
-	fact := gate.Fact{Kind: f.Kind, Value: gate.Clip(f.Value, 120), Part: f.Part, Layers: f.Layers, Bits: bits}
+	fact := gate.Fact{Kind: f.Kind, Value: gate.Clip(f.Value(), 120), Part: f.Part, Layers: f.Layers, Bits: bits}
 	at, _ := slices.BinarySearchFunc(w.Sample, fact, func(x, y gate.Fact) int { return cmp.Compare(telling(y.Kind), telling(x.Kind)) })
 	for at < len(w.Sample) && telling(w.Sample[at].Kind) == telling(fact.Kind) {
 		at++

@@ -4,9 +4,11 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/waybill-dev/waybill/gate"
+	"github.com/waybill-dev/waybill/gate/diff"
 	"github.com/waybill-dev/waybill/gate/exposure"
 )
 
@@ -50,17 +52,43 @@ func (c *comparer) want(i int) {
 	if p.A < 0 {
 		return
 	}
-	after := &c.after.items[p.A]
-	c.origins[after.Body] = nil
-	had := map[exposure.Key]bool{}
-	if p.B >= 0 && c.Changes[i].Kind == gate.Altered && c.reworded(i) {
-		exposure.In(c.before.items[p.B].Message.Parts, func(f exposure.Found) { had[f.Key()] = true })
+	c.origins[c.after.items[p.A].Body] = nil
+	exposure.In(c.gained(i), c.owners.Want)
+}
+
+// gained gives the parts in which change i may hold somebody's facts: of a
+// message that may have been reworded alone, the edits and the words beside them;
+// else all that After holds, so that the recipient's own facts are known too.
+func (c *comparer) gained(i int) []gate.Part {
+	p := c.pairs[i]
+	after := c.after.items[p.A].Message.Parts
+	if c.Changes[i].Kind != gate.Altered || !c.reworded(i) {
+		return after
 	}
-	exposure.In(after.Message.Parts, func(f exposure.Found) {
-		if !had[f.Key()] {
-			c.owners.Want(f)
+	parts := make([]gate.Part, 0, len(p.hunks))
+	for _, h := range p.hunks {
+		switch {
+		case h.After == "":
+		case h.Kind == gate.Text && !h.NewPart:
+			parts = append(parts, gate.Part{Name: h.Part, Kind: h.Kind, Value: beside(h)})
+		default: // the value as a whole is a fact
+			for _, a := range after {
+				if a.Name == h.Part {
+					parts = append(parts, a)
+				}
+			}
 		}
-	})
+	}
+	return parts
+}
+
+// beside is what a hunk put in, with the words beside it, which make phrases with it.
+func beside(h diff.Hunk) string {
+	words := make([]string, 0, len(h.Left)+len(h.Right)+1)
+	words = append(words, h.Left...)
+	words = append(words, h.After)
+	words = append(words, h.Right...)
+	return strings.Join(words, " ")
 }
 
 // reworded reports whether every edit of change i may yet turn out to be wording.
@@ -140,7 +168,7 @@ func (c *comparer) expose(ctx context.Context) error {
 				}
 			}
 		}
-		d := exposure.Delivery{To: after.Recipient, After: after.Message.Parts}
+		d := exposure.Delivery{To: after.Recipient, After: c.gained(i)}
 		if ch.Kind == gate.Altered {
 			d.Before = c.before.items[p.B].Message.Parts
 			d.TypedOnly = c.wording(i)
