@@ -127,11 +127,7 @@ func (c *Canon) Message(m *gate.Message, d *gate.Decoded, ref gate.Ref) gate.Can
 // fields takes over what the protocol itself said.
 func (s *state) fields(fields []gate.Part) {
 	for _, f := range fields {
-		v := validText(f.Value)
-		if f.Kind == gate.Text || f.Kind == gate.Value {
-			v = normal(f.Kind, v)
-		}
-		s.force(validText(f.Name), f.Kind, v)
+		s.force(validText(f.Name), f.Kind, normal(f.Kind, validText(f.Value)))
 	}
 	sortByName(s.out.Parts)
 }

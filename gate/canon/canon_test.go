@@ -45,7 +45,9 @@ func message(c *canon.Canon, d *gate.Decoded) gate.Canonical {
 }
 
 // crlf ends the lines of a case as they are on the wire.
-func crlf(s string) string { return strings.ReplaceAll(strings.ReplaceAll(s, "\r\n", "\n"), "\n", "\r\n") }
+func crlf(s string) string {
+	return strings.ReplaceAll(strings.ReplaceAll(s, "\r\n", "\n"), "\n", "\r\n")
+}
 
 // readCase reads a file of testdata: a mail, or where its name says so the body of
 // a request whose first lines are Content-Type and Content-Encoding.

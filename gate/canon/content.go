@@ -20,7 +20,7 @@ func (s *state) payload(p *gate.Payload) {
 	s.attempt(name, p.Bytes, func() error {
 		data, ok := s.contentCodings(name, p.Encoding, p.Bytes)
 		if !ok {
-			s.emit(join(name, "digest"), gate.Binary, digest(data))
+			s.force(join(name, "digest"), gate.Binary, digest(data))
 			return nil
 		}
 		kind := mediaTypeOf(collapse(validText(p.Type)))

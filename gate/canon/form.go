@@ -24,7 +24,7 @@ func (s *state) form(name string, data []byte) error {
 		value, valueOK := formText(rawValue)
 		if !keyOK || !valueOK {
 			text, _ := latin(pair)
-			s.emit(join(name, "malformed"), gate.Text, normal(gate.Text, unixLines(text)))
+			s.emit(join(name, "malformed"), gate.Text, normal(gate.Text, text))
 		}
 		s.pair(name, key, value)
 	}
@@ -96,6 +96,7 @@ func (s *state) formData(name string, kind *mediaType, data []byte, depth int) e
 		if e.shown.word != "form-data" || e.odd != nil || e.kids != nil {
 			return errMalformed
 		}
+		s.fieldExtras(name, e)
 		file := e.shown.get("filename")
 		if file == "" && (e.kind.word == "text/plain" || len(e.body) == 0) && e.encoding == "" {
 			s.pair(name, key, unixLines(s.charsetText(join(name, "charset"), e.body, e.kind.get("charset"))))
@@ -112,4 +113,31 @@ func (s *state) formData(name string, kind *mediaType, data []byte, depth int) e
 	}
 	sortByName(s.out.Parts[mark:])
 	return nil
+}
+
+// fieldExtras adds what the header of a field of a form says besides its key, file
+// name, type and encoding.
+func (s *state) fieldExtras(name string, e *entity) {
+	key, _ := shortName(normal(gate.Value, e.shown.get("name")))
+	field := entity{name: join(name, key)}
+	seen := map[string]bool{}
+	for _, p := range e.shown.params {
+		if again := seen[p.name]; again || p.name != "name" && p.name != "filename" {
+			s.param(&field, p)
+		}
+		seen[p.name] = true
+	}
+	clear(seen)
+	for i := range e.fields {
+		f := &e.fields[i]
+		again := seen[f.name]
+		seen[f.name] = true
+		switch f.name {
+		case "content-disposition", "content-type", "content-transfer-encoding", "content-length":
+			if !again {
+				continue
+			}
+		}
+		s.emit(join(field.name, "header/"+f.name), gate.Value, normal(gate.Value, decodeWords(f.unfold())))
+	}
 }

@@ -3,6 +3,7 @@ package canon
 import (
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"golang.org/x/net/html"
 	"golang.org/x/net/html/atom"
@@ -76,7 +77,7 @@ func (b *blocks) text(t []byte, pre bool) {
 				b.lines = append(b.lines, ' ')
 			}
 			b.space = false
-			b.lines = append(b.lines, string(r)...)
+			b.lines = utf8.AppendRune(b.lines, r)
 		}
 	}
 }
@@ -95,7 +96,7 @@ func (b *blocks) close() {
 	}
 }
 
-// part adds one part, for the order of the document; see [htmlReader.html].
+// part adds one part to those that stand after the text, in the order of the document.
 func (h *htmlReader) part(of string, kind gate.PartKind, value string) {
 	if value == "" || h.over != "" || !h.spend(int64(len(h.name)+len(of))) {
 		return
@@ -339,7 +340,11 @@ func (h *htmlReader) attributes(tag atom.Atom, attrs attributes) {
 		h.attribute(tag, attrs, &attrs[i])
 	}
 	switch tag {
-	case atom.Input, atom.Option, atom.Button, atom.Param:
+	case atom.Form:
+		if method := attrs.get("method"); method != "" {
+			h.part("field", gate.Value, "method="+asciiLower(method))
+		}
+	case atom.Input, atom.Option, atom.Button, atom.Param, atom.Textarea, atom.Select:
 		if name, value := attrs.get("name"), attrs.get("value"); name != "" || value != "" {
 			h.part("field", gate.Value, collapse(name)+"="+value)
 		}

@@ -160,8 +160,12 @@ func (s *state) leaf(e *entity, cut bool, depth int) {
 	case e.shown.word != "attachment" && e.kind.word == "text/html":
 		s.html(e.name, s.charsetText(e.name, data, e.kind.get("charset")))
 	default:
-		s.emit(join(e.name, "type"), gate.Value, e.kind.word)
-		s.content(e.name, &e.kind, data, depth+1)
+		s.emit(join(e.name, "type"), gate.Value, normal(gate.Value, e.kind.word))
+		kind := e.kind
+		if kind.word == "application/octet-stream" {
+			kind.word = typeOfFile(file)
+		}
+		s.content(e.name, &kind, data, depth+1)
 	}
 }
 

@@ -70,7 +70,7 @@ func (s *state) applyMasks() {
 	counts := map[string]int{}
 	for i := range s.out.Parts {
 		p := &s.out.Parts[i]
-		if p.Kind != gate.Text && p.Kind != gate.Value && p.Kind != gate.Link {
+		if p.Kind != gate.Text && p.Kind != gate.Value && p.Kind != gate.Link || ofAddresses(p.Name) {
 			continue
 		}
 		for j := range s.canon.masks {
@@ -90,6 +90,18 @@ func (s *state) applyMasks() {
 			s.mask(m.Rule, p.Name, n)
 		}
 	}
+}
+
+// ofAddresses reports whether a part belongs to a header field that says who a
+// message is from or to: names of people and groups are such parts.
+func ofAddresses(name string) bool {
+	i := strings.LastIndex(name, "header/")
+	if i < 0 {
+		return false
+	}
+	field, _, _ := strings.Cut(name[i+len("header/"):], "/")
+	how, _ := treat(field)
+	return how == asAddresses || how == asList
 }
 
 // hide renames the matches of m in p that touch nobody's address.
@@ -122,8 +134,8 @@ func (s *state) hide(m *Mask, p *gate.Part, rename func(string) string) (string,
 // order, and do not overlap.
 func (s *state) identities(v string) [][2]int {
 	var spans [][2]int
-	for i := strings.IndexByte(v, '@'); i >= 0; {
-		start, end := i, i+1
+	for i, n := nextAt(v); n > 0; {
+		start, end := i, i+n
 		for start > 0 && isAddressByte(v[start-1]) {
 			start--
 		}
@@ -131,11 +143,8 @@ func (s *state) identities(v string) [][2]int {
 			end++
 		}
 		spans = append(spans, [2]int{start, end})
-		next := strings.IndexByte(v[end:], '@')
-		if next < 0 {
-			break
-		}
-		i = end + next
+		i, n = nextAt(v[end:])
+		i += end
 	}
 	for at := 0; ; {
 		i := strings.Index(v[at:], "//")
@@ -175,6 +184,24 @@ func (s *state) identities(v string) [][2]int {
 		merged = append(merged, s)
 	}
 	return merged
+}
+
+// nextAt finds the first "@" in v, as it is or escaped as in a URL; n is its
+// length, 0 where there is none.
+func nextAt(v string) (i, n int) {
+	for from := 0; ; from = i + 1 {
+		i = strings.IndexAny(v[from:], "@%")
+		if i < 0 {
+			return len(v), 0
+		}
+		i += from
+		if v[i] == '@' {
+			return i, 1
+		}
+		if strings.HasPrefix(v[i:], "%40") {
+			return i, len("%40")
+		}
+	}
 }
 
 // isAddressByte reports whether c may stand in the local part of an address in a

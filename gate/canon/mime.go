@@ -35,8 +35,9 @@ type tree struct {
 	over   string // which limit was met; what lies beyond is a leaf
 }
 
-// parse makes the tree of raw: a header and a body.
-func (t *tree) parse(raw []byte, depth int, digest bool) *entity {
+// parse makes the tree of raw: a header and a body. inDigest says that it is a part
+// of a multipart/digest.
+func (t *tree) parse(raw []byte, depth int, inDigest bool) *entity {
 	e := &entity{}
 	var body []byte
 	e.fields, e.odd, body = splitHeader(raw)
@@ -67,8 +68,9 @@ func (t *tree) parse(raw []byte, depth int, digest bool) *entity {
 	}
 	if strings.IndexByte(e.kind.word, '/') <= 0 {
 		// RFC 2045, 5.2, and RFC 2046, 5.1.5.
+		e.kind.rest += e.kind.word
 		e.kind.word = "text/plain"
-		if digest && !haveType {
+		if inDigest && !haveType {
 			e.kind.word = "message/rfc822"
 		}
 	}
@@ -109,13 +111,13 @@ func (t *tree) split(e *entity, body, dash []byte, depth int) bool {
 	}
 	e.preamble = trimLineEnd(body[:start])
 	t.seen += end // preamble and delimiter
-	digest := e.kind.word == "multipart/digest"
+	inDigest := e.kind.word == "multipart/digest"
 	for !last {
 		from := end
 		start, end, last = nextDelimiter(body, from, dash)
 		if start < 0 {
 			e.unclosed = true
-			e.kids = append(e.kids, t.parse(body[from:], depth+1, digest))
+			e.kids = append(e.kids, t.parse(body[from:], depth+1, inDigest))
 			return true
 		}
 		if t.count >= t.limits.Parts {
@@ -127,7 +129,7 @@ func (t *tree) split(e *entity, body, dash []byte, depth int) bool {
 			return true
 		}
 		kid := trimLineEnd(body[from:start])
-		e.kids = append(e.kids, t.parse(kid, depth+1, digest))
+		e.kids = append(e.kids, t.parse(kid, depth+1, inDigest))
 		t.seen += end - from - len(kid)
 	}
 	e.epilogue = body[end:]

@@ -18,9 +18,9 @@ var errMalformed = errors.New("malformed")
 type state struct {
 	canon *Canon
 	out   gate.Canonical
-	bytes int64  // that decoding may still produce
-	over  string // which limit was exceeded; "" is none. Set, nothing more is emitted
-	masks map[maskKey]int
+	bytes int64             // that decoding may still produce
+	over  string            // which limit was exceeded; "" is none. Set, nothing more is emitted
+	masks map[maskKey]int   // where they stand, once they are many
 	cids  map[string]string // Content-IDs of the message at hand, to the names of their parts
 
 	// Of the outermost mail, for its class.
@@ -97,7 +97,7 @@ func (s *state) attempt(name string, raw []byte, decode func() error) {
 // verbatim adds bytes that could not be read as text that shows them.
 func (s *state) verbatim(name string, raw []byte) {
 	text, lossy := latin(raw)
-	s.force(name, gate.Text, normal(gate.Text, unixLines(text)))
+	s.force(name, gate.Text, normal(gate.Text, text))
 	if lossy {
 		s.force(join(name, "digest"), gate.Binary, digest(raw))
 	}
@@ -111,17 +111,33 @@ func (s *state) gap(name, why string) {
 	s.out.Gaps = append(s.out.Gaps, gate.Gap{Kind: gate.GapNotDecoded, Where: name, Detail: why})
 }
 
+// fewMasks is how many masks are looked through one by one: mails have about ten.
+const fewMasks = 32
+
 // mask records that rule hid something of part.
 func (s *state) mask(rule, part string, count uint64) {
 	if count == 0 {
 		return
 	}
+	if s.masks == nil {
+		for i := range s.out.Masks {
+			if m := &s.out.Masks[i]; m.Rule == rule && m.Part == part {
+				m.Count += count
+				return
+			}
+		}
+		s.out.Masks = append(s.out.Masks, gate.Masked{Rule: rule, Part: part, Count: count})
+		if len(s.out.Masks) == fewMasks {
+			s.masks = make(map[maskKey]int, 2*fewMasks)
+			for i, m := range s.out.Masks {
+				s.masks[maskKey{m.Rule, m.Part}] = i
+			}
+		}
+		return
+	}
 	k := maskKey{rule, part}
 	i, ok := s.masks[k]
 	if !ok {
-		if s.masks == nil {
-			s.masks = make(map[maskKey]int, 8)
-		}
 		i = len(s.out.Masks)
 		s.masks[k] = i
 		s.out.Masks = append(s.out.Masks, gate.Masked{Rule: rule, Part: part})
@@ -129,9 +145,12 @@ func (s *state) mask(rule, part string, count uint64) {
 	s.out.Masks[i].Count += count
 }
 
+// maxTraces is how many ids of one message are recorded: a cause has one or two.
+const maxTraces = 64
+
 // trace records an id that a build may have carried through from a stimulus.
 func (s *state) trace(id string) {
-	if len(id) <= gate.MaxAddress && !slices.Contains(s.out.Traces, id) {
+	if len(id) <= gate.MaxAddress && len(s.out.Traces) < maxTraces && !slices.Contains(s.out.Traces, id) {
 		s.out.Traces = append(s.out.Traces, id)
 	}
 }
@@ -169,9 +188,14 @@ func digest(b []byte) string {
 // form field's, go into a part's name.
 const maxName = 256
 
-// shortName is name, or where it is too long for a part's name its digest; ok says which.
+// shortName is name, or where it is too long for a part's name, or holds control
+// characters, its digest; ok says which.
 func shortName(name string) (short string, ok bool) {
-	if len(name) <= maxName {
+	ok = len(name) <= maxName
+	for i := 0; i < len(name) && ok; i++ {
+		ok = name[i] >= ' ' && name[i] != 0x7f
+	}
+	if ok {
 		return name, true
 	}
 	sum := sha256.Sum256([]byte(name))

@@ -22,10 +22,15 @@ func isASCII[T string | []byte](s T) bool {
 	return true
 }
 
-// normal is s in normal form C. A value that may hold an address stays as it is:
-// two Unicode forms of a local part are two mailboxes.
+// normal is s as a part of its kind holds it: a text or value with lines ended by
+// "\n" alone, in normal form C. A value that may hold an address keeps its Unicode
+// form: two forms of a local part are two mailboxes. Other kinds stay as they are.
 func normal(kind gate.PartKind, s string) string {
-	if isASCII(s) || kind != gate.Text && (kind != gate.Value || strings.IndexByte(s, '@') >= 0) {
+	if kind != gate.Text && kind != gate.Value {
+		return s
+	}
+	s = unixLines(s)
+	if isASCII(s) || kind == gate.Value && strings.IndexByte(s, '@') >= 0 {
 		return s
 	}
 	return norm.NFC.String(s)
@@ -130,12 +135,22 @@ func (s *state) plainText(name, text string, flowed, delsp bool) {
 	}
 }
 
-// unixLines ends lines by "\n" alone. A carriage return elsewhere stays.
+// unixLines ends lines by "\n" alone, however many carriage returns stood before
+// it. A carriage return elsewhere stays.
 func unixLines(s string) string {
 	if strings.IndexByte(s, '\r') < 0 {
 		return s
 	}
-	return strings.ReplaceAll(s, "\r\n", "\n")
+	out := make([]byte, 0, len(s))
+	for line := range strings.Lines(s) {
+		if text, ok := strings.CutSuffix(line, "\n"); ok {
+			out = append(out, strings.TrimRight(text, "\r")...)
+			out = append(out, '\n')
+		} else {
+			out = append(out, line...)
+		}
+	}
+	return string(out)
 }
 
 // tidy drops spaces and tabs at the ends of lines, and blank lines at the end.

@@ -111,7 +111,7 @@ type Probe struct {
 	TCP     string   `toml:"tcp"`     // host:port; an accepted connection is yes
 	Command []string `toml:"command"` // exit status 0 is yes
 	Timeout Duration `toml:"timeout"` // how long not yet is put up with
-	Settle  Duration `toml:"settle"`  // quiet only: how long nothing must happen
+	Settle  Duration `toml:"settle"`  // quiet only: how long nothing must happen; with a probe, between its two answers
 }
 
 // Set reports whether the probe has a way of asking.

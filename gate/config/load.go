@@ -161,7 +161,9 @@ func (c *Config) fillBuild(b *Build, role gate.Role) {
 	orElse(&b.HookTimeout, Duration{DefaultHookTimeout})
 	orElse(&b.Ready.Timeout, Duration{DefaultReadyTimeout})
 	orElse(&b.Quiet.Timeout, Duration{DefaultQuietTimeout})
-	orElse(&b.Quiet.Settle, Duration{DefaultSettle})
+	if !b.Quiet.Set() {
+		orElse(&b.Quiet.Settle, Duration{DefaultSettle})
+	}
 	orElse(&b.Stop.Timeout, Duration{DefaultStopTimeout})
 	if len(b.Stop.Command) == 0 {
 		orElse(&b.Stop.Signal, "TERM")

@@ -85,15 +85,15 @@ func Explain(w io.Writer, v *gate.Verdict, fingerprint string, load Loader, o Op
 	return failed
 }
 
-// changes are those behind f: its example first, then the others of the scenarios
-// that it was found in.
+// changes are those behind f: its example first, then the others. Indexes are
+// those of the comparison of its first scenario.
 func (r *renderer) changes(f *gate.Judged) []*gate.Change {
 	var out []*gate.Change
 	if f.Example != nil {
 		out = append(out, f.Example)
 	}
-	if len(f.Scenarios) != 1 {
-		return out // indexes are those of one comparison: of which, is not known
+	if len(f.Scenarios) == 0 {
+		return out
 	}
 	for i := range r.v.Comparisons {
 		c := &r.v.Comparisons[i]

@@ -76,7 +76,7 @@ func (r *renderer) decision() {
 		head, rest = span{careful, "Undecided: "}, span{bold, "nothing was judged"}
 	}
 	r.flow("", "  ", head, rest)
-	if len(r.v.Reasons) > 1 || len(r.v.Reasons) == 1 && r.v.Decision != gate.Undecided {
+	if len(r.v.Reasons) > 1 || len(r.v.Reasons) == 1 && r.v.Decision == gate.Blocked && code != gate.ExitBlocked {
 		for _, reason := range r.v.Reasons[:min(len(r.v.Reasons), maxGaps)] {
 			r.text(fmt.Sprintf("  exit %-3d ", reason.Code), "           ", r.names.prose(reason.Text))
 		}

@@ -4,6 +4,8 @@ import (
 	"bufio"
 	"fmt"
 	"io"
+	"unicode"
+	"unicode/utf16"
 	"unicode/utf8"
 
 	"github.com/go-json-experiment/json"
@@ -25,7 +27,7 @@ type line struct {
 // Cat writes the tape at path to w as JSON Lines, one object for each record, with
 // the keys of [gate.Record]. "head" and "body" are strings where they are valid
 // UTF-8; else "head_base64" and "body_base64" stand in their place (RFC 4648,
-// section 4). Where the tape is torn or damaged all that stands before is written,
+// section 4). No character of a record reaches a terminal as a control. Where the tape is torn or damaged all that stands before is written,
 // and the error is that of [Reader.Next].
 func Cat(w io.Writer, path string) error {
 	out := bufio.NewWriterSize(w, 64<<10)
@@ -65,10 +67,35 @@ func catRecord(out *bufio.Writer, rec *gate.Record) error {
 		v.Body, v.BodyBase64 = text(rec.Outcome.Body)
 		l.Outcome = v
 	}
-	if err := json.MarshalWrite(out, l, jsonOptions()); err != nil {
+	p, err := json.Marshal(l, jsonOptions())
+	if err != nil {
 		return fmt.Errorf("print a %s: %w", rec.Kind, err)
 	}
+	writeEscaped(out, p)
 	return out.WriteByte('\n')
+}
+
+// writeEscaped writes JSON with the characters escaped that JSON leaves alone and a
+// terminal may obey: DEL, the controls of ISO 6429 beyond ASCII, and the invisible
+// ones that turn or hide text. They can only stand in strings. Errors stay in out.
+func writeEscaped(out *bufio.Writer, p []byte) {
+	written := 0
+	for i := 0; i < len(p); {
+		if p[i] < 0x7f {
+			i++
+			continue
+		}
+		r, n := utf8.DecodeRune(p[i:])
+		if unicode.In(r, unicode.Cc, unicode.Cf) {
+			out.Write(p[written:i])
+			for _, u := range utf16.AppendRune(nil, r) {
+				fmt.Fprintf(out, `\u%04x`, u)
+			}
+			written = i + n
+		}
+		i += n
+	}
+	out.Write(p[written:])
 }
 
 // text is p as the one or the other.

@@ -34,8 +34,8 @@
 // # Limits
 //
 // A record is at most [MaxRecord] bytes. Records share a frame up to 256 KiB, and
-// a larger one has a frame of its own. A frame undoes to at most 1,000 times its
-// size: what compresses better is stored as it is. A reader checks all of these,
+// a larger one has a frame of its own. A frame undoes to at most 64 KiB or 1,000 times
+// its size: what compresses better is stored as it is. A reader checks all of these,
 // and the size of the file, before it allocates.
 //
 // Strings of a record must be valid UTF-8; Head and Body may be any bytes. An

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -559,5 +560,99 @@ func TestVerify(t *testing.T) {
 	var torn *tape.TornError
 	if !errors.As(err, &torn) || rep.Digest != "" || rep.Footer != nil || rep.Messages != 2 || rep.Stored != torn.Offset {
 		t.Errorf("%+v, %v", rep, err)
+	}
+}
+
+// Many look up at once while one reads on.
+func TestAtFromManyGoroutines(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "run.tape")
+	var batches [][]*gate.Record
+	for i := range 20 {
+		batches = append(batches, []*gate.Record{message(uint64(2*i+1), strings.Repeat("a", i)), message(uint64(2*i+2), "b")})
+	}
+	write(t, path, run(), batches...)
+	want, err := read(path)
+	if err != io.EOF || len(want) != 40 {
+		t.Fatal(len(want), err)
+	}
+	r, err := tape.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	var wg sync.WaitGroup
+	for i := range 4 {
+		wg.Go(func() {
+			for j := range want {
+				p := want[(j+i*10)%len(want)]
+				if rec, err := r.At(p.ref); err != nil || !cmp.Equal(rec, p.rec, same()) {
+					t.Errorf("%+v: %v", p.ref, err)
+				}
+			}
+		})
+	}
+	for range want {
+		if _, _, err := r.Next(); err != nil {
+			t.Error(err)
+		}
+	}
+	if _, err := r.Digest(); err != nil {
+		t.Error(err)
+	}
+	wg.Wait()
+}
+
+// A body far larger than a shared frame, and that compresses beyond the ratio that a
+// reader allows, reads back, and so does its neighbour.
+func TestLargeRecord(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "large.tape")
+	large := message(1, string(make([]byte, 70<<20)))
+	write(t, path, run(), []*gate.Record{large, message(2, "small")})
+	got, err := read(path)
+	if err != io.EOF || len(got) != 2 {
+		t.Fatal(len(got), err)
+	}
+	if !bytes.Equal(got[0].rec.Message.Body, large.Message.Body) || string(got[1].rec.Message.Body) != "small" {
+		t.Error("bodies differ")
+	}
+}
+
+// Neither writing nor reading keeps what passed.
+func TestMemoryIsFlat(t *testing.T) {
+	const n, each, allowed = 4000, 8 << 10, 8 << 20
+	path := filepath.Join(t.TempDir(), "long.tape")
+	live := func() uint64 {
+		var stats runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&stats)
+		return stats.HeapAlloc
+	}
+	before, most := live(), uint64(0)
+	w := create(t, path, run())
+	for i := range n {
+		if err := w.Append(message(uint64(i+1), strings.Repeat(string(rune('a'+i%26)), each))); err != nil {
+			t.Fatal(err)
+		}
+		if i%500 == 499 {
+			most = max(most, live())
+		}
+	}
+	if err := w.Close(gate.Footer{}); err != nil {
+		t.Fatal(err)
+	}
+	seen := 0
+	for rec, err := range tape.All(path) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if rec.Message == nil {
+			continue
+		}
+		if seen++; seen%500 == 0 {
+			most = max(most, live())
+		}
+	}
+	if seen != n || most > before+allowed {
+		t.Errorf("%d records of %d bytes: %d bytes in use", seen, each, most-before)
 	}
 }

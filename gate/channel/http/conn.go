@@ -125,6 +125,21 @@ func (c *session) destination(target, host string) destination {
 	return d
 }
 
+// message is what is known of a request before its body.
+func (c *session) message(to destination, head []byte) *gate.Message {
+	m := &gate.Message{Host: to.host, TLS: to.tls, Peer: c.raw.RemoteAddr().String(), At: c.sink.touch(), Head: head}
+	if c.tunnel != "" && c.named != "" && c.named != hostname(c.tunnel) {
+		m.Events = append(m.Events, sniEvent+c.named)
+	}
+	return m
+}
+
+// Beginnings of events that a decoder reads: what a head has no place for.
+const (
+	trailerEvent = "trailer " // a field behind a chunked body
+	sniEvent     = "sni "     // the name that TLS asked for, where it is not the tunnel's
+)
+
 // hostname is a host without port and brackets.
 func hostname(host string) string {
 	if h, _, err := net.SplitHostPort(host); err == nil {
@@ -182,6 +197,13 @@ func (c *session) opened() string {
 	return c.named
 }
 
+func (c *session) toOpened() string {
+	if host := c.opened(); host != "" {
+		return " to " + quoteHost(host)
+	}
+	return ""
+}
+
 // buffered is a connection of which some bytes were read ahead.
 type buffered struct {
 	net.Conn
@@ -201,17 +223,17 @@ func (c *session) serveHTTP1() bool {
 			return false
 		}
 		next := c.request()
-		if c.sink.end(c) {
+		closing := c.sink.end(c)
+		switch {
+		case next == broken:
+			return false
+		case next == last || closing:
 			if c.br.Buffered() > 0 {
-				c.sink.gap(gate.GapBrokenMessage, "a request that came in while the sink was closing was not taken")
+				c.sink.gap(gate.GapBrokenMessage, "what followed the last request of a connection"+c.toOpened()+" was not taken")
 			}
 			return false
-		}
-		switch next {
-		case tunnelled:
+		case next == tunnelled:
 			return true
-		case ended:
-			return false
 		}
 	}
 }
@@ -220,9 +242,10 @@ func (c *session) serveHTTP1() bool {
 type next int
 
 const (
-	ended next = iota
-	again
-	tunnelled
+	again     next = iota
+	last           // it was answered, and the connection ends
+	broken         // it was not taken, and said so: the connection ends
+	tunnelled      // another layer begins
 )
 
 // request reads one request, stores it, and answers.
@@ -230,16 +253,16 @@ func (c *session) request() next {
 	s := c.sink
 	if s.is(channel.Drop) {
 		s.refused.Add(1)
-		return ended
+		return broken
 	}
 	refuse := s.is(channel.Refuse)
 
 	h, err := c.readHead()
 	if err != nil {
-		return c.broken("", "the head of a request", err)
+		return c.turnAway("", "the head of a request", err)
 	}
 	if h.method == "" {
-		return ended // blank lines and no request
+		return last // blank lines and no request
 	}
 	f, err := framingOf(&h)
 	if err == nil {
@@ -250,7 +273,7 @@ func (c *session) request() next {
 			err = &syntaxError{"a CONNECT request has a body"}
 		}
 		if err != nil {
-			return c.broken(strings.ToLower(h.target), "a CONNECT request", err)
+			return c.turnAway(strings.ToLower(h.target), "a CONNECT request", err)
 		}
 		return c.connect(&h, refuse)
 	}
@@ -258,21 +281,21 @@ func (c *session) request() next {
 	to := c.destination(h.target, h.get("Host"))
 	host := to.host
 	if err != nil {
-		return c.broken(host, "a request", err)
+		return c.turnAway(host, "a request", err)
 	}
-	m := &gate.Message{Host: host, TLS: to.tls, Peer: c.raw.RemoteAddr().String(), At: s.touch(), Head: bytes.Clone(c.text)}
+	m := c.message(to, bytes.Clone(c.text))
 	if h.bareLF > 0 {
 		m.Events = append(m.Events, "bare-lf "+strconv.Itoa(h.bareLF))
 	}
 	if h.version != "HTTP/1.0" && (f.chunked || f.length > 0) && h.has("Expect", "100-continue") && c.br.Buffered() == 0 {
 		if _, err := io.WriteString(c.conn, "HTTP/1.1 100 Continue\r\n\r\n"); err != nil {
-			return c.broken(host, "the body of a request", err)
+			return c.turnAway(host, "the body of a request", err)
 		}
 	}
 	if err := c.readBody(m, f); err != nil {
-		return c.broken(host, "the body of a request", err)
+		return c.turnAway(host, "the body of a request", err)
 	}
-	last := h.has("Connection", "close") || h.version == "HTTP/1.0" && !h.has("Connection", "keep-alive")
+	final := h.has("Connection", "close") || h.version == "HTTP/1.0" && !h.has("Connection", "keep-alive")
 
 	var a *answer
 	upgrade := h.has("Upgrade", "websocket")
@@ -282,7 +305,7 @@ func (c *session) request() next {
 		a = s.script.refused
 	case upgrade:
 		m.Events = append(m.Events, "upgrade websocket")
-		a, last = s.script.switching, true
+		a, final = s.script.switching, true
 	default:
 		_, path, _ := split(h.target)
 		a = s.script.answer(&h, path, s.ruleHost(host))
@@ -295,9 +318,9 @@ func (c *session) request() next {
 				Detail: "a WebSocket was asked of " + quoteHost(s.ruleHost(host)) + ", and refused: what it would have carried was not seen"})
 		}
 	}
-	c.out = a.append(c.out[:0], h.method == nethttp.MethodHead, last)
-	if _, err := c.conn.Write(c.out); err != nil || last {
-		return ended
+	c.out = a.append(c.out[:0], h.method == nethttp.MethodHead, final)
+	if _, err := c.conn.Write(c.out); err != nil || final {
+		return last
 	}
 	return again
 }
@@ -380,32 +403,31 @@ func (c *session) readBody(m *gate.Message, f framing) (err error) {
 	return err
 }
 
-// trailerEvent begins the event of a trailer field, which a head has no place for.
-const trailerEvent = "trailer "
-
 // connect opens a tunnel to whatever host is asked for, and is its other end.
 func (c *session) connect(h *head, refuse bool) next {
 	target := strings.ToLower(h.target)
 	if _, port, err := net.SplitHostPort(target); err != nil || port == "" {
-		return c.broken(target, "a CONNECT request", &syntaxError{"its target is not host:port"})
+		return c.turnAway(target, "a CONNECT request", &syntaxError{"its target is not host:port"})
 	}
 	if refuse {
 		c.sink.refused.Add(1)
 		c.out = c.sink.script.refused.append(c.out[:0], false, true)
 		c.conn.Write(c.out) // the connection ends either way
-		return ended
+		return broken
 	}
+	s := c.sink
+	s.spoke(c.opened()) // what lies around the tunnel was opened for it
 	c.tunnel, c.named, c.tls = target, "", ""
-	c.sink.reach(target)
+	s.reach(target)
 	if _, err := io.WriteString(c.conn, "HTTP/1.1 200 Connection established\r\n\r\n"); err != nil {
-		return ended // known by reach
+		return broken // known by reach
 	}
 	return tunnelled
 }
 
-// broken leaves a gap for a request that was not taken down, answers where there
+// turnAway leaves a gap for a request that was not taken down, answers where there
 // is somebody to answer, and ends the connection.
-func (c *session) broken(host, what string, err error) next {
+func (c *session) turnAway(host, what string, err error) next {
 	c.sink.spoke(c.opened())
 	where := ""
 	if host == "" {
@@ -421,7 +443,7 @@ func (c *session) broken(host, what string, err error) next {
 			c.linger()
 		}
 	}
-	return ended
+	return broken
 }
 
 // linger reads what a turned away sender still sends, for a while.

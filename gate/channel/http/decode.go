@@ -72,6 +72,7 @@ func (r *request) gap(kind, detail string) {
 //	header/<name>      one part for each field line, sorted by name, in lower case;
 //	cookie/<name>      and one for each cookie
 //	trailer/<name>     fields behind a chunked body
+//	transport/sni      the name that TLS asked for, where it is not the tunnel's
 //
 // Left out are fields between neighbours, fields that frame or code the body, and
 // Host where it says no more than the recipient does. Authorization and API keys
@@ -105,6 +106,8 @@ func read(set *compiled, m *gate.Message) (*request, error) {
 		if t, ok := strings.CutPrefix(e, trailerEvent); ok {
 			k, v, _ := strings.Cut(t, ": ")
 			r.field("trailer/"+strings.ToLower(k), gate.Value, v)
+		} else if n, ok := strings.CutPrefix(e, sniEvent); ok {
+			r.field("transport/sni", gate.Transport, n)
 		}
 	}
 	r.payloads()

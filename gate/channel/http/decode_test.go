@@ -262,3 +262,21 @@ func FuzzDecode(f *testing.F) {
 		}
 	})
 }
+
+func BenchmarkDecode(b *testing.B) {
+	for _, name := range []string{"plain", "fanout"} {
+		b.Run(name, func(b *testing.B) {
+			c, _ := readCase(b, "testdata/decode/"+name+".txtar")
+			decode, err := http.Protocol().Decode(c.settings)
+			if err != nil {
+				b.Fatal(err)
+			}
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := decode(&c.message); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}

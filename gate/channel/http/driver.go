@@ -166,7 +166,7 @@ func (d *driver) Do(ctx context.Context, s *gate.Stimulus) gate.Outcome {
 // between neighbours and the framing of the body are made anew. net/http writes
 // names in sorted order, and of several User-Agent fields the first.
 func (d *driver) request(s *gate.Stimulus) (*nethttp.Request, error) {
-	if s.Channel != "" && s.Channel != name {
+	if s.Channel != "" && s.Channel != Name {
 		return nil, fmt.Errorf("it is of channel %q", s.Channel)
 	}
 	h, err := parseHead(string(s.Head), nil)

@@ -96,11 +96,16 @@ func (r fanoutRule) compile() (*fanout, error) {
 	return f, nil
 }
 
-// pure stands before every expression: what depends on when or where it is
-// evaluated is an error, since equal messages decode equally.
-const pure = `def now: error("now differs from run to run"); ` +
-	`def localtime: error("localtime differs from place to place"); ` +
-	`def strflocaltime(f): error("strflocaltime differs from place to place"); `
+// What depends on when or where it is evaluated is an error, since equal messages
+// decode equally. These stand before every expression.
+const (
+	timeDiffers  = "the time differs from run to run"
+	placeDiffers = "local time differs from place to place"
+
+	pure = `def now: error("` + timeDiffers + `"); ` +
+		`def localtime: error("` + placeDiffers + `"); ` +
+		`def strflocaltime(f): error("` + placeDiffers + `"); `
+)
 
 func compileJQ(expr string, asPath bool) (*gojq.Code, error) {
 	q, err := gojq.Parse(expr)
@@ -285,6 +290,9 @@ func run(ctx context.Context, code *gojq.Code, input any, key string, take func(
 			if ctx.Err() != nil {
 				return fmt.Errorf("its jq expressions took more than %v", jqTime)
 			}
+			if value, ok := v.(gojq.ValueError); ok && (value.Value() == timeDiffers || value.Value() == placeDiffers) {
+				return fmt.Errorf("the jq expression of %s: %v", key, value.Value())
+			}
 			return fmt.Errorf("the jq expression of %s fails on this body (%T)", key, err)
 		}
 		if err := take(v); err != nil {
@@ -342,12 +350,13 @@ func (l *addressList) reason(err error) error {
 // A mark is a node on the way to groups in a body: what is written of them differs
 // from delivery to delivery, and the rest does not.
 type mark struct {
-	index int // of the group that stands here, or -1
-	names map[string]*mark
-	items map[int]*mark
+	index  int              // of the group that stands here, or -1
+	within map[int]struct{} // groups that stand here or below
+	names  map[string]*mark
+	items  map[int]*mark
 }
 
-func newMark() *mark { return &mark{index: -1} }
+func newMark() *mark { return &mark{index: -1, within: map[int]struct{}{}} }
 
 // add marks the value at path, a path of jq's, and returns it.
 func (m *mark) add(path []any, v any, index int) (any, error) {
@@ -388,6 +397,7 @@ func (m *mark) add(path []any, v any, index int) (any, error) {
 			return nil, errors.New("each yields what is not in the body")
 		}
 		m = next
+		m.within[index] = struct{}{}
 	}
 	if m.index >= 0 || m.names != nil || m.items != nil {
 		return nil, errors.New("each yields a group twice, or one within another")
@@ -397,7 +407,8 @@ func (m *mark) add(path []any, v any, index int) (any, error) {
 }
 
 // append writes v as JSON behind b, names sorted, without the groups other than
-// the one of that index.
+// the one of that index, and without what holds only such: the other items of a
+// list on the way to it, the other members of an object that has several.
 func (m *mark) append(b []byte, v any, index int) []byte {
 	switch v := v.(type) {
 	case map[string]any:
@@ -410,7 +421,7 @@ func (m *mark) append(b []byte, v any, index int) []byte {
 		first := true
 		for _, name := range names {
 			next := m.name(name)
-			if next.skipped(index) {
+			if next.skipped(index) && (next.index >= 0 || len(m.names) > 1) {
 				continue
 			}
 			if !first {
@@ -462,7 +473,13 @@ func (m *mark) item(i int) *mark {
 	return m.items[i]
 }
 
-func (m *mark) skipped(index int) bool { return m != nil && m.index >= 0 && m.index != index }
+func (m *mark) skipped(index int) bool {
+	if m == nil {
+		return false
+	}
+	_, here := m.within[index]
+	return !here
+}
 
 func appendString(b []byte, s string) []byte {
 	out, _ := jsontext.AppendQuote(b, s) // it fails on invalid UTF-8 only, which jsonBody refuses

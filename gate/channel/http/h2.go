@@ -56,20 +56,18 @@ func (c *session) serveHTTP2() {
 		c.sink.gap(gate.GapBrokenMessage, "an HTTP/2 connection"+c.toOpened()+" that came in while the sink was closing was not taken")
 		return
 	}
-	if opened, n := counter.streams(), handled.Load(); opened > n {
+	opened, sound := counter.streams()
+	if !sound {
+		c.sink.spoke(c.opened())
+		c.sink.gap(gate.GapBrokenMessage, "a connection"+c.toOpened()+" began as HTTP/2 and went on as something else")
+	}
+	if n := handled.Load(); opened > n {
 		c.sink.spoke(c.opened())
 		c.sink.cfg.Gap(gate.Gap{
 			Kind: gate.GapBrokenMessage, Where: "sink " + c.sink.cfg.Name, Count: opened - n,
 			Detail: "HTTP/2 requests" + c.toOpened() + " were malformed, too large or given up before they were read",
 		})
 	}
-}
-
-func (c *session) toOpened() string {
-	if host := c.opened(); host != "" {
-		return " to " + quoteHost(host)
-	}
-	return ""
 }
 
 // stream takes one request of HTTP/2.
@@ -93,10 +91,8 @@ func (c *session) stream(w nethttp.ResponseWriter, r *nethttp.Request) {
 		c.respond(w, r, s.script.switching)
 		return
 	}
-	m := &gate.Message{
-		Host: host, TLS: to.tls, Peer: c.raw.RemoteAddr().String(), At: s.touch(),
-		Events: []string{"http/2"}, Head: headOf(r),
-	}
+	m := c.message(to, headOf(r))
+	m.Events = append(m.Events, "http/2")
 	var err error
 	m.Body, m.Cut, err = readCapped(r.Body, r.ContentLength, s.maxBody, drainLimit)
 	if err != nil {
@@ -188,7 +184,7 @@ type streamCounter struct {
 	br *bufio.Reader
 
 	mu      sync.Mutex
-	preface int    // octets of the preface that have passed
+	preface int    // octets of the preface that have passed, or -1 where it was another
 	skip    int    // octets of the current frame's payload that are still to pass
 	header  []byte // of the current frame, as far as it has passed
 	last    uint32 // highest stream opened
@@ -196,7 +192,7 @@ type streamCounter struct {
 }
 
 const (
-	prefaceLen     = 24
+	preface        = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" // RFC 9113, 3.4
 	frameHeaderLen = 9
 	frameHEADERS   = 1
 )
@@ -209,14 +205,19 @@ func (s *streamCounter) Read(p []byte) (int, error) {
 	return n, err
 }
 
-func (s *streamCounter) streams() uint64 {
+// streams is how many there were, and whether the preface was whole.
+func (s *streamCounter) streams() (opened uint64, sound bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.opened
+	return s.opened, s.preface == len(preface)
 }
 
 func (s *streamCounter) count(b []byte) {
-	n := min(len(b), prefaceLen-s.preface)
+	n := min(len(b), len(preface)-max(s.preface, 0))
+	if s.preface < 0 || string(b[:n]) != preface[s.preface:s.preface+n] {
+		s.preface = -1
+		return
+	}
 	s.preface += n
 	b = b[n:]
 	for len(b) > 0 {

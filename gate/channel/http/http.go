@@ -18,8 +18,8 @@ import (
 	"github.com/waybill-dev/waybill/gate/channel"
 )
 
-// name is the protocol's, permanent.
-const name = "http"
+// Name is the protocol's, permanent.
+const Name = "http"
 
 // Protocol is HTTP with three faces: drive, sink, decode.
 //
@@ -44,7 +44,7 @@ const name = "http"
 // and need not be given. The first rule that matches is used.
 func Protocol() channel.Protocol {
 	return channel.Protocol{
-		Name:   name,
+		Name:   Name,
 		Doc:    "web requests over HTTP/1.1 and HTTP/2: origin server, forward proxy, TLS",
 		Drive:  drive,
 		Listen: listen,

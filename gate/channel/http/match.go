@@ -14,6 +14,7 @@ type pattern struct {
 	path   string
 	below  bool   // path is a prefix that ended in "/**"
 	host   string // canonical; "" is any
+	ported bool   // host has a port; without one it is for every port
 	subs   bool   // host began with "*.": any name below it
 }
 
@@ -36,7 +37,10 @@ func compilePattern(match, host string) (pattern, error) {
 		if err != nil {
 			return p, fmt.Errorf("host: %w", err)
 		}
-		p.host = r.Address
+		p.host = hostname(r.Address)
+		if p.ported = p.host != strings.Trim(r.Address, "[]"); p.ported {
+			p.host = r.Address
+		}
 	}
 	return p, nil
 }
@@ -45,6 +49,9 @@ func compilePattern(match, host string) (pattern, error) {
 func (p *pattern) matches(method, reqPath, host string) bool {
 	if p.method != "" && p.method != method {
 		return false
+	}
+	if !p.ported {
+		host = hostname(host)
 	}
 	if p.host != "" && p.host != host && !(p.subs && strings.HasSuffix(host, "."+p.host)) {
 		return false

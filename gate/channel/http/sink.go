@@ -182,7 +182,8 @@ func (s *sink) end(c *session) (closing bool) {
 }
 
 // Close closes what is idle at once, waits for the rest until ctx is done, and
-// then breaks it. It returns ctx's error if something had to be broken.
+// then breaks it; whoever reads what was broken leaves the gap. Its error is of
+// the port alone.
 func (s *sink) Close(ctx context.Context) error {
 	s.mu.Lock()
 	if s.closing {
@@ -214,9 +215,6 @@ func (s *sink) Close(ctx context.Context) error {
 	case <-done:
 	case <-ctx.Done():
 		s.mu.Lock()
-		if s.busy > 0 {
-			err = errors.Join(err, fmt.Errorf("close http sink %s: %d transactions under way were broken: %w", s.cfg.Name, s.busy, ctx.Err()))
-		}
 		for c := range s.sessions {
 			c.raw.Close()
 		}
@@ -276,7 +274,7 @@ func (s *sink) gap(kind, detail string) {
 
 // keep stores m and says what to answer. It reports false where m was not stored.
 func (s *sink) keep(m *gate.Message) bool {
-	m.Channel, m.Sink = name, s.cfg.Name
+	m.Channel, m.Sink = Name, s.cfg.Name
 	if err := s.cfg.Keep(m); err != nil {
 		s.gap(gate.GapStore, fmt.Sprintf("keep a request of %d bytes: %v", len(m.Head)+len(m.Body), err))
 		return false

@@ -36,10 +36,20 @@ type reply struct {
 
 func (r reply) ok() bool { return r.code >= 200 && r.code < 300 }
 
-// A turnedDown error is an answer that ends the attempt: it is the build's answer.
+// A turnedDown error is a refusal that ends the attempt: it is the build's answer.
 type turnedDown struct{ reply }
 
 func (e *turnedDown) Error() string { return "the build answered " + strconv.Itoa(e.code) }
+
+// unwanted is the error for a reply that ends the attempt at a step. A reply that
+// neither refuses nor is the one that the step asks for answers nothing, and must
+// not be taken for the message's.
+func (r reply) unwanted(step string) error {
+	if r.code >= 400 {
+		return &turnedDown{r}
+	}
+	return fmt.Errorf("the build answered %d to %s", r.code, step)
+}
 
 func newClient(conn net.Conn) *client {
 	c := &client{raw: conn, conn: conn}
@@ -55,7 +65,7 @@ func (c *client) welcome() error {
 		return fmt.Errorf("waiting for its greeting: %w", err)
 	}
 	if r.code != 220 {
-		return &turnedDown{r}
+		return r.unwanted("the connection")
 	}
 	return nil
 }
@@ -117,7 +127,7 @@ func (c *client) hello(line string) error {
 		return fmt.Errorf("saying %.80q: %w", line, err)
 	}
 	if !r.ok() {
-		return &turnedDown{r}
+		return r.unwanted("the greeting")
 	}
 	c.greeting, c.offers = line, map[string]struct{}{}
 	for i, offer := range strings.Split(strings.TrimSuffix(r.text, "\r\n"), "\r\n") {
@@ -147,7 +157,7 @@ func (c *client) startTLS(ctx context.Context, config *tls.Config) error {
 		return fmt.Errorf("saying STARTTLS: %w", err)
 	}
 	if r.code != 220 {
-		return &turnedDown{r}
+		return r.unwanted("STARTTLS")
 	}
 	if c.in.r < c.in.w {
 		return errors.New("the build sent more than its reply to STARTTLS before TLS began")

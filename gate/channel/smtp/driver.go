@@ -254,7 +254,7 @@ func (a *attempt) end(err error) gate.Outcome {
 		a.out.Status, a.out.Error = 0, err.Error() // a reply to an earlier step is no answer to the message
 	}
 	a.out.Head = []byte(a.head.String())
-	if a.latest.After(a.began) {
+	if !a.began.IsZero() && a.latest.After(a.began) {
 		a.out.Elapsed = int64(a.latest.Sub(a.began))
 	}
 	return a.out
@@ -289,6 +289,9 @@ func (a *attempt) send(c *client, body []byte) error {
 		return err
 	}
 	if accepted == 0 {
+		if a.out.Status < 400 {
+			return fmt.Errorf("the build answered %d where it took no recipient", a.out.Status)
+		}
 		_, err := c.say("RSET")
 		a.ended = err != nil // the answer stands
 		return nil
@@ -297,13 +300,15 @@ func (a *attempt) send(c *client, body []byte) error {
 	if err != nil {
 		return fmt.Errorf("waiting for the reply to DATA: %w", err)
 	}
-	a.answer(r)
 	if r.code != 354 {
-		a.ended = true
-		return nil
+		return r.unwanted("DATA")
 	}
+	a.answer(r)
 	if r, err = c.message(body); err != nil {
 		return fmt.Errorf("waiting for the reply to the message: %w", err)
+	}
+	if r.code < 400 && !r.ok() {
+		return r.unwanted("the message")
 	}
 	a.answer(r)
 	a.ended = r.code == 421

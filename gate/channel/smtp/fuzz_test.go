@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/waybill-dev/waybill/gate/channel"
 )
 
 // FuzzSink plays sessions. Whatever a client says, the sink must come to an end,
@@ -63,5 +65,44 @@ func FuzzSink(f *testing.F) {
 			!bytes.Contains(bytes.ToUpper(wire), []byte("RSET")) && !bytes.Contains(bytes.ToUpper(wire), []byte("HELO")) && !bytes.Contains(bytes.ToUpper(wire), []byte("EHLO")) {
 			t.Fatal("a transaction went unseen")
 		}
+	})
+}
+
+// FuzzDriver has a build answer anything at all. There must be an outcome, and it
+// must be an answer or say why there is none.
+func FuzzDriver(f *testing.F) {
+	f.Add([]byte("220 s\r\n250-s\r\n250 PIPELINING\r\n250 a\r\n250 b\r\n354 go\r\n250 done\r\n"), []byte("x\n.\r\n"))
+	f.Add([]byte("220 s\n250 s\n250 a\n550 b\n250 reset\n"), []byte{})
+	f.Add([]byte("220 s\r\n250 s\r\n250 a\r\n250 b\r\n354 go\r\n250 1\r\n250 2\r\n"), []byte("."))
+	f.Add([]byte("22"), []byte{})
+	answers := make(chan []byte, 1)
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Cleanup(func() { ln.Close() })
+	go func() {
+		for {
+			conn, err := ln.Accept()
+			if err != nil {
+				return
+			}
+			conn.Write(<-answers)
+			conn.(*net.TCPConn).CloseWrite()
+			io.Copy(io.Discard, conn)
+			conn.Close()
+		}
+	}()
+	f.Fuzz(func(t *testing.T, said, body []byte) {
+		answers <- said
+		d := drive(t, channel.DriveConfig{Address: ln.Addr().String()})
+		out := d.Do(t.Context(), stimulus(envelope, string(body)))
+		if out.Stimulus != "s1" || (out.Error == "") != (out.Status >= 200 && out.Status < 600) {
+			t.Fatalf("%+v", out)
+		}
+		if out.Error == "" && out.Status < 300 && !bytes.Contains(said, []byte("354")) {
+			t.Fatalf("the message was never asked for: %+v", out)
+		}
+		d.Close()
 	})
 }

@@ -22,13 +22,7 @@ type sinkSettings struct {
 	// Auth says whether AUTH PLAIN and LOGIN are offered, unset is yes. Any
 	// credentials do, and none are kept.
 	Auth *bool `toml:"auth"`
-	// Refuse scripts refusals of recipients, the first that matches counts:
-	//
-	//	"550 bob@example.org"          one mailbox
-	//	"550 5.1.1 bob@example.org"    with an enhanced status code (RFC 3463)
-	//	"451 *@x.example"              every mailbox of a domain
-	//	"452 postmaster@*"             a local part at every domain
-	//	"550 *"                        everybody
+	// Refuse scripts refusals of recipients; see [Protocol].
 	Refuse []string `toml:"refuse"`
 }
 

@@ -249,12 +249,16 @@ func (s *session) bdat(rest string) error {
 func (s *session) keep() {
 	t, k := s.tx, s.sink
 	b := &t.body
+	ambiguous := 0
+	if b.bareLF > 0 || b.bareCR() > 0 {
+		ambiguous = ambiguousEnds(b.bytes)
+	}
 	for _, c := range []struct {
 		name string
 		n    int64
 	}{
 		{"bare-lf", b.bareLF}, {"bare-cr", b.bareCR()}, {"dot-unstuffed-loosely", b.loose},
-		{"ambiguous-end", int64(ambiguousEnds(b.bytes))}, {"events-not-listed", int64(t.unlisted)},
+		{"ambiguous-end", int64(ambiguous)}, {"events-not-listed", int64(t.unlisted)},
 	} {
 		if c.n > 0 {
 			t.events = append(t.events, c.name+" "+strconv.FormatInt(c.n, 10))

@@ -1,0 +1,99 @@
+package all_test
+
+import (
+	"go/parser"
+	"go/token"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/waybill-dev/waybill/gate/importer"
+	"github.com/waybill-dev/waybill/gate/importer/all"
+)
+
+// Every folder beside this one is a format, but for the suite, and must be listed.
+func TestNoneLeftOut(t *testing.T) {
+	file, err := parser.ParseFile(token.NewFileSet(), "all.go", nil, parser.ImportsOnly)
+	if err != nil {
+		t.Fatal(err)
+	}
+	listed := map[string]bool{}
+	for _, spec := range file.Imports {
+		path, err := strconv.Unquote(spec.Path.Value)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, folder, ok := strings.Cut(path, "/importer/"); ok {
+			listed[folder] = true
+		}
+	}
+	folders, err := os.ReadDir("..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	formats := 0
+	for _, f := range folders {
+		if !f.IsDir() || f.Name() == "all" || f.Name() == "importertest" {
+			continue
+		}
+		formats++
+		if !listed[f.Name()] {
+			t.Errorf("gate/importer/%s is missing from all.go", f.Name())
+		}
+	}
+	if formats == 0 || formats != len(listed) {
+		t.Errorf("%d folders and %d imports", formats, len(listed))
+	}
+}
+
+func TestNamesAreOnce(t *testing.T) {
+	seen := ""
+	for _, f := range all.Formats() {
+		if f.Name <= seen {
+			t.Errorf("%q stands after %q", f.Name, seen)
+		}
+		seen = f.Name
+	}
+}
+
+// No two formats claim one source.
+func TestDetect(t *testing.T) {
+	dir := t.TempDir()
+	for _, folder := range []string{"md/cur", "md/new", "other"} {
+		if err := os.MkdirAll(filepath.Join(dir, folder), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, content := range map[string]string{
+		"box":   "From a@example.org Thu Aug 22 12:36:23 2002\nFrom: a@example.org\n\nbody\n",
+		"mail":  "From: a@example.org\n\nFrom a@example.org Thu Aug 22 12:36:23 2002\n",
+		"notes": "nothing of the kind\n",
+		"empty": "",
+		"bad":   "\x1f\x8b not gzip",
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, want := range map[string]string{
+		"md": "maildir", "box": "mbox", "mail": "eml",
+		"other": "eml, maildir, mbox, mboxcl2", "notes": "none of the known formats", "empty": "none of the known formats",
+		"bad": "gzip", "absent": "no such file",
+	} {
+		path := filepath.Join(dir, name)
+		f, err := importer.Detect(path, all.Formats())
+		if err != nil {
+			if !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), path) {
+				t.Errorf("%s: %v, want %q", name, err, want)
+			}
+		} else if f.Name != want {
+			t.Errorf("%s: %s, want %q", name, f.Name, want)
+		}
+	}
+	twice := append(all.Formats(), all.Formats()...)
+	if _, err := importer.Detect(filepath.Join(dir, "box"), twice); err == nil || !strings.Contains(err.Error(), "more than one format") {
+		t.Errorf("two formats claim one source: %v", err)
+	}
+}

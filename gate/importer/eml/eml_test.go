@@ -1,0 +1,84 @@
+package eml_test
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/waybill-dev/waybill/gate/importer"
+	"github.com/waybill-dev/waybill/gate/importer/eml"
+	"github.com/waybill-dev/waybill/gate/importer/importertest"
+)
+
+func sample(t *testing.T, name string, gaps int) importertest.Sample {
+	t.Helper()
+	path := filepath.Join("testdata", name)
+	info, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return importertest.Sample{Path: path, Messages: 1, Gaps: gaps, Size: info.Size()}
+}
+
+func TestSuite(t *testing.T) {
+	importertest.Run(t, importertest.Suite{
+		Format:  eml.Format,
+		Samples: []importertest.Sample{sample(t, "plain.eml", 0), sample(t, "crlf.eml", 1)},
+		Many: func(t *testing.T, dir string, n int, body []byte) string {
+			path := filepath.Join(dir, "many.eml")
+			data := append([]byte("Delivered-To: a@example.org\n\n"), bytes.Repeat(body, n)...)
+			if err := os.WriteFile(path, data, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			return path
+		},
+	})
+}
+
+func TestMessage(t *testing.T) {
+	for name, want := range map[string][2]string{
+		"plain.eml": {
+			"MAIL FROM:<alice@example.org>\r\nRCPT TO:<bob@example.net>\r\n",
+			"Received: from a by b; Thu, 22 Aug 2002 07:36:16 -0400\r\nReturn-Path: <alice@example.org>\r\nReturn-Path: <earlier@example.org>\r\n" +
+				"Delivered-To: bob@example.net\r\nFrom: Alice <alice@example.org>\r\n\r\nHello.\r\nFrom here\r\n",
+		},
+		"crlf.eml": {"", "From: Alice <alice@example.org>\r\nTo: bob@example.net\r\n\r\nmixed\r\nlines\r\nand\ra bare one"},
+	} {
+		m := importertest.Messages(importertest.Read(t, eml.Format, filepath.Join("testdata", name), importer.Options{}))
+		if len(m) != 1 {
+			t.Fatalf("%s: %d messages", name, len(m))
+		}
+		if string(m[0].Head) != want[0] || string(m[0].Body) != want[1] {
+			t.Errorf("%s: head %q, body %q", name, m[0].Head, m[0].Body)
+		}
+	}
+}
+
+// Whatever a file holds, it is one message and all of its bytes are accounted for.
+func FuzzEML(f *testing.F) {
+	for _, name := range []string{"plain.eml", "crlf.eml"} {
+		data, err := os.ReadFile(filepath.Join("testdata", name))
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(data)
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		if bytes.HasPrefix(data, []byte("\x1f\x8b")) {
+			t.Skip("gzip is tried by the suite")
+		}
+		path := filepath.Join(t.TempDir(), "fuzz.eml")
+		if err := os.WriteFile(path, data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		items := importertest.Read(t, eml.Format, path, importer.Options{MaxBody: 1000})
+		m := items[0].Record.Message
+		if m == nil || items[0].Bytes != int64(len(data)) || int64(len(m.Body))+m.Cut < int64(len(data)) {
+			t.Fatalf("%+v", items)
+		}
+		if bytes.Count(m.Head, []byte("\r")) != bytes.Count(m.Head, []byte("\n")) {
+			t.Errorf("head %q", m.Head)
+		}
+	})
+}

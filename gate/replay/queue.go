@@ -1,0 +1,127 @@
+package replay
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/waybill-dev/waybill/gate"
+)
+
+// Bounds of what is read ahead of the build.
+const (
+	aheadPerWorker = 64
+	aheadAtLeast   = 1024
+	aheadBytes     = 128 << 20
+)
+
+// An item is a stimulus on its way.
+type item struct {
+	gate.Stimulus
+	due time.Time // when it is to be sent; zero is as soon as may be
+}
+
+func (i *item) size() int64 { return int64(len(i.Head) + len(i.Body)) }
+
+// A queue hands stimuli to workers. Stimuli of one key are handed out in order,
+// each when the one before it is done; other keys do not wait for them. It is
+// bounded: put waits while too many or too large ones are under way, so a key
+// that is slow stops others only when it alone fills the queue.
+type queue struct {
+	limit int
+
+	mu      sync.Mutex
+	changed sync.Cond
+	ready   []*item            // that a worker may take
+	waiting map[string][]*item // by key under way: those behind it
+	pending int                // put and not done
+	bytes   int64
+	ended   bool
+}
+
+func newQueue(concurrency int) *queue {
+	q := &queue{limit: max(concurrency*aheadPerWorker, aheadAtLeast), waiting: make(map[string][]*item)}
+	q.changed.L = &q.mu
+	return q
+}
+
+// end makes put and take return false. What was put and not taken stays pending.
+func (q *queue) end() {
+	q.mu.Lock()
+	q.ended = true
+	q.mu.Unlock()
+	q.changed.Broadcast()
+}
+
+// put adds a stimulus. false: it was not added.
+func (q *queue) put(i *item) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for !q.ended && (q.pending >= q.limit || q.pending > 0 && q.bytes+i.size() > aheadBytes) {
+		q.changed.Wait()
+	}
+	if q.ended {
+		return false
+	}
+	q.pending++
+	q.bytes += i.size()
+	if i.Key != "" {
+		if behind, busy := q.waiting[i.Key]; busy {
+			q.waiting[i.Key] = append(behind, i)
+			return true
+		}
+		q.waiting[i.Key] = nil
+	}
+	q.ready = append(q.ready, i)
+	q.changed.Broadcast()
+	return true
+}
+
+// take waits for a stimulus that may be sent. nil: there will be none.
+func (q *queue) take() *item {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for !q.ended && len(q.ready) == 0 {
+		q.changed.Wait()
+	}
+	if q.ended {
+		return nil
+	}
+	i := q.ready[0]
+	q.ready[0] = nil
+	q.ready = q.ready[1:]
+	return i
+}
+
+// done says that a stimulus which was taken has its answer.
+func (q *queue) done(i *item) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.pending--
+	q.bytes -= i.size()
+	if behind, ok := q.waiting[i.Key]; ok && i.Key != "" {
+		if len(behind) == 0 {
+			delete(q.waiting, i.Key)
+		} else {
+			q.ready = append(q.ready, behind[0])
+			behind[0] = nil
+			q.waiting[i.Key] = behind[1:]
+		}
+	}
+	q.changed.Broadcast()
+}
+
+// drained waits until all that was put is done. false: the queue has ended.
+func (q *queue) drained() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for !q.ended && q.pending > 0 {
+		q.changed.Wait()
+	}
+	return !q.ended
+}
+
+// endWith ends the queue when ctx is done. The returned function undoes that.
+func (q *queue) endWith(ctx context.Context) (stop func() bool) {
+	return context.AfterFunc(ctx, q.end)
+}
