@@ -78,7 +78,7 @@ func supervise(argv []string) int {
 	// process. Ignoring them would be inherited by the command.
 	signal.Notify(make(chan os.Signal, 1), unix.SIGINT, unix.SIGTERM, unix.SIGHUP, unix.SIGQUIT)
 
-	s := &supervisor{report: report, seen: make(map[int]bool)}
+	s := &supervisor{report: report, told: make(map[int]bool), seen: make(map[int]bool)}
 	if err := becomeReaper(); err != nil {
 		s.say(lineFailed, "become the reaper of a command: "+err.Error())
 		return 1
@@ -123,7 +123,8 @@ type supervisor struct {
 	report io.Writer
 	ended  bool           // main was waited for
 	asked  syscall.Signal // the last that was passed on; 0 is none
-	seen   map[int]bool
+	told   map[int]bool   // processes outside of the group that were sent it
+	seen   map[int]bool   // processes that were killed; of obey alone
 }
 
 func (s *supervisor) say(words ...string) {
@@ -143,15 +144,10 @@ func (s *supervisor) reap() {
 			continue
 		case err != nil: // ECHILD
 			return
-		case pid != s.main:
-			continue
 		}
-		s.mu.Lock()
-		s.ended = true
-		asked := s.asked
-		s.mu.Unlock()
-		if asked != 0 {
-			s.passToOthers(asked)
+		s.passToOthers(pid)
+		if pid != s.main {
+			continue
 		}
 		if status.Signaled() {
 			s.say(lineSignal, strconv.Itoa(int(status.Signal())))
@@ -188,15 +184,26 @@ func (s *supervisor) pass(sig syscall.Signal) {
 	if !ended || groupLeft(s.main) {
 		_ = syscall.Kill(-s.main, sig)
 	}
-	if ended {
-		s.passToOthers(sig)
-	}
+	s.passToOthers(0)
 }
 
-func (s *supervisor) passToOthers(sig syscall.Signal) {
+// passToOthers sends what was asked to what is left when the command has ended,
+// once to each. It is called again when a process has ended: that one can have
+// started another a moment before.
+func (s *supervisor) passToOthers(reaped int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.told, reaped)
+	if reaped == s.main {
+		s.ended = true
+	}
+	if !s.ended || s.asked == 0 {
+		return
+	}
 	for _, p := range descendants(os.Getpid()) {
-		if p.group != s.main {
-			_ = syscall.Kill(p.pid, sig)
+		if p.group != s.main && !s.told[p.pid] {
+			s.told[p.pid] = true
+			_ = syscall.Kill(p.pid, s.asked)
 		}
 	}
 }

@@ -134,15 +134,17 @@ func (s *state) hide(m *Mask, p *gate.Part, rename func(string) string) (string,
 // order, and do not overlap.
 func (s *state) identities(v string) [][2]int {
 	var spans [][2]int
+	last := 0 // where the span before ends
 	for i, n := nextAt(v); n > 0; {
 		start, end := i, i+n
-		for start > 0 && isAddressByte(v[start-1]) {
+		for start > last && isAddressByte(v[start-1]) {
 			start--
 		}
 		for end < len(v) && (isAlnum(v[end]) || v[end] >= 0x80 || strings.IndexByte(".-_[]:", v[end]) >= 0) {
 			end++
 		}
 		spans = append(spans, [2]int{start, end})
+		last = end
 		i, n = nextAt(v[end:])
 		i += end
 	}

@@ -110,6 +110,9 @@ func (t *tapeSide) records(ctx context.Context, r *tape.Reader, a *about, work c
 	for ctx.Err() == nil {
 		rec, ref, err := r.Next()
 		if err == io.EOF {
+			if f, ok := r.Footer(); ok {
+				a.facts.Refused, a.facts.Quiet = f.Refused, f.Quiet
+			}
 			return nil
 		}
 		var torn *tape.TornError
@@ -128,8 +131,6 @@ func (t *tapeSide) records(ctx context.Context, r *tape.Reader, a *about, work c
 			a.facts.Stimuli++
 		case gate.KindGap:
 			a.gaps = append(a.gaps, *rec.Gap)
-		case gate.KindFooter:
-			a.facts.Refused, a.facts.Quiet = rec.Footer.Refused, rec.Footer.Quiet
 		case gate.KindMessage:
 			a.facts.Messages++
 			pending = append(pending, item{rec.Message, ref})

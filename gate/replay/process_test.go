@@ -25,8 +25,10 @@ import (
 	"github.com/waybill-dev/waybill/gate"
 	"github.com/waybill-dev/waybill/gate/build"
 	"github.com/waybill-dev/waybill/gate/channel"
+	protohttp "github.com/waybill-dev/waybill/gate/channel/http"
 	"github.com/waybill-dev/waybill/gate/config"
 	"github.com/waybill-dev/waybill/gate/replay"
+	"github.com/waybill-dev/waybill/gate/tape"
 )
 
 // asBuild as the first argument makes the test's binary the build under test.
@@ -327,5 +329,45 @@ func TestSinkTaken(t *testing.T) {
 	_, err = replay.Run(t.Context(), b.Plan)
 	if err == nil || !strings.Contains(err.Error(), "open sink mail at "+l.Addr().String()) || !errors.Is(err, syscall.EADDRINUSE) {
 		t.Errorf("error is %v", err)
+	}
+}
+
+// A run on a real tape, of real protocols.
+func TestTape(t *testing.T) {
+	list := stimuli(40, func(i int, s *gate.Stimulus) {
+		s.Head = fmt.Appendf(nil, "POST /send HTTP/1.1\r\nHost: portal\r\nContent-Length: %d\r\n", len(s.Body))
+	})
+	b := newBench(t, "serve", true, list)
+	protocol := protohttp.Protocol()
+	b.Sinks[0].Listen = protocol.Listen
+	b.Doors["web"] = replay.Door{Drive: protocol.Drive}
+	path := filepath.Join(t.TempDir(), "run.tape")
+	w, err := tape.Create(path, gate.Header{Content: gate.RunTape, Role: gate.Staging}, tape.Options{})
+	must(t, err)
+	b.Store = w
+	r, err := replay.Run(t.Context(), b.Plan)
+	must(t, err)
+	must(t, w.Close(r.Footer))
+	messages, outcomes := 0, 0
+	for record, err := range tape.All(path) {
+		must(t, err)
+		switch {
+		case record.Message != nil:
+			messages++
+		case record.Outcome != nil:
+			outcomes++
+			if record.Outcome.Status != 200 {
+				t.Errorf("outcome is %+v", record.Outcome)
+			}
+		case record.Gap != nil:
+			t.Errorf("gap: %+v", record.Gap)
+		case record.Footer != nil:
+			if *record.Footer != r.Footer {
+				t.Errorf("footer is %+v, and the result says %+v", record.Footer, r.Footer)
+			}
+		}
+	}
+	if messages != 40 || outcomes != 40 || r.Footer.Accepted != 40 || r.Footer.Quiet != "probe" {
+		t.Errorf("%d messages, %d outcomes, footer %+v", messages, outcomes, r.Footer)
 	}
 }

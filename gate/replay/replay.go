@@ -87,51 +87,60 @@ func (r *run) late(by time.Duration) {
 }
 
 func (r *run) perform(ctx, work context.Context) error {
-	errs := []error{r.open()}
-	if errs[0] == nil {
-		var err error
+	err := r.open()
+	if err == nil {
 		r.build, err = r.plan.Start(work, r.result.Sinks)
-		if err != nil && ctx.Err() == nil {
-			r.gap(gate.Gap{Kind: gate.GapBuildCrashed, Where: "build", Detail: "the build did not start, or did not become ready"})
+		if err != nil {
+			r.build, err = nil, r.notStarted(work, err)
 		}
-		errs = append(errs, err)
 	}
 	if r.build != nil {
-		done := make(chan struct{})
-		go func() { // a build that ends by itself is of no more use
-			select {
-			case <-r.build.Exited():
-				r.abandon(errCrashed)
-			case <-done:
-			}
-		}()
-		if err := r.drive(); err != nil {
-			errs = append(errs, err)
-		} else {
-			r.play(work)
-		}
-		if errors.Is(context.Cause(work), errFlood) {
-			for _, s := range r.sinks {
-				s.Mood(channel.Refuse)
-			}
-		}
-		r.closeDrivers()
-		close(done)
-		r.stopBuild(ctx)
+		err = r.against(ctx, work)
 	}
-	r.tellWhy(ctx, work)
 	r.closeSinks(ctx)
-	r.mu.Lock()
-	errs = append(errs, r.cause)
-	r.mu.Unlock()
-	errs = append(errs, r.ledger.close())
+	err = errors.Join(err, r.tellWhy(ctx, work), r.ledger.close())
 	r.result.Footer.Messages = r.ledger.messages.Load()
 	r.result.Footer.Outcomes = r.ledger.outcomes.Load()
 	r.result.Footer.Gaps = r.ledger.gaps.Load()
-	if ctx.Err() != nil {
-		errs = append(errs, fmt.Errorf("the replay was interrupted: %w", context.Cause(ctx)))
+	return err
+}
+
+// against plays the scenario against the build, and stops it.
+func (r *run) against(ctx, work context.Context) error {
+	done := make(chan struct{})
+	go func() { // a build that ends by itself is of no more use
+		select {
+		case <-r.build.Exited():
+			r.abandon(errCrashed)
+		case <-done:
+		}
+	}()
+	err := r.drive()
+	if err == nil {
+		r.play(work)
 	}
-	return errors.Join(errs...)
+	if errors.Is(context.Cause(work), errFlood) {
+		for _, s := range r.sinks {
+			s.Mood(channel.Refuse)
+		}
+	}
+	r.closeDrivers()
+	close(done)
+	r.stopBuild(ctx)
+	return err
+}
+
+// notStarted tells that the build did not start, and returns the error of the
+// run: none where it floods before it is ready, which is a finding about it.
+func (r *run) notStarted(work context.Context, err error) error {
+	r.gap(gate.Gap{Kind: gate.GapNotReplayed, Where: "corpus", Detail: "the build did not start: no stimulus was sent", Count: r.plan.Total})
+	switch {
+	case errors.Is(context.Cause(work), errFlood):
+		return nil
+	case work.Err() == nil:
+		r.gap(gate.Gap{Kind: gate.GapBuildCrashed, Where: "build", Detail: "the build did not start, or did not become ready"})
+	}
+	return err
 }
 
 // open opens the sinks: before the build starts, for it is told where they are.
@@ -228,18 +237,24 @@ func (r *run) stopBuild(ctx context.Context) {
 	}
 }
 
-// tellWhy says on the tape why work was abandoned, where it was.
-func (r *run) tellWhy(ctx, work context.Context) {
-	switch {
+// tellWhy says on the tape why work was abandoned, where it was. It returns the
+// error of the run, where that is one.
+func (r *run) tellWhy(ctx, work context.Context) error {
+	r.mu.Lock()
+	corpus := r.cause
+	r.mu.Unlock()
+	switch cause := context.Cause(work); {
 	case ctx.Err() != nil:
 		r.gap(gate.Gap{Kind: gate.GapInterrupted, Where: "run", Detail: fmt.Sprintf("interrupted after %d stimuli", r.done.Load())})
-	case errors.Is(context.Cause(work), errFlood):
+		return errors.Join(fmt.Errorf("the replay was interrupted: %w", context.Cause(ctx)), corpus)
+	case errors.Is(cause, errFlood):
 		r.gap(gate.Gap{Kind: gate.GapFlood, Where: "run", Detail: fmt.Sprintf("the build sent more than %d messages: what came after was refused", r.plan.MaxMessages)})
-	case errors.Is(context.Cause(work), errFailed) && r.ledger.failure() == nil:
+	case corpus != nil:
 		r.gap(gate.Gap{Kind: gate.GapNotReplayed, Where: "corpus", Detail: "the corpus could not be read to its end"})
-	case errors.Is(context.Cause(work), errFailed):
+	case errors.Is(cause, errFailed):
 		r.gap(gate.Gap{Kind: gate.GapStore, Where: "run", Detail: "evidence could not be stored"})
 	}
+	return corpus
 }
 
 // closeSinks captures until nothing is under way, and closes.

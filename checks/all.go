@@ -1,0 +1,63 @@
+// Package checks lists every check. Adding one is a folder here and a line in [All].
+package checks
+
+import (
+	attachmentchanged "github.com/waybill-dev/waybill/checks/attachment-changed"
+	classvanished "github.com/waybill-dev/waybill/checks/class-vanished"
+	deliveryduplicated "github.com/waybill-dev/waybill/checks/delivery-duplicated"
+	destinationswapped "github.com/waybill-dev/waybill/checks/destination-swapped"
+	factsdisclosed "github.com/waybill-dev/waybill/checks/facts-disclosed"
+	factsmixed "github.com/waybill-dev/waybill/checks/facts-mixed"
+	fanoutcollapsed "github.com/waybill-dev/waybill/checks/fanout-collapsed"
+	linkchanged "github.com/waybill-dev/waybill/checks/link-changed"
+	newfield "github.com/waybill-dev/waybill/checks/new-field"
+	newparty "github.com/waybill-dev/waybill/checks/new-party"
+	orderreversed "github.com/waybill-dev/waybill/checks/order-reversed"
+	owndataadded "github.com/waybill-dev/waybill/checks/own-data-added"
+	personalcontentchanged "github.com/waybill-dev/waybill/checks/personal-content-changed"
+	recipientadded "github.com/waybill-dev/waybill/checks/recipient-added"
+	recipientremoved "github.com/waybill-dev/waybill/checks/recipient-removed"
+	recipientswapped "github.com/waybill-dev/waybill/checks/recipient-swapped"
+	replypathchanged "github.com/waybill-dev/waybill/checks/reply-path-changed"
+	rolechanged "github.com/waybill-dev/waybill/checks/role-changed"
+	transportdowngraded "github.com/waybill-dev/waybill/checks/transport-downgraded"
+	uncausedeffect "github.com/waybill-dev/waybill/checks/uncaused-effect"
+	unstablerecipients "github.com/waybill-dev/waybill/checks/unstable-recipients"
+	wordingchanged "github.com/waybill-dev/waybill/checks/wording-changed"
+	"github.com/waybill-dev/waybill/gate"
+)
+
+// All is every check, by family.
+func All() []*gate.Check {
+	return []*gate.Check{
+		// routing
+		recipientadded.Check,
+		recipientremoved.Check,
+		recipientswapped.Check,
+		deliveryduplicated.Check,
+		rolechanged.Check,
+		fanoutcollapsed.Check,
+		classvanished.Check,
+		orderreversed.Check,
+
+		// content
+		factsdisclosed.Check,
+		factsmixed.Check,
+		owndataadded.Check,
+		personalcontentchanged.Check,
+		wordingchanged.Check,
+		attachmentchanged.Check,
+		linkchanged.Check,
+		replypathchanged.Check,
+
+		// egress
+		newparty.Check,
+		newfield.Check,
+		destinationswapped.Check,
+		transportdowngraded.Check,
+
+		// evidence
+		unstablerecipients.Check,
+		uncausedeffect.Check,
+	}
+}

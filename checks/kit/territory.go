@@ -1,0 +1,177 @@
+package kit
+
+import (
+	"strings"
+
+	"github.com/waybill-dev/waybill/gate"
+)
+
+// Ids of the checks that own edit groups.
+const (
+	Swapped         = "recipient-swapped"
+	Role            = "role-changed"
+	Fanout          = "fanout-collapsed"
+	PersonalContent = "personal-content-changed"
+	Wording         = "wording-changed"
+	Attachment      = "attachment-changed"
+	Link            = "link-changed"
+	ReplyPath       = "reply-path-changed"
+	NewParty        = "new-party"
+	NewField        = "new-field"
+	Destination     = "destination-swapped"
+	Downgrade       = "transport-downgraded"
+)
+
+// Owners lists the ids of all checks that may own an edit group.
+func Owners() []string {
+	return []string{Swapped, Role, Fanout, PersonalContent, Wording, Attachment, Link,
+		ReplyPath, NewParty, NewField, Destination, Downgrade}
+}
+
+// owned are the parts that belong to one check by name alone.
+var owned = map[string]string{
+	"transport/tls":  Downgrade,
+	"transport/sink": Destination,
+	"path":           Destination,
+	"fanout/groups":  Fanout,
+
+	"header/to":            Role,
+	"header/cc":            Role,
+	"header/bcc":           Role,
+	"header/apparently-to": Role,
+	"header/resent-to":     Role,
+	"header/resent-cc":     Role,
+	"header/resent-bcc":    Role,
+
+	// RFC 5322, 3.6.2 and 3.6.4; RFC 8098, 2.1; RFC 2369; RFC 3461, 4.
+	"header/from":                        ReplyPath,
+	"header/sender":                      ReplyPath,
+	"header/reply-to":                    ReplyPath,
+	"header/return-path":                 ReplyPath,
+	"header/resent-from":                 ReplyPath,
+	"header/resent-sender":               ReplyPath,
+	"header/resent-reply-to":             ReplyPath,
+	"header/in-reply-to":                 ReplyPath,
+	"header/references":                  ReplyPath,
+	"header/disposition-notification-to": ReplyPath,
+	"header/return-receipt-to":           ReplyPath,
+	"header/errors-to":                   ReplyPath,
+	"header/mail-followup-to":            ReplyPath,
+	"header/mail-reply-to":               ReplyPath,
+	"header/list-post":                   ReplyPath,
+	"header/list-owner":                  ReplyPath,
+	"header/list-help":                   ReplyPath,
+	"header/list-subscribe":              ReplyPath,
+	"envelope/from":                      ReplyPath,
+	"envelope/orcpt":                     ReplyPath,
+	"envelope/notify":                    ReplyPath,
+	"envelope/ret":                       ReplyPath,
+	"envelope/envid":                     ReplyPath,
+
+	"header/list-unsubscribe": Link,
+	"header/list-archive":     Link,
+	"html/link":               Link,
+	"text/link":               Link,
+}
+
+// A Territory says which check owns each edit group of one comparison.
+type Territory struct {
+	c *gate.Comparison
+
+	// met are the outside parties that production is known to involve: those it
+	// sent to, and the hosts that the edited messages of production loaded from.
+	met map[string]bool
+}
+
+// NewTerritory looks at c once.
+func NewTerritory(c *gate.Comparison) *Territory {
+	t := &Territory{c: c, met: make(map[string]bool, len(c.Parties))}
+	for _, p := range c.Parties {
+		t.met[p] = true
+	}
+	for i := range c.Groups {
+		if g := &c.Groups[i]; isLoad(g) {
+			for _, id := range Places(g.Before).hosts() {
+				t.met[id] = true
+			}
+		}
+	}
+	return t
+}
+
+// Met reports whether production is known to involve the party of this id, as in
+// Comparison.Parties.
+func (t *Territory) Met(party string) bool { return t.met[party] }
+
+// Strangers are the outside parties, as "host:NAME", sorted, that g makes a
+// reader load from and that production is not known to involve.
+func (t *Territory) Strangers(g *gate.EditGroup) []string {
+	if !isLoad(g) {
+		return nil
+	}
+	var ids []string
+	for _, id := range Places(g.After).hosts() {
+		if !t.met[id] {
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}
+
+// Owner is the id of the check that judges g. What is more telling comes first:
+// how it travelled, then a party that is new, then what is new to a party, then
+// the part's own check, then content.
+func (t *Territory) Owner(g *gate.EditGroup) string {
+	owner := owned[g.Part]
+	load := isLoad(g) && (owner == "" || owner == Link)
+	switch {
+	case owner == Downgrade || owner == Destination:
+		return owner
+	case load && len(t.Strangers(g)) > 0:
+		return NewParty
+	case g.NewPart && t.toParty(g):
+		return NewField
+	case owner == Role && t.follows(g):
+		return Swapped
+	case owner != "":
+		return owner
+	case load || g.Kind == gate.Link:
+		return Link
+	case g.Kind == gate.Addresses:
+		return Role
+	case g.Kind == gate.Binary || strings.HasPrefix(g.Part, "attachment[]/"):
+		return Attachment
+	case g.Wording:
+		return Wording
+	}
+	return PersonalContent
+}
+
+func isLoad(g *gate.EditGroup) bool { return g.Kind == gate.Load || g.Part == "html/load" }
+
+// toParty reports whether a message that g edits goes to an outside party.
+func (t *Territory) toParty(g *gate.EditGroup) bool {
+	for _, i := range g.Changes {
+		if !IsPerson(t.c.Changes[i].Recipient()) {
+			return true
+		}
+	}
+	return false
+}
+
+// follows reports whether g says only what the change of recipient says already:
+// the message shows its new recipient where it showed its old one.
+func (t *Territory) follows(g *gate.EditGroup) bool {
+	before, after := Addresses(g.Before), Addresses(g.After)
+	if len(before) != 1 || len(after) != 1 {
+		return false
+	}
+	for _, i := range g.Changes {
+		ch := &t.c.Changes[i]
+		if ch.Kind != gate.Redirected || !IsPerson(ch.Before.Recipient) || !IsPerson(ch.After.Recipient) ||
+			Compare(ch.Before.Recipient, before[0]) != 0 || Compare(ch.After.Recipient, after[0]) != 0 {
+			return false
+		}
+	}
+	return len(g.Changes) > 0
+}

@@ -1,0 +1,31 @@
+// Package replypathchanged is the check reply-path-changed.
+package replypathchanged
+
+import (
+	"github.com/waybill-dev/waybill/checks/kit"
+	"github.com/waybill-dev/waybill/gate"
+)
+
+// Check is reply-path-changed: answers, bounces or receipts would go elsewhere.
+var Check = &gate.Check{
+	ID:       "reply-path-changed",
+	Family:   gate.ContentFamily,
+	Severity: gate.Block,
+	Doc: `Answers, bounces or receipts would go elsewhere.
+
+From, Sender, Reply-To, Return-Path, the envelope's sender, the threads that a message joins, the requests for receipts and the parameters of
+delivery notices decide who receives what comes back. A change blocks even where it is made alike for all: whoever is named there will
+receive what people answer.`,
+	Run: run,
+}
+
+func run(c *gate.Comparison) ([]gate.Finding, error) {
+	s, err := kit.NewSheet("reply-path-changed", c)
+	if err != nil {
+		return nil, err
+	}
+	s.Owned(func(i int, _ *gate.EditGroup, k kit.Key) { s.At(k).Group(i) })
+	return s.Findings(func(e *kit.Entry) (gate.Severity, string) {
+		return gate.Block, "the way back differs for " + kit.Deliveries(e.Count()) + " to " + e.ReachedWhom()
+	}), nil
+}

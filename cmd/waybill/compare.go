@@ -1,0 +1,147 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/waybill-dev/waybill/checks"
+	"github.com/waybill-dev/waybill/gate"
+	"github.com/waybill-dev/waybill/gate/canon"
+	"github.com/waybill-dev/waybill/gate/channel"
+	channels "github.com/waybill-dev/waybill/gate/channel/all"
+	"github.com/waybill-dev/waybill/gate/config"
+	"github.com/waybill-dev/waybill/gate/drill"
+	"github.com/waybill-dev/waybill/gate/pipeline"
+	"github.com/waybill-dev/waybill/gate/verdict"
+)
+
+func protocols() []channel.Protocol { return channels.Protocols() }
+
+// comparing joins protocols and canonical form to what the pipeline needs. conf
+// gives masks, and the settings of sinks that a tape says nothing of; nil gives
+// neither. corpus is the tape whose stimuli say what facts people brought; "" is none.
+func comparing(conf *config.Config, corpus string) (pipeline.Options, error) {
+	var o canon.Options
+	if conf != nil {
+		for _, m := range conf.Masks {
+			o.Masks = append(o.Masks, canon.Mask{Part: m.Part, Pattern: m.Pattern.Regexp, Rule: m.Rule})
+		}
+	}
+	c, err := canon.New(o)
+	if err != nil {
+		return pipeline.Options{}, usage(fmt.Errorf("%s: %w", conf.Path, err), "")
+	}
+	return pipeline.Options{
+		Canon: c.Message,
+		Decoder: func(name, sink, settings string) (channel.Decoder, error) {
+			p, err := protocol(name)
+			if err != nil {
+				return nil, fmt.Errorf("decode what sink %s took: %w", sink, err)
+			}
+			s := thaw(settings)
+			if conf != nil && s == nil && conf.Sinks[sink].Channel == name {
+				s = conf.Sinks[sink].Settings
+			}
+			d, err := p.Decode(s)
+			if err != nil {
+				return nil, fmt.Errorf("decode what sink %s took: %w", sink, err)
+			}
+			return d, nil
+		},
+		Corpus: corpus,
+	}, nil
+}
+
+// judged compares the runs of one scenario and asks the checks, and puts what
+// they say into the verdict's input.
+func (p *program) judged(ctx context.Context, o pipeline.Options, production []string, staging string, in *verdict.Input) error {
+	var mu sync.Mutex
+	bars := map[string]*bar{}
+	o.Progress = func(stage string, done, total uint64) {
+		mu.Lock()
+		b, ok := bars[stage]
+		if !ok {
+			for _, other := range bars {
+				other.done()
+			}
+			b = p.bar(stage, total)
+			bars[stage] = b
+		}
+		mu.Unlock()
+		b.at(done)
+	}
+	c, gaps, err := pipeline.Compare(ctx, o, production, staging)
+	for _, b := range bars {
+		b.done()
+	}
+	if stop := stoppedBy(ctx); stop != nil {
+		return stop
+	}
+	if err != nil {
+		return tapeFailure(fmt.Errorf("compare %s with %s: %w", staging, production[0], err))
+	}
+	found, more := pipeline.Judge(checks.All(), c)
+	in.Comparisons = append(in.Comparisons, *c)
+	in.Findings = append(in.Findings, found...)
+	in.Gaps = append(append(in.Gaps, gaps...), more...)
+	if !c.Production.Sealed || !c.Staging.Sealed {
+		note(in, "the builds were not sealed: what they sent to anything but a sink was not seen")
+	}
+	if c.Production.Replays < 2 {
+		note(in, "production was replayed once: what differs from one replay to the next was not told from what the release changes")
+	}
+	return nil
+}
+
+// note puts a note into the verdict's input, once.
+func note(in *verdict.Input, text string) {
+	for _, n := range in.Notes {
+		if n == text {
+			return
+		}
+	}
+	in.Notes = append(in.Notes, text)
+}
+
+// failed is the verdict of a run that err ended: undecided, or worse.
+func failed(err error, in *verdict.Input) gate.Verdict {
+	f := &failure{code: gate.ExitUndecided}
+	errors.As(err, &f)
+	in.Reasons = append(in.Reasons, gate.Reason{Code: f.code, Text: firstLine(err.Error())})
+	return verdict.Decide(*in)
+}
+
+// drillSample is how many messages of production a misdelivery is planted among.
+const drillSample = 200
+
+// proveEyes plants a misdelivery in a copy of what production sent, and puts what
+// saw it into the verdict's input, or why nothing did.
+func proveEyes(ctx context.Context, o pipeline.Options, production string, seed uint64, in *verdict.Input) error {
+	o.Progress, o.Corpus = nil, ""
+	sample, err := pipeline.Sample(ctx, o, production, drillSample)
+	if err != nil {
+		return tapeFailure(fmt.Errorf("drill: read a sample of %s: %w", production, err))
+	}
+	proof, err := drill.Prove(seed, sample, func(before, after []gate.Canonical) ([]gate.Finding, error) {
+		c, _, err := pipeline.CompareMessages(ctx, o, [][]gate.Canonical{before}, after)
+		if err != nil {
+			return nil, err
+		}
+		found, gaps := pipeline.Judge(checks.All(), c)
+		if len(gaps) > 0 {
+			return nil, fmt.Errorf("%s could not judge: %s", gaps[0].Where, gaps[0].Detail)
+		}
+		return found, nil
+	})
+	if stop := stoppedBy(ctx); stop != nil {
+		return stop
+	}
+	if err != nil {
+		in.Blind = fmt.Sprintf("%v (seed %d)", err, seed)
+		return nil
+	}
+	in.Drill = proof.String()
+	return nil
+}

@@ -1,0 +1,191 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/waybill-dev/waybill/gate"
+	"github.com/waybill-dev/waybill/gate/importer"
+	formats "github.com/waybill-dev/waybill/gate/importer/all"
+	"github.com/waybill-dev/waybill/gate/tape"
+	"github.com/waybill-dev/waybill/gate/verdict"
+)
+
+func (p *program) diffVerb() *cli.Command {
+	return &cli.Command{
+		Name:      "diff",
+		Usage:     "compare two captures: runs, or what can be imported; nothing is replayed",
+		UsageText: "waybill diff [flags] A B",
+		Description: "A and B are runs, or mail in one of these forms:" + formatList() +
+			"\n\nOf mail on disk the recipients are those of X-Original-To, Delivered-To or X-Envelope-To,\nthe first of these that a mail has. Where it has none, its recipients are not known.",
+		Flags: append([]cli.Flag{
+			&cli.StringFlag{Name: "json", Usage: "write the verdict to `FILE`"},
+			&cli.StringFlag{Name: "sink", Value: "mail", Usage: "compare imported mail as if sink `NAME` had taken it"},
+			&cli.BoolFlag{Name: "report-only", Usage: "exit with 0 where something differs that blocks, and only there"},
+			seedFlag(),
+		}, nameFlags()...),
+		Action: p.diff,
+	}
+}
+
+func formatList() string {
+	s := ""
+	for _, f := range formats.Formats() {
+		s += fmt.Sprintf("\n  %-10s %s", f.Name, f.Doc)
+	}
+	return s
+}
+
+func (p *program) diff(c *cli.Context) error {
+	if err := arguments(c, 2, 2); err != nil {
+		return err
+	}
+	o, err := p.reportOptions(c)
+	if err != nil {
+		return err
+	}
+	scratch, err := os.MkdirTemp("", "waybill-diff-")
+	if err != nil {
+		return undecided(fmt.Errorf("make a temporary folder: %w", err), "")
+	}
+	defer os.RemoveAll(scratch)
+	in := &verdict.Input{Now: time.Now()}
+	a, b, err := p.captures(c, scratch, in)
+	if err != nil {
+		return err
+	}
+	options, err := comparing(nil, "")
+	if err != nil {
+		return err
+	}
+	return p.weigh(c, options, []string{a}, b, in, o)
+}
+
+// captures gives both captures as runs. What is imported takes scenario and
+// corpus from the other side, where that is a run: nothing says that they differ.
+func (p *program) captures(c *cli.Context, scratch string, in *verdict.Input) (a, b string, err error) {
+	paths := [2]string{c.Args().Get(0), c.Args().Get(1)}
+	like := gate.Header{Scenario: "diff"}
+	var isRun [2]bool
+	for i, path := range paths {
+		if _, err := os.Stat(path); err != nil {
+			return "", "", usage(fmt.Errorf("open the capture: %w", err), "")
+		}
+		h, err := header(path)
+		if err != nil {
+			return "", "", err
+		}
+		if h != nil {
+			isRun[i], like = true, *h
+		}
+	}
+	for i, role := range []gate.Role{gate.Production, gate.Staging} {
+		if isRun[i] {
+			continue
+		}
+		out := filepath.Join(scratch, string(role)+".tape")
+		h := gate.Header{
+			Content: gate.RunTape, Version: version(), Role: role, Build: filepath.Base(paths[i]),
+			Scenario: like.Scenario, Corpus: like.Corpus, Replay: 1,
+		}
+		if err := p.imported(paths[i], out, c.String("sink"), h, in); err != nil {
+			return "", "", err
+		}
+		paths[i] = out
+	}
+	return paths[0], paths[1], nil
+}
+
+// header is that of the tape at path, or nil where path is not a tape.
+func header(path string) (*gate.Header, error) {
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		return nil, nil
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, usage(fmt.Errorf("open the capture: %w", err), "")
+	}
+	prefix := make([]byte, 16)
+	n, err := io.ReadFull(f, prefix)
+	f.Close()
+	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
+		return nil, usage(fmt.Errorf("open the capture %s: %w", path, err), "")
+	}
+	if !bytes.Contains(prefix[:n], []byte("waybill")) { // see package tape, format
+		return nil, nil
+	}
+	r, err := tape.Open(path)
+	if err != nil {
+		return nil, tapeFailure(fmt.Errorf("open the capture: %w", err))
+	}
+	defer r.Close()
+	h := r.Header()
+	return &h, nil
+}
+
+// importBatch is how many records are appended to a tape at once.
+const importBatch = 256
+
+// imported writes what path holds, in a foreign form, to a run at out.
+func (p *program) imported(path, out, sink string, h gate.Header, in *verdict.Input) error {
+	format, err := importer.Detect(path, formats.Formats())
+	if err != nil {
+		if errors.Is(err, fs.ErrNotExist) {
+			return usage(err, "")
+		}
+		return usage(fmt.Errorf("import %s: %w", path, err), "waybill diff --help lists the forms")
+	}
+	w, err := tape.Create(out, h, tape.Options{})
+	if err != nil {
+		return undecided(fmt.Errorf("import %s: %w", path, err), "")
+	}
+	var messages, unknown uint64
+	skipped := map[string]uint64{}
+	batch := make([]*gate.Record, 0, importBatch)
+	flush := func() error {
+		err := w.Append(batch...)
+		batch = batch[:0]
+		return err
+	}
+	for item, err := range format.Read(path, importer.Options{}) {
+		if err == nil && len(batch) == importBatch {
+			err = flush()
+		}
+		if err != nil {
+			return errors.Join(undecided(fmt.Errorf("import %s: %w", path, err), ""), w.Abort())
+		}
+		if item.Skip != nil {
+			skipped[item.Skip.Reason]++
+			continue
+		}
+		r := item.Record
+		switch {
+		case r.Message != nil:
+			r.Message.Sink = sink
+			messages++
+		case r.Gap != nil && r.Gap.Kind == gate.GapRecipientUnknown:
+			unknown++
+		}
+		batch = append(batch, &r)
+	}
+	if err := errors.Join(flush(), w.Close(gate.Footer{Accepted: messages})); err != nil {
+		return undecided(fmt.Errorf("import %s: %w", path, err), "")
+	}
+	text := fmt.Sprintf("%s (%s): %d messages; recipients are those of X-Original-To, Delivered-To or X-Envelope-To", path, format.Name, messages)
+	if unknown > 0 {
+		text += fmt.Sprintf("; %d have none of these, or one that cannot be read", unknown)
+	}
+	note(in, text)
+	for _, reason := range sortedKeys(skipped) {
+		note(in, fmt.Sprintf("%s: %d items were passed over: %s", path, skipped[reason], reason))
+	}
+	return nil
+}

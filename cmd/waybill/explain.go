@@ -1,0 +1,96 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/waybill-dev/waybill/gate"
+	"github.com/waybill-dev/waybill/gate/config"
+	"github.com/waybill-dev/waybill/gate/pipeline"
+	"github.com/waybill-dev/waybill/gate/report"
+)
+
+// defaultVerdict is where a verdict is looked for, and where it is written
+// beside a configuration that names no other place.
+const defaultVerdict = ".waybill/verdict.json"
+
+func (p *program) explainVerb() *cli.Command {
+	return &cli.Command{
+		Name:      "explain",
+		Usage:     "show one finding whole: who, what, before and after, and by which rule",
+		UsageText: "waybill explain [--verdict FILE] [--config CONFIG] FINGERPRINT",
+		Flags: append([]cli.Flag{
+			&cli.StringFlag{Name: "verdict", Value: defaultVerdict, Usage: "`FILE` with the verdict"},
+			&cli.StringFlag{Name: "config", Usage: "`CONFIG` whose masks were used; the one beside the verdict's folder if not given"},
+		}, nameFlags()...),
+		Action: func(c *cli.Context) error {
+			if err := arguments(c, 1, 1); err != nil {
+				return err
+			}
+			o, err := p.reportOptions(c)
+			if err != nil {
+				return err
+			}
+			v, err := readVerdict(c.String("verdict"))
+			if err != nil {
+				return err
+			}
+			if _, err := report.Find(v, c.Args().First()); err != nil {
+				return usage(err, "the report of the gate gives the fingerprints")
+			}
+			conf, err := explainConfig(c.String("config"), c.String("verdict"))
+			if err != nil {
+				return err
+			}
+			po, err := comparing(conf, "")
+			if err != nil {
+				return err
+			}
+			load := func(ref gate.Ref) ([]gate.Canonical, error) {
+				if _, err := os.Stat(ref.Tape); errors.Is(err, fs.ErrNotExist) {
+					// The folder may have been moved since.
+					ref.Tape = filepath.Join(filepath.Dir(c.String("verdict")), "runs", filepath.Base(ref.Tape))
+				}
+				return pipeline.Load(po, ref)
+			}
+			if err := report.Explain(p.stdout, v, c.Args().First(), load, o); err != nil {
+				return tapeFailure(err)
+			}
+			return nil
+		},
+	}
+}
+
+// readVerdict reads a verdict that [report.JSON] wrote.
+func readVerdict(path string) (*gate.Verdict, error) {
+	b, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, usage(fmt.Errorf("read verdict: %w", err), "waybill gate writes it; --verdict says where it is")
+	}
+	if err != nil {
+		return nil, usage(fmt.Errorf("read verdict: %w", err), "")
+	}
+	var v gate.Verdict
+	if err := json.Unmarshal(b, &v); err != nil {
+		return nil, usage(fmt.Errorf("read verdict %s: %w", path, err), "it is not what waybill gate wrote: run the gate again")
+	}
+	return &v, nil
+}
+
+// explainConfig is the configuration that a verdict was made with: the one named,
+// or the one of the folder that .waybill stands in, or nil where there is none.
+func explainConfig(named, verdict string) (*config.Config, error) {
+	if named == "" {
+		named = filepath.Join(filepath.Dir(filepath.Dir(verdict)), config.File)
+		if _, err := os.Stat(named); errors.Is(err, fs.ErrNotExist) {
+			return nil, nil
+		}
+	}
+	return loadConfig(named)
+}

@@ -1,0 +1,302 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/waybill-dev/waybill/gate"
+	"github.com/waybill-dev/waybill/gate/config"
+	"github.com/waybill-dev/waybill/gate/report"
+	"github.com/waybill-dev/waybill/gate/verdict"
+)
+
+func (p *program) gateVerb() *cli.Command {
+	return &cli.Command{
+		Name:      "gate",
+		Usage:     "replay the corpus to both builds, compare who receives what, and judge",
+		UsageText: "waybill gate [flags] [DIR|CONFIG]",
+		Description: "Reads " + config.File + " of DIR, the folder of work if none is given.\n\n" +
+			exitCodes(),
+		Flags: append([]cli.Flag{
+			&cli.StringFlag{Name: "json", Usage: "write the verdict to `FILE` instead of where the configuration says"},
+			&cli.StringFlag{Name: "approvals", Usage: "read approvals from `FILE` instead of where the configuration says"},
+			&cli.BoolFlag{Name: "report-only", Usage: "exit with 0 where the release is blocked, and only there"},
+			&cli.BoolFlag{Name: "keep-state", Usage: "leave the folders in which the builds ran, and say where they are"},
+			&cli.IntFlag{Name: "concurrency", Usage: "`N` stimuli under way at once instead of what the configuration says"},
+			seedFlag(),
+		}, nameFlags()...),
+		Action: p.gate,
+	}
+}
+
+func seedFlag() cli.Flag {
+	return &cli.Uint64Flag{Name: "seed", Value: 1, Usage: "`SEED` of the misdelivery that is planted to prove that it would be seen"}
+}
+
+func (p *program) gate(c *cli.Context) error {
+	if err := arguments(c, 0, 1); err != nil {
+		return err
+	}
+	o, err := p.reportOptions(c)
+	if err != nil {
+		return err
+	}
+	if c.IsSet("concurrency") && c.Int("concurrency") < 1 {
+		return usage(fmt.Errorf("--concurrency %d: it must be at least 1", c.Int("concurrency")), "")
+	}
+	path := "."
+	if c.Args().Present() {
+		path = c.Args().First()
+	}
+	conf, err := loadConfig(path)
+	if err != nil {
+		return err
+	}
+	if c.IsSet("approvals") {
+		conf.Approvals.Path = c.String("approvals")
+		if _, err := os.Stat(conf.Approvals.Path); err != nil { // what was asked for by name must be there
+			return usage(fmt.Errorf("read approvals: %w", err), "")
+		}
+	}
+	if c.IsSet("json") {
+		conf.Report.JSON = c.String("json")
+	}
+	// A verdict of an earlier run must not be taken for this one's.
+	if err := os.Remove(conf.Report.JSON); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return usage(fmt.Errorf("remove the verdict of an earlier run: %w", err), "")
+	}
+	in := &verdict.Input{Now: time.Now()}
+	err = p.gather(c, conf, in)
+	if stop := stoppedBy(c.Context); stop != nil {
+		return stop
+	}
+	if err != nil {
+		v := failed(err, in)
+		return errors.Join(err, writeVerdict(conf.Report.JSON, &v))
+	}
+	return p.conclude(c, verdict.Decide(*in), conf.Report.JSON, o)
+}
+
+// gather replays every scenario and puts all evidence into the verdict's input.
+func (p *program) gather(c *cli.Context, conf *config.Config, in *verdict.Input) (err error) {
+	ctx := c.Context
+	in.Approvals, err = verdict.LoadApprovals(conf.Approvals.Path, verdict.Limits{Now: in.Now})
+	if err != nil {
+		return usage(err, "")
+	}
+	s, err := p.openSession(conf, sessionOptions{concurrency: c.Int("concurrency"), keepState: c.Bool("keep-state")})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.close()) }()
+	in.Corpus = s.corpus.Digest
+	if conf.Corpus.Digest == "" {
+		note(in, "the corpus is not pinned; its digest is "+s.corpus.Digest)
+	}
+	if s.corpus.Stimuli == 0 && !onlyJobs(conf) {
+		in.Gaps = append(in.Gaps, gate.Gap{Kind: gate.GapEmptyCorpus, Where: conf.Corpus.Path, Detail: "the corpus has no stimuli: nothing was replayed"})
+		return nil
+	}
+	options, err := comparing(conf, conf.Corpus.Path)
+	if err != nil {
+		return err
+	}
+	proven := false
+	for _, scenario := range conf.Scenarios {
+		production, staging, err := s.both(ctx, scenario)
+		if err != nil {
+			return err
+		}
+		if err := p.judged(ctx, options, production, staging, in); err != nil {
+			return err
+		}
+		if !proven {
+			if err := proveEyes(ctx, options, production[0], c.Uint64("seed"), in); err != nil {
+				return err
+			}
+			proven = in.Drill != ""
+		}
+	}
+	if c.Bool("keep-state") {
+		for role, site := range s.sites {
+			note(in, fmt.Sprintf("the folder of %s is left in %s", role, site.Folder()))
+		}
+	}
+	return nil
+}
+
+func onlyJobs(conf *config.Config) bool {
+	for _, s := range conf.Scenarios {
+		if s.Kind != config.Alone {
+			return false
+		}
+	}
+	return true
+}
+
+// both replays one scenario to both builds, production as often as is configured.
+// It returns the tapes: the first of production is the baseline.
+func (s *session) both(ctx context.Context, scenario config.Scenario) (production []string, staging string, err error) {
+	at := func(role gate.Role, n int) target { return target{s.runPath(scenario.Name, role, n), true} }
+	staging = at(gate.Staging, 1).path
+	onStaging := func() error { return s.replay(ctx, scenario, gate.Staging, 1, at(gate.Staging, 1)) }
+	if s.conf.Baseline == config.Recorded {
+		return []string{s.conf.Corpus.Path}, staging, onStaging()
+	}
+	onProduction := func() error {
+		for n := range s.conf.Replay.Replays {
+			to := at(gate.Production, n+1)
+			production = append(production, to.path)
+			if err := s.replay(ctx, scenario, gate.Production, n+1, to); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	if s.conf.Replay.Builds == config.SideBySide {
+		err := sideBySide(onProduction, onStaging)
+		return production, staging, err
+	}
+	if err := onProduction(); err != nil {
+		return nil, "", err
+	}
+	return production, staging, onStaging()
+}
+
+// sideBySide runs both at once. A panic of either is its error.
+func sideBySide(a, b func() error) error {
+	guarded := func(f func() error) (err error) {
+		defer func() {
+			if v := recover(); v != nil {
+				err = bug(v)
+			}
+		}()
+		return f()
+	}
+	other := make(chan error, 1)
+	go func() { other <- guarded(b) }()
+	err := guarded(a)
+	return errors.Join(err, <-other)
+}
+
+// conclude writes the verdict to path, unless that is "", prints it, and sets the
+// exit code. A signal that comes before it prints is obeyed; one that comes later
+// finds a whole verdict.
+func (p *program) conclude(c *cli.Context, v gate.Verdict, path string, o report.Options) error {
+	if stop := stoppedBy(c.Context); stop != nil {
+		return stop
+	}
+	if path != "" {
+		if err := writeVerdict(path, &v); err != nil {
+			return err
+		}
+		o.Next = next(&v, path)
+	}
+	if err := report.Terminal(p.stdout, &v, o); err != nil {
+		return undecided(err, "")
+	}
+	p.code, p.concluded = v.ExitCode(), true
+	if c.Bool("report-only") {
+		p.code = hushed(&v)
+	}
+	return nil
+}
+
+// hushed is the exit code of v where being blocked is only reported: the
+// strongest of its other reasons still counts.
+func hushed(v *gate.Verdict) int {
+	if v.ExitCode() == gate.ExitPass {
+		return gate.ExitPass
+	}
+	rest := gate.Verdict{Decision: gate.Pass}
+	blocked := false
+	for _, r := range v.Reasons {
+		if r.Code == gate.ExitBlocked {
+			blocked = true
+		} else {
+			rest.Reasons = append(rest.Reasons, r)
+		}
+	}
+	if !blocked {
+		return v.ExitCode()
+	}
+	return rest.ExitCode()
+}
+
+// next says what to type after a verdict that was written to path.
+func next(v *gate.Verdict, path string) []string {
+	at := ""
+	if rel := relative(path); rel != filepath.FromSlash(defaultVerdict) {
+		at = " --verdict " + quoted(rel)
+	}
+	for i := range v.Findings {
+		if f := &v.Findings[i]; f.State != gate.Approved && f.State != gate.Noted {
+			return []string{
+				"waybill explain" + at + " " + f.Fingerprint,
+				"waybill checks " + f.Check,
+			}
+		}
+	}
+	return nil
+}
+
+// quoted is s as one word of a shell (POSIX, 2.2.2).
+func quoted(s string) string {
+	if strings.IndexFunc(s, func(r rune) bool {
+		return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("/._-+,:@%", r)
+	}) < 0 {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}
+
+// relative is path as seen from the folder of work, where that is shorter.
+func relative(path string) string {
+	if dir, err := os.Getwd(); err == nil {
+		if rel, err := filepath.Rel(dir, path); err == nil && len(rel) < len(path) {
+			return rel
+		}
+	}
+	return path
+}
+
+// writeVerdict writes v as JSON, whole or not at all.
+func writeVerdict(path string, v *gate.Verdict) error {
+	if path == "" {
+		return nil
+	}
+	dir := filepath.Dir(path)
+	err := os.MkdirAll(dir, 0o777)
+	if err == nil {
+		err = replaceFile(path, func(f *os.File) error { return report.JSON(f, v) })
+	}
+	if err != nil {
+		return undecided(fmt.Errorf("write the verdict: %w", err), "")
+	}
+	return nil
+}
+
+// replaceFile makes path hold what write writes.
+func replaceFile(path string, write func(*os.File) error) error {
+	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*")
+	if err != nil {
+		return err
+	}
+	err = errors.Join(write(f), f.Close())
+	if err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	if err != nil {
+		return errors.Join(err, os.Remove(f.Name()))
+	}
+	return nil
+}

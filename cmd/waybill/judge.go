@@ -1,0 +1,93 @@
+package main
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/waybill-dev/waybill/gate/config"
+	"github.com/waybill-dev/waybill/gate/pipeline"
+	"github.com/waybill-dev/waybill/gate/report"
+	"github.com/waybill-dev/waybill/gate/tape"
+	"github.com/waybill-dev/waybill/gate/verdict"
+)
+
+func (p *program) judgeVerb() *cli.Command {
+	return &cli.Command{
+		Name:      "judge",
+		Usage:     "judge two runs that are there already; no build is started",
+		UsageText: "waybill judge [--again RUN]... [--config CONFIG] PRODUCTION STAGING",
+		Flags: append([]cli.Flag{
+			&cli.StringSliceFlag{Name: "again", Usage: "`RUN` of production again, to measure what differs by itself"},
+			&cli.StringFlag{Name: "config", Usage: "take masks, approvals and the corpus from `CONFIG`"},
+			&cli.StringFlag{Name: "json", Usage: "write the verdict to `FILE`"},
+			&cli.BoolFlag{Name: "report-only", Usage: "exit with 0 where the release is blocked, and only there"},
+			seedFlag(),
+		}, nameFlags()...),
+		Action: p.judge,
+	}
+}
+
+func (p *program) judge(c *cli.Context) error {
+	if err := arguments(c, 2, 2); err != nil {
+		return err
+	}
+	o, err := p.reportOptions(c)
+	if err != nil {
+		return err
+	}
+	in := &verdict.Input{Now: time.Now()}
+	var conf *config.Config
+	corpus := ""
+	if path := c.String("config"); path != "" {
+		if conf, err = loadConfig(path); err != nil {
+			return err
+		}
+		if in.Approvals, err = verdict.LoadApprovals(conf.Approvals.Path, verdict.Limits{Now: in.Now}); err != nil {
+			return usage(err, "")
+		}
+		corpus = conf.Corpus.Path
+	}
+	staging := c.Args().Get(1)
+	production := append([]string{c.Args().Get(0)}, c.StringSlice("again")...)
+	if in.Corpus, err = replayedBy(staging); err != nil {
+		return err
+	}
+	if corpus != "" {
+		digest, err := tape.Digest(corpus)
+		if err != nil {
+			return tapeFailure(fmt.Errorf("open the corpus: %w", err))
+		}
+		if digest != in.Corpus {
+			return usage(fmt.Errorf("the run %s is not of the corpus %s: it replayed %s, and the corpus is %s", staging, corpus, in.Corpus, digest),
+				"give the configuration that the run was made with")
+		}
+	}
+	options, err := comparing(conf, corpus)
+	if err != nil {
+		return err
+	}
+	return p.weigh(c, options, production, staging, in, o)
+}
+
+// replayedBy is the digest of the corpus that a run replayed.
+func replayedBy(run string) (string, error) {
+	r, err := tape.Open(run)
+	if err != nil {
+		return "", tapeFailure(fmt.Errorf("open the run: %w", err))
+	}
+	defer r.Close()
+	return r.Header().Corpus, nil
+}
+
+// weigh compares runs, proves that a misdelivery in them would be seen, and concludes.
+func (p *program) weigh(c *cli.Context, options pipeline.Options, production []string, staging string, in *verdict.Input, o report.Options) error {
+	if err := p.judged(c.Context, options, production, staging, in); err != nil {
+		return err
+	}
+	if err := proveEyes(c.Context, options, production[0], c.Uint64("seed"), in); err != nil {
+		return err
+	}
+	return p.conclude(c, verdict.Decide(*in), c.String("json"), o)
+}

@@ -1,0 +1,315 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"strings"
+	"syscall"
+
+	"github.com/mattn/go-isatty"
+	"github.com/urfave/cli/v2"
+
+	"github.com/waybill-dev/waybill/gate"
+)
+
+// A program is one call of waybill: what it reads, where it writes.
+type program struct {
+	stdin          io.Reader
+	stdout, stderr io.Writer
+	getenv         func(string) string
+	masked         bool // nobody is to be named, nor what a build printed shown
+
+	// code is how the verb ended where that is no error: a verdict's exit code.
+	// concluded: a whole verdict was printed.
+	code      int
+	concluded bool
+}
+
+// run is waybill with its arguments, the name of the program first. It returns
+// the exit code, and ends no process by itself.
+func run(args []string, stdin io.Reader, stdout, stderr io.Writer) (code int) {
+	p := &program{stdin: stdin, stdout: stdout, stderr: stderr, getenv: os.Getenv}
+	p.masked = p.inCI()
+	defer func() {
+		if v := recover(); v != nil {
+			code = p.fail(bug(v))
+		}
+	}()
+	ctx, stop := stoppable()
+	defer stop()
+	err := p.app().RunContext(ctx, args)
+	if s := stoppedBy(ctx); s != nil && !p.concluded {
+		return p.fail(s) // whatever else was said, it was said of half a run
+	}
+	var own cli.ExitCoder
+	if errors.As(err, &own) { // of cli itself: a topic of help that there is not
+		err = usage(err, "see waybill --help")
+	}
+	if err != nil {
+		return p.fail(err)
+	}
+	return p.code
+}
+
+// fail says what went wrong, in one line and perhaps a hint, and gives the exit code.
+func (p *program) fail(err error) int {
+	f := &failure{code: gate.ExitUndecided, err: err}
+	errors.As(err, &f)
+	lines := strings.Split(strings.TrimRight(err.Error(), "\n"), "\n")
+	fmt.Fprintln(p.stderr, "waybill: "+printable(lines[0]))
+	for _, line := range lines[1:] { // what a build printed, or a list of problems
+		fmt.Fprintln(p.stderr, "  | "+printable(line))
+	}
+	if f.hint != "" {
+		fmt.Fprintln(p.stderr, "  hint: "+printable(f.hint))
+	}
+	return f.code
+}
+
+// A failure is an error with the exit code that it stands for.
+type failure struct {
+	code int
+	err  error
+	hint string // what to do; may be empty
+}
+
+func (f *failure) Error() string { return f.err.Error() }
+func (f *failure) Unwrap() error { return f.err }
+
+// usage is a failure of how waybill was called or configured.
+func usage(err error, hint string) error { return &failure{gate.ExitUsage, err, hint} }
+
+// undecided is a failure to judge.
+func undecided(err error, hint string) error { return &failure{gate.ExitUndecided, err, hint} }
+
+// bug is the failure that a panic with v stands for.
+func bug(v any) error {
+	return &failure{
+		code: gate.ExitBug,
+		err:  fmt.Errorf("a bug in waybill: %v (%s)", v, origin(debug.Stack())),
+		hint: "nothing was judged; report the line above with the version that waybill version prints",
+	}
+}
+
+// origin is the place of the panic in a stack: the first frame of this module
+// below the call of panic.
+func origin(stack []byte) string {
+	_, after, _ := strings.Cut(string(stack), "\npanic(")
+	for line := range strings.Lines(after) {
+		if place, ok := strings.CutPrefix(line, "\t"); ok && strings.Contains(place, "/waybill/") {
+			place, _, _ = strings.Cut(strings.TrimSpace(place), " +0x")
+			if i := strings.LastIndex(place, "/waybill/"); i >= 0 {
+				place = place[i+len("/waybill/"):]
+			}
+			return place
+		}
+	}
+	return "place not known"
+}
+
+// A stopped is the cause of a context that a signal cancelled.
+type stopped struct {
+	code int
+	word string
+}
+
+func (s *stopped) Error() string { return s.word + ": nothing was judged" }
+
+// stoppable is a context that ends with SIGINT, SIGTERM and SIGHUP. Later signals
+// change nothing: builds are being stopped then, and each step of that has its
+// time limit.
+func stoppable() (context.Context, func()) {
+	ctx, cancel := context.WithCancelCause(context.Background())
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+	done := make(chan struct{})
+	go func() {
+		select {
+		case s := <-signals:
+			if s == syscall.SIGINT {
+				cancel(&stopped{gate.ExitInterrupted, "interrupted"})
+			} else {
+				cancel(&stopped{gate.ExitTerminated, "terminated"})
+			}
+		case <-done:
+		}
+	}()
+	return ctx, func() {
+		signal.Stop(signals)
+		close(done)
+		cancel(nil)
+	}
+}
+
+// stoppedBy is the failure that a signal's end of ctx stands for, or nil.
+func stoppedBy(ctx context.Context) error {
+	var s *stopped
+	if errors.As(context.Cause(ctx), &s) {
+		return &failure{code: s.code, err: s}
+	}
+	return nil
+}
+
+func (p *program) app() *cli.App {
+	app := &cli.App{
+		Name:                      "waybill",
+		Usage:                     "does this release change who receives what?",
+		UsageText:                 "waybill VERB [flags] [arguments]",
+		Description:               exitCodes(),
+		HideVersion:               true,
+		DisableSliceFlagSeparator: true,
+		Reader:                    p.stdin,
+		Writer:                    p.stdout,
+		ErrWriter:                 p.stderr,
+		ExitErrHandler:            func(*cli.Context, error) {}, // codes are run's to give
+		Commands: []*cli.Command{
+			p.gateVerb(), p.replayVerb(), p.judgeVerb(), p.diffVerb(), p.explainVerb(),
+			p.checksVerb(), p.initVerb(), p.tapeVerb(), p.versionVerb(),
+		},
+	}
+	app.Action = func(c *cli.Context) error { return unknownVerb(c, "", app.Commands) }
+	strict(app.Commands, "")
+	app.OnUsageError = usageError(func() []cli.Flag { return app.Flags })
+	return app
+}
+
+// strict makes every verb refuse flags that it does not know, and arguments that
+// look like flags: cli takes flags after the first argument for arguments.
+func strict(commands []*cli.Command, parent string) {
+	for _, c := range commands {
+		c.OnUsageError = usageError(func() []cli.Flag { return c.Flags })
+		c.HideHelpCommand = true
+		name := strings.TrimSpace(parent + " " + c.Name)
+		if len(c.Subcommands) > 0 {
+			c.Action = func(ctx *cli.Context) error { return unknownVerb(ctx, name, c.Subcommands) }
+			strict(c.Subcommands, name)
+			continue
+		}
+		action := c.Action
+		c.Action = func(ctx *cli.Context) error {
+			for _, a := range ctx.Args().Slice() {
+				if strings.HasPrefix(a, "-") {
+					return usage(fmt.Errorf("%s: %q stands after an argument, where flags are not read", name, a),
+						"put flags first; write ./"+a+" for a file of that name")
+				}
+			}
+			return action(ctx)
+		}
+	}
+}
+
+func usageError(flags func() []cli.Flag) cli.OnUsageErrorFunc {
+	return func(c *cli.Context, err error, _ bool) error {
+		hint := "see waybill " + c.Command.Name + " --help"
+		if c.Command.Name == c.App.Name || c.Command.Name == "" {
+			hint = "see waybill --help"
+		}
+		if name, ok := strings.CutPrefix(err.Error(), "flag provided but not defined: "); ok {
+			name = "--" + strings.TrimLeft(name, "-")
+			err = fmt.Errorf("unknown flag %s", name)
+			var known []string
+			for _, f := range flags() {
+				known = append(known, "--"+f.Names()[0])
+			}
+			if near := nearest(name, known); near != "" {
+				err = fmt.Errorf("%w: the nearest known is %s", err, near)
+			}
+		}
+		return usage(err, hint)
+	}
+}
+
+func unknownVerb(c *cli.Context, parent string, verbs []*cli.Command) error {
+	see := "see " + strings.TrimSpace("waybill "+parent) + " --help"
+	if c.Args().Len() == 0 {
+		if parent != "" {
+			return usage(fmt.Errorf("%s: which of its verbs is not said", parent), see)
+		}
+		return usage(errors.New("no verb is given"), see)
+	}
+	got := c.Args().First()
+	err := fmt.Errorf("unknown verb %q", strings.TrimSpace(parent+" "+got))
+	var known []string
+	for _, v := range verbs {
+		known = append(known, v.Name)
+	}
+	if near := nearest(got, known); near != "" {
+		err = fmt.Errorf("%w: the nearest known is %q", err, strings.TrimSpace(parent+" "+near))
+	}
+	return usage(err, see)
+}
+
+// exitCodes is the table of exit codes, for help.
+func exitCodes() string {
+	var b strings.Builder
+	b.WriteString("Exit codes:")
+	for _, c := range gate.ExitCodes() {
+		fmt.Fprintf(&b, "\n%4d  %s", c.Code, c.Meaning)
+	}
+	return b.String()
+}
+
+// arguments checks how many arguments a verb was given.
+func arguments(c *cli.Context, least, most int) error {
+	n := c.Args().Len()
+	if n >= least && n <= most {
+		return nil
+	}
+	wants := fmt.Sprintf("%d to %d arguments", least, most)
+	switch {
+	case least == most && least == 1:
+		wants = "1 argument"
+	case least == most:
+		wants = fmt.Sprintf("%d arguments", least)
+	case least == 0:
+		wants = fmt.Sprintf("at most %d", most)
+	}
+	return usage(fmt.Errorf("%s: %d arguments were given, and it takes %s", c.Command.Name, n, wants),
+		"usage: "+c.Command.UsageText)
+}
+
+// terminal reports whether w is one.
+func terminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	return ok && (isatty.IsTerminal(f.Fd()) || isatty.IsCygwinTerminal(f.Fd()))
+}
+
+// colour reports whether to colour what is written to standard output.
+// See https://no-color.org.
+func (p *program) colour() bool {
+	return terminal(p.stdout) && p.getenv("NO_COLOR") == "" && p.getenv("TERM") != "dumb"
+}
+
+// inCI reports whether a continuous integration service runs this, whose logs
+// others can read.
+func (p *program) inCI() bool {
+	for _, name := range []string{"CI", "GITHUB_ACTIONS"} {
+		switch strings.ToLower(p.getenv(name)) {
+		case "", "0", "false", "no":
+		default:
+			return true
+		}
+	}
+	return false
+}
+
+// printable is s with what a terminal might obey as Go escapes.
+func printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || 0x7f <= r && r < 0xa0 || 0x200b <= r && r <= 0x200f || 0x2028 <= r && r <= 0x202e || 0x2060 <= r && r <= 0x206f {
+			return '\ufffd'
+		}
+		return r
+	}, s)
+}
+
+// firstLine is s up to its first newline.
+func firstLine(s string) string {
+	line, _, _ := strings.Cut(s, "\n")
+	return line
+}

@@ -1,0 +1,307 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"iter"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/waybill-dev/waybill/gate"
+	"github.com/waybill-dev/waybill/gate/build"
+	"github.com/waybill-dev/waybill/gate/channel"
+	"github.com/waybill-dev/waybill/gate/channel/http"
+	"github.com/waybill-dev/waybill/gate/config"
+	"github.com/waybill-dev/waybill/gate/replay"
+	"github.com/waybill-dev/waybill/gate/tape"
+)
+
+// A session is one configuration with its corpus, ready to be replayed.
+type session struct {
+	p      *program
+	conf   *config.Config
+	corpus tape.Report
+	folder string // .waybill beside the configuration
+
+	authority *http.Authority
+	scratch   string            // temporary; holds the root certificate
+	ca        string            // file with it
+	settings  map[string]string // of each sink, for the header of runs
+	sites     map[gate.Role]*build.Site
+	locked    *os.File
+}
+
+// sessionOptions are what the command line says of a session.
+type sessionOptions struct {
+	concurrency int  // 0 is the configuration's
+	keepState   bool // leave the folders of the builds
+}
+
+// loadConfig reads a configuration.
+func loadConfig(path string) (*config.Config, error) {
+	c, err := config.Load(path)
+	if err != nil {
+		return nil, usage(err, "")
+	}
+	return c, nil
+}
+
+// openSession checks everything that can be checked before a build is started.
+// The caller closes the session.
+func (p *program) openSession(conf *config.Config, o sessionOptions) (*session, error) {
+	s := &session{p: p, conf: conf, folder: filepath.Join(conf.Dir, ".waybill"), sites: map[gate.Role]*build.Site{}, settings: map[string]string{}}
+	if o.concurrency > 0 {
+		conf.Replay.Concurrency = o.concurrency
+	}
+	for name, d := range conf.Doors {
+		if _, err := protocol(d.Channel); err != nil {
+			return nil, usage(fmt.Errorf("%s: door %s: %w", conf.Path, name, err), "")
+		}
+	}
+	for name, sink := range conf.Sinks {
+		proto, err := protocol(sink.Channel)
+		if err == nil {
+			s.settings[name], err = freeze(proto, sink.Settings)
+		}
+		if err != nil {
+			return nil, usage(fmt.Errorf("%s: sink %s: %w", conf.Path, name, err), "")
+		}
+	}
+	if _, err := comparing(conf, ""); err != nil { // masks are refused before anything runs
+		return nil, err
+	}
+	if err := s.openCorpus(); err != nil {
+		return nil, err
+	}
+	if err := s.prepare(o); err != nil {
+		return nil, errors.Join(err, s.close())
+	}
+	return s, nil
+}
+
+// openCorpus reads the whole corpus once: it must be whole, and the one that is pinned.
+func (s *session) openCorpus() error {
+	path := s.conf.Corpus.Path
+	r, err := tape.Verify(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return usage(fmt.Errorf("open the corpus %s: %w", path, fs.ErrNotExist),
+			"record or import one, and say in "+s.conf.Path+" where it is: [corpus] path")
+	case err != nil:
+		return tapeFailure(fmt.Errorf("open the corpus: %w", err))
+	case r.Header.Content != gate.CorpusTape:
+		return usage(fmt.Errorf("open the corpus %s: it is a run and not a corpus", path), "")
+	}
+	if want := s.conf.Corpus.Digest; want != "" && want != r.Digest {
+		return usage(fmt.Errorf("the corpus %s is not the one that %s pins: its digest is %s, and not %s", path, s.conf.Path, r.Digest, want),
+			"restore the corpus, or, if it was changed on purpose, pin the new digest; approvals for the old one no longer hold")
+	}
+	s.corpus = r
+	return nil
+}
+
+// prepare makes folders, the root certificate of the sinks, and the sites of the builds.
+func (s *session) prepare(o sessionOptions) error {
+	runs := filepath.Join(s.folder, "runs")
+	if err := os.MkdirAll(runs, 0o700); err != nil {
+		return undecided(fmt.Errorf("make the folder for runs: %w", err), "")
+	}
+	f, err := os.OpenFile(filepath.Join(s.folder, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return undecided(fmt.Errorf("lock %s: %w", s.folder, err), "")
+	}
+	s.locked = f
+	if err := lock(f); err != nil {
+		return undecided(fmt.Errorf("lock %s: %w", s.folder, err), "wait until it has ended")
+	}
+	if s.authority, err = http.NewAuthority(); err != nil {
+		return undecided(err, "")
+	}
+	if s.scratch, err = os.MkdirTemp("", "waybill-"); err != nil {
+		return undecided(fmt.Errorf("make a temporary folder: %w", err), "")
+	}
+	s.ca = filepath.Join(s.scratch, "ca.pem")
+	if err := os.WriteFile(s.ca, s.authority.RootPEM(), 0o600); err != nil {
+		return undecided(fmt.Errorf("write the root certificate of the sinks: %w", err), "")
+	}
+	var doors []string
+	for name := range s.conf.Doors {
+		doors = append(doors, name)
+	}
+	slices.Sort(doors)
+	for _, role := range []gate.Role{gate.Production, gate.Staging} {
+		b := s.conf.Build(role)
+		if b == nil || role == gate.Production && s.conf.Baseline == config.Recorded {
+			continue
+		}
+		site, err := build.NewSite(build.Spec{Role: role, Build: b, Config: s.conf.Dir, Doors: doors, CA: s.ca, Keep: o.keepState})
+		if err != nil {
+			return undecided(err, "")
+		}
+		s.sites[role] = site
+	}
+	return nil
+}
+
+// close deletes what the session made, but for runs and kept state.
+func (s *session) close() error {
+	var errs []error
+	for _, site := range s.sites {
+		errs = append(errs, site.Close())
+	}
+	if s.scratch != "" {
+		errs = append(errs, os.RemoveAll(s.scratch))
+	}
+	if s.locked != nil {
+		errs = append(errs, s.locked.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// runPath is where the n-th run of a role under a scenario is kept.
+func (s *session) runPath(scenario string, role gate.Role, n int) string {
+	return filepath.Join(s.folder, "runs", fmt.Sprintf("%s-%s-%d.tape", scenario, role, n))
+}
+
+// replay replays the corpus to the build of a role under one scenario and leaves
+// the run at path. n says which replay it is, from 1.
+func (s *session) replay(ctx context.Context, scenario config.Scenario, role gate.Role, n int, out target) error {
+	what := fmt.Sprintf("%s, replay %d of %s", scenario.Name, n, role)
+	b := s.conf.Build(role)
+	site := s.sites[role]
+	if site == nil {
+		return usage(fmt.Errorf("%s: %s has no build of that role", what, s.conf.Path), "")
+	}
+	w, err := tape.Create(out.path, gate.Header{
+		Content: gate.RunTape, Version: version(), At: time.Now().UnixNano(), Role: role, Build: b.Name,
+		Scenario: scenario.Name, Replay: n, Corpus: s.corpus.Digest, Settings: s.settings,
+	}, tape.Options{Overwrite: out.overwrite})
+	if errors.Is(err, fs.ErrExist) {
+		return usage(fmt.Errorf("write the run %s: it is there already", out.path), "give another file to --out")
+	}
+	if err != nil {
+		return undecided(fmt.Errorf("write the run: %w", err), "")
+	}
+	corpus, err := tape.Open(s.conf.Corpus.Path)
+	if err != nil {
+		return errors.Join(tapeFailure(fmt.Errorf("open the corpus: %w", err)), w.Abort())
+	}
+	defer corpus.Close()
+	bar := s.p.bar(what, s.corpus.Stimuli)
+	defer bar.done()
+	result, err := replay.Run(ctx, replay.Plan{
+		Stimuli: stimuli(corpus), Total: s.corpus.Stimuli,
+		Store: w, Sinks: s.sinks(), Doors: s.doors(b),
+		Start: func(ctx context.Context, sinks map[string]string) (replay.Build, error) {
+			b, err := site.Start(ctx, build.Start{Scenario: scenario.Name, Sinks: sinks})
+			if err != nil {
+				return nil, err // and no nil of another type
+			}
+			return b, nil
+		},
+		Scenario: scenario, Pace: s.conf.Replay.Pace, Concurrency: s.conf.Replay.Concurrency,
+		AnswerTimeout: s.conf.Replay.AnswerTimeout.Duration, QuietTimeout: b.Quiet.Timeout.Duration, Settle: b.Quiet.Settle.Duration,
+		MaxMessages: s.conf.Replay.MaxMessages,
+		Progress:    func(p replay.Progress) { bar.at(p.Done) },
+	})
+	if closed := w.Close(result.Footer); closed != nil {
+		err = errors.Join(err, fmt.Errorf("write the end of the run: %w", closed))
+	}
+	if stop := stoppedBy(ctx); stop != nil {
+		return stop
+	}
+	if err != nil {
+		hint := startHint(err)
+		if first := firstLine(err.Error()); s.p.masked && first != err.Error() {
+			err = errors.New(first + " (what it printed is left out, since nobody is to be named)")
+		}
+		return undecided(fmt.Errorf("%s: %w", what, err), hint)
+	}
+	return nil
+}
+
+// A target is where a run is written.
+type target struct {
+	path      string
+	overwrite bool
+}
+
+// startHint is what to do about a replay that could not begin.
+func startHint(err error) string {
+	switch text := err.Error(); {
+	case strings.Contains(text, "address already in use"):
+		return "end what listens there, or let waybill choose a port: leave address out"
+	case errors.Is(err, fs.ErrNotExist):
+		return "see command, dir and setup of that build"
+	}
+	return ""
+}
+
+// stimuli are those of a corpus, in their order.
+func stimuli(r *tape.Reader) iter.Seq2[gate.Stimulus, error] {
+	return func(yield func(gate.Stimulus, error) bool) {
+		for {
+			rec, _, err := r.Next()
+			if err == io.EOF {
+				return
+			}
+			if err != nil {
+				yield(gate.Stimulus{}, err)
+				return
+			}
+			if rec.Stimulus != nil && !yield(*rec.Stimulus, nil) {
+				return
+			}
+		}
+	}
+}
+
+// protocol is the protocol of that name.
+func protocol(name string) (channel.Protocol, error) {
+	var names []string
+	for _, p := range protocols() {
+		if p.Name == name {
+			return p, nil
+		}
+		names = append(names, p.Name)
+	}
+	return channel.Protocol{}, fmt.Errorf("there is no channel %q: there are %s", name, strings.Join(names, ", "))
+}
+
+func (s *session) sinks() []replay.Sink {
+	var out []replay.Sink
+	for _, name := range sortedKeys(s.conf.Sinks) {
+		c := s.conf.Sinks[name]
+		proto, _ := protocol(c.Channel) // openSession has seen it
+		out = append(out, replay.Sink{Listen: proto.Listen, Config: channel.SinkConfig{
+			Name: name, Address: c.Address, MaxBody: int64(c.MaxBody), Authority: s.authority, Settings: c.Settings,
+		}})
+	}
+	return out
+}
+
+func (s *session) doors(b *config.Build) map[string]replay.Door {
+	out := map[string]replay.Door{}
+	for name, d := range s.conf.Doors {
+		proto, _ := protocol(d.Channel)
+		out[name] = replay.Door{Drive: proto.Drive, Config: channel.DriveConfig{
+			Door: name, Address: b.Doors[name], Concurrency: s.conf.Replay.Concurrency, Settings: d.Settings,
+		}}
+	}
+	return out
+}
+
+func sortedKeys[V any](m map[string]V) []string {
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}
