@@ -185,7 +185,8 @@ type Comparison struct {
 	Classes    []ClassFacts  `json:"classes"` // sorted; only classes that some change touches
 	Orders     []OrderChange `json:"orders,omitempty"`
 
-	// Parties that production sent to, as "host:NAME" without a role, sorted.
+	// Parties that production sent to, or made its readers load from, as "host:NAME"
+	// without a role, sorted.
 	Parties []string `json:"parties,omitempty"`
 
 	// Caused reports whether messages carry traces of stimuli at all, so that

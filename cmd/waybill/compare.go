@@ -1,9 +1,12 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"net/mail"
+	"strings"
 	"sync"
 
 	"github.com/waybill-dev/waybill/checks"
@@ -11,6 +14,8 @@ import (
 	"github.com/waybill-dev/waybill/gate/canon"
 	"github.com/waybill-dev/waybill/gate/channel"
 	channels "github.com/waybill-dev/waybill/gate/channel/all"
+	"github.com/waybill-dev/waybill/gate/channel/http"
+	"github.com/waybill-dev/waybill/gate/channel/smtp"
 	"github.com/waybill-dev/waybill/gate/config"
 	"github.com/waybill-dev/waybill/gate/drill"
 	"github.com/waybill-dev/waybill/gate/pipeline"
@@ -24,9 +29,15 @@ func protocols() []channel.Protocol { return channels.Protocols() }
 // neither. corpus is the tape whose stimuli say what facts people brought; "" is none.
 func comparing(conf *config.Config, corpus string) (pipeline.Options, error) {
 	var o canon.Options
+	var ordered []string
 	if conf != nil {
 		for _, m := range conf.Masks {
 			o.Masks = append(o.Masks, canon.Mask{Part: m.Part, Pattern: m.Pattern.Regexp, Rule: m.Rule})
+		}
+		for name, sink := range conf.Sinks {
+			if sink.Ordered {
+				ordered = append(ordered, name)
+			}
 		}
 	}
 	c, err := canon.New(o)
@@ -50,8 +61,23 @@ func comparing(conf *config.Config, corpus string) (pipeline.Options, error) {
 			}
 			return d, nil
 		},
-		Corpus: corpus,
+		Corpus:  corpus,
+		Ordered: ordered,
+		Traces:  traces,
 	}, nil
+}
+
+// traces gives the ids by which a message may name s as its cause: the trace that
+// the HTTP driver gave it, and, of a mail, its own message id, which relays keep.
+func traces(s *gate.Stimulus) []string {
+	id := http.Trace(s.ID)
+	out := []string{id, "traceparent:" + id}
+	if s.Channel == smtp.Name {
+		if m, err := mail.ReadMessage(bytes.NewReader(s.Body)); err == nil {
+			out = append(out, "message-id:"+strings.TrimSpace(m.Header.Get("Message-ID")))
+		}
+	}
+	return out
 }
 
 // judged compares the runs of one scenario and asks the checks, and puts what

@@ -60,7 +60,11 @@ func (p *program) explainVerb() *cli.Command {
 				return pipeline.Load(po, ref)
 			}
 			if err := report.Explain(p.stdout, v, c.Args().First(), load, o); err != nil {
-				return tapeFailure(err)
+				code := gate.ExitUndecided
+				if errors.Is(err, fs.ErrNotExist) {
+					code = gate.ExitUsage
+				}
+				return &failure{code, err, "the runs that were judged are gone, or others stand in their place: run the gate again"}
 			}
 			return nil
 		},

@@ -96,18 +96,19 @@ func bug(v any) error {
 	}
 }
 
-// origin is the place of the panic in a stack: the first frame of this module
-// below the call of panic.
+// origin is the place of the panic in a stack: the first call of this module's
+// below that of panic, as "gate/pipeline/scan.go:12".
 func origin(stack []byte) string {
 	_, after, _ := strings.Cut(string(stack), "\npanic(")
-	for line := range strings.Lines(after) {
-		if place, ok := strings.CutPrefix(line, "\t"); ok && strings.Contains(place, "/waybill/") {
-			place, _, _ = strings.Cut(strings.TrimSpace(place), " +0x")
-			if i := strings.LastIndex(place, "/waybill/"); i >= 0 {
-				place = place[i+len("/waybill/"):]
-			}
-			return place
+	lines := strings.Split(after, "\n")
+	for i := 0; i+1 < len(lines); i++ {
+		file, isFile := strings.CutPrefix(lines[i+1], "\t")
+		if !isFile || !strings.HasPrefix(lines[i], "main.") && !strings.HasPrefix(lines[i], "github.com/waybill-dev/waybill/") {
+			continue
 		}
+		file, _, _ = strings.Cut(file, " +0x")
+		parts := strings.Split(file, "/")
+		return strings.Join(parts[max(0, len(parts)-3):], "/")
 	}
 	return "place not known"
 }

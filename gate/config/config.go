@@ -84,6 +84,7 @@ type Sink struct {
 	Channel  string              `toml:"channel"`  // name of the protocol
 	Address  string              `toml:"address"`  // host:port to listen on; port 0 is any free one
 	MaxBody  Size                `toml:"max_body"` // bytes of a body that are kept
+	Ordered  bool                `toml:"ordered"`  // the order of one recipient's messages matters here
 	Settings func(dst any) error `toml:"-"`        // see [Door]
 }
 

@@ -94,7 +94,7 @@ func Parse(name, dir string, data []byte) (*Config, error) {
 	}
 	for _, key := range slices.Sorted(maps.Keys(doc.Sinks)) {
 		s := Sink{Address: "127.0.0.1:0", MaxBody: DefaultMaxBody}
-		t := &table{&mu, &md, toml.Key{"sinks", key}, doc.Sinks[key], []string{"channel", "address", "max_body"}, name}
+		t := &table{&mu, &md, toml.Key{"sinks", key}, doc.Sinks[key], []string{"channel", "address", "max_body", "ordered"}, name}
 		if err := md.PrimitiveDecode(t.raw, &s); err != nil {
 			return nil, inFile(name, err)
 		}

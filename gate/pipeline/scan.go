@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"net/url"
 	"slices"
 	"sync"
 
@@ -52,6 +53,7 @@ func scan(ctx context.Context, o *Options, causes traceSet, s side, stage string
 			digests[i] = gate.DeliveryDigest(content, to)
 		}
 		class := classKey(c.Channel, c.Sink, c.Class)
+		loads := loadHosts(c)
 		mu.Lock()
 		defer mu.Unlock()
 		for i, to := range c.Recipients {
@@ -64,6 +66,9 @@ func scan(ctx context.Context, o *Options, causes traceSet, s side, stage string
 				k := gate.HashWord(c.Channel + "\x00" + c.Sink + "\x00" + to.ID())
 				r.order[k] = append(r.order[k], arrival{c.Ref.Seq, digests[i], at, uint32(i)})
 			}
+		}
+		for _, id := range loads {
+			r.parties[id] = struct{}{}
 		}
 		r.classes[class] += uint32(len(c.Recipients))
 		for _, m := range c.Masks {
@@ -94,6 +99,25 @@ func scan(ctx context.Context, o *Options, causes traceSet, s side, stage string
 
 func (p position) compare(q position) int {
 	return cmp.Or(cmp.Compare(p.offset, q.offset), cmp.Compare(p.index, q.index), cmp.Compare(p.letter, q.letter))
+}
+
+// loadHosts gives the hosts that a message makes its reader's software load from,
+// as "host:NAME". They learn who reads it: they are outside parties.
+func loadHosts(c *gate.Canonical) []string {
+	var hosts []string
+	for i := range c.Parts {
+		if c.Parts[i].Kind != gate.Load {
+			continue
+		}
+		u, err := url.Parse(c.Parts[i].Value)
+		if err != nil || u.Host == "" {
+			continue // what cannot be read is no known party
+		}
+		if r, err := gate.HostRecipient(u.Host); err == nil {
+			hosts = append(hosts, r.ID())
+		}
+	}
+	return hosts
 }
 
 // traceSet holds the hashes of traces of stimuli.

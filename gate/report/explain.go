@@ -11,10 +11,11 @@ import (
 	"github.com/waybill-dev/waybill/gate"
 )
 
-// Bounds of one explanation.
+// Bounds of one explanation. What they cut is counted.
 const (
-	maxChanges = 20
-	maxParts   = 60
+	maxChanges = 100    // shown in one line each, but for the first
+	maxOwners  = 40     // whose facts are shown
+	maxParts   = 60     // parts, and edits
 	maxShown   = 40_000 // runes of one side of one part
 	minPrefix  = 4      // digits of a fingerprint that may stand for it
 )
@@ -50,10 +51,10 @@ func Find(v *gate.Verdict, fingerprint string) (*gate.Judged, error) {
 	return found, nil
 }
 
-// Explain writes one finding whole: everybody concerned, each change behind it
-// with the rule that paired it, its edits, the facts in it and what was masked, and
-// the messages of the first of them part by part, as load brings them back. The error
-// joins what could not be loaded, which the text says too.
+// Explain writes one finding whole: everybody concerned, the changes behind it, and
+// of the first of them the rule that paired it, its edits, the facts in it, what was
+// masked, and its messages part by part, as load brings them back. The error joins
+// what could not be loaded, which the text says too.
 func Explain(w io.Writer, v *gate.Verdict, fingerprint string, load Loader, o Options) error {
 	f, err := Find(v, fingerprint)
 	if err != nil {
@@ -68,15 +69,16 @@ func Explain(w io.Writer, v *gate.Verdict, fingerprint string, load Loader, o Op
 	r.sides("   ", f.Before, f.After, 1<<30, 4000)
 	changes := r.changes(f)
 	var failed error
-	for i, c := range changes[:min(len(changes), maxChanges)] {
-		r.heading(fmt.Sprintf("Change %d of %s", i+1, count(len(changes))))
-		r.change(c)
-		if i == 0 {
-			failed = r.messages(c, load)
-		}
+	if len(changes) > 0 {
+		r.heading("Example, 1 of " + plural(len(changes), "change", "changes"))
+		r.change(changes[0])
+		failed = r.messages(changes[0], load)
 	}
-	if len(changes) > maxChanges {
-		r.blank()
+	if len(changes) > 1 {
+		r.heading("The other changes")
+		for _, c := range changes[1:min(len(changes), maxChanges)] {
+			r.text("   ", "     ", r.brief(c))
+		}
 		r.more(len(changes)-maxChanges, "change", "changes")
 	}
 	if _, err := io.WriteString(w, r.b.String()); err != nil {
@@ -130,6 +132,10 @@ func (r *renderer) change(c *gate.Change) {
 		r.field("same body", "went to "+r.names.recipient(c.Origins[i])+" in production")
 	}
 	for i := range c.Gains {
+		if i == maxOwners {
+			r.field("facts", "of "+plural(len(c.Gains)-maxOwners, "more owner", "more owners"))
+			break
+		}
 		g := &c.Gains[i]
 		r.field("facts", r.exposure(g))
 		for j := range g.Sample {
@@ -147,7 +153,7 @@ func (r *renderer) change(c *gate.Change) {
 	}
 	for i := range c.Edits {
 		if i == maxParts {
-			r.more(len(c.Edits)-maxParts, "edit", "edits")
+			r.field("edit", plural(len(c.Edits)-maxParts, "more edit", "more edits"))
 			break
 		}
 		e := &c.Edits[i]
@@ -213,7 +219,7 @@ func (r *renderer) messages(c *gate.Change, load Loader) error {
 	pairs := pairParts(before, after)
 	for i, p := range pairs {
 		if i == maxParts {
-			r.more(len(pairs)-maxParts, "part", "parts")
+			r.line("   ", span{faint, plural(len(pairs)-maxParts, "more part", "more parts")})
 			break
 		}
 		r.part(p)

@@ -258,12 +258,7 @@ func (r *renderer) state(f *gate.Judged) string {
 
 // example shows one change in a few lines.
 func (r *renderer) example(c *gate.Change) {
-	switch {
-	case c.Before != nil && c.After != nil && c.Before.Recipient.ID() != c.After.Recipient.ID():
-		r.field("example", visible(string(c.Kind), 40)+": to "+r.names.recipient(c.Before.Recipient)+" before, to "+r.names.recipient(c.After.Recipient)+" after"+r.title(c.Delivery()))
-	case c.Before != nil || c.After != nil:
-		r.field("example", visible(string(c.Kind), 40)+": to "+r.names.recipient(c.Recipient())+r.title(c.Delivery()))
-	}
+	r.field("example", r.brief(c))
 	if c.Copies != [2]int{} && c.Copies != [2]int{1, 1} && c.Copies != [2]int{0, 1} && c.Copies != [2]int{1, 0} {
 		r.field("copies", count(c.Copies[0])+" before, "+count(c.Copies[1])+" after")
 	}
@@ -289,6 +284,20 @@ func (r *renderer) example(c *gate.Change) {
 		}
 	}
 	r.field("paired by", ruleText(c.Rule))
+}
+
+// brief is a change in one sentence.
+func (r *renderer) brief(c *gate.Change) string {
+	s := visible(string(c.Kind), 40)
+	switch {
+	case c.Before == nil && c.After == nil:
+		return s + ": of what, is not said"
+	case c.Before != nil && c.After != nil && c.Before.Recipient.ID() != c.After.Recipient.ID():
+		s += ": to " + r.names.recipient(c.Before.Recipient) + " before, to " + r.names.recipient(c.After.Recipient) + " after"
+	default:
+		s += ": to " + r.names.recipient(c.Recipient())
+	}
+	return s + r.title(c.Delivery())
 }
 
 func (r *renderer) title(d *gate.Delivery) string {
