@@ -74,7 +74,9 @@ func traces(s *gate.Stimulus) []string {
 	out := []string{id, "traceparent:" + id}
 	if s.Channel == smtp.Name {
 		if m, err := mail.ReadMessage(bytes.NewReader(s.Body)); err == nil {
-			out = append(out, "message-id:"+strings.TrimSpace(m.Header.Get("Message-ID")))
+			if id := strings.TrimSpace(m.Header.Get("Message-ID")); id != "" {
+				out = append(out, "message-id:"+id)
+			}
 		}
 	}
 	return out

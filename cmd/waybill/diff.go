@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -52,6 +53,7 @@ func (p *program) diff(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	p.busy.Store(true)
 	scratch, err := os.MkdirTemp("", "waybill-diff-")
 	if err != nil {
 		return undecided(fmt.Errorf("make a temporary folder: %w", err), "")
@@ -96,7 +98,7 @@ func (p *program) captures(c *cli.Context, scratch string, in *verdict.Input) (a
 			Content: gate.RunTape, Version: version(), Role: role, Build: filepath.Base(paths[i]),
 			Scenario: like.Scenario, Corpus: like.Corpus, Replay: 1,
 		}
-		if err := p.imported(paths[i], out, c.String("sink"), h, in); err != nil {
+		if err := p.imported(c.Context, paths[i], out, c.String("sink"), h, in); err != nil {
 			return "", "", err
 		}
 		paths[i] = out
@@ -135,7 +137,7 @@ func header(path string) (*gate.Header, error) {
 const importBatch = 256
 
 // imported writes what path holds, in a foreign form, to a run at out.
-func (p *program) imported(path, out, sink string, h gate.Header, in *verdict.Input) error {
+func (p *program) imported(ctx context.Context, path, out, sink string, h gate.Header, in *verdict.Input) error {
 	format, err := importer.Detect(path, formats.Formats())
 	if err != nil {
 		if errors.Is(err, fs.ErrNotExist) {
@@ -156,6 +158,9 @@ func (p *program) imported(path, out, sink string, h gate.Header, in *verdict.In
 		return err
 	}
 	for item, err := range format.Read(path, importer.Options{}) {
+		if err == nil {
+			err = stoppedBy(ctx)
+		}
 		if err == nil && len(batch) == importBatch {
 			err = flush()
 		}

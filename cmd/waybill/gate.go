@@ -126,11 +126,6 @@ func (p *program) gather(c *cli.Context, conf *config.Config, in *verdict.Input)
 			proven = in.Drill != ""
 		}
 	}
-	if c.Bool("keep-state") {
-		for role, site := range s.sites {
-			note(in, fmt.Sprintf("the folder of %s is left in %s", role, site.Folder()))
-		}
-	}
 	return nil
 }
 
@@ -174,14 +169,6 @@ func (s *session) both(ctx context.Context, scenario config.Scenario) (productio
 
 // sideBySide runs both at once. A panic of either is its error.
 func sideBySide(a, b func() error) error {
-	guarded := func(f func() error) (err error) {
-		defer func() {
-			if v := recover(); v != nil {
-				err = bug(v)
-			}
-		}()
-		return f()
-	}
 	other := make(chan error, 1)
 	go func() { other <- guarded(b) }()
 	err := guarded(a)

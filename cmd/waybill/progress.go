@@ -44,8 +44,6 @@ func (b *bar) at(done uint64) {
 			progressbar.OptionSetWriter(b.p.stderr),
 			progressbar.OptionSetDescription(b.what),
 			progressbar.OptionShowCount(),
-			progressbar.OptionShowIts(),
-			progressbar.OptionSetItsString("it"),
 			progressbar.OptionThrottle(200*time.Millisecond),
 			progressbar.OptionSetWidth(24),
 			progressbar.OptionClearOnFinish(),

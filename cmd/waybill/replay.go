@@ -62,9 +62,6 @@ func (p *program) replay(c *cli.Context) (err error) {
 	if err := s.replay(c.Context, scenario, role, 1, target{path: out}); err != nil {
 		return err
 	}
-	if c.Bool("keep-state") {
-		fmt.Fprintf(p.stdout, "the folder of %s is left in %s\n", role, s.sites[role].Folder())
-	}
 	_, err = fmt.Fprintf(p.stdout, "wrote %s: %s, scenario %s; judge it with another by waybill judge PRODUCTION STAGING\n", out, role, scenario.Name)
 	return err
 }

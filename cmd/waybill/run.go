@@ -9,10 +9,12 @@ import (
 	"os/signal"
 	"runtime/debug"
 	"strings"
+	"sync/atomic"
 	"syscall"
 
 	"github.com/mattn/go-isatty"
 	"github.com/urfave/cli/v2"
+	"golang.org/x/sys/unix"
 
 	"github.com/waybill-dev/waybill/gate"
 )
@@ -28,21 +30,30 @@ type program struct {
 	// concluded: a whole verdict was printed.
 	code      int
 	concluded bool
+
+	// busy: there are builds to stop or files to delete, so that a signal must
+	// wait until the verb has returned.
+	busy atomic.Bool
 }
 
 // run is waybill with its arguments, the name of the program first. It returns
 // the exit code, and ends no process by itself.
-func run(args []string, stdin io.Reader, stdout, stderr io.Writer) (code int) {
+func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	p := &program{stdin: stdin, stdout: stdout, stderr: stderr, getenv: os.Getenv}
 	p.masked = p.inCI()
-	defer func() {
-		if v := recover(); v != nil {
-			code = p.fail(bug(v))
-		}
-	}()
 	ctx, stop := stoppable()
 	defer stop()
-	err := p.app().RunContext(ctx, args)
+	done := make(chan error, 1)
+	go func() { done <- guarded(func() error { return p.app().RunContext(ctx, args) }) }()
+	var err error
+	select {
+	case err = <-done:
+	case <-ctx.Done():
+		if !p.busy.Load() { // nothing to stop and nothing to delete
+			return p.fail(stoppedBy(ctx))
+		}
+		err = <-done
+	}
 	if s := stoppedBy(ctx); s != nil && !p.concluded {
 		return p.fail(s) // whatever else was said, it was said of half a run
 	}
@@ -54,6 +65,16 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) (code int) {
 		return p.fail(err)
 	}
 	return p.code
+}
+
+// guarded runs f. A panic of it is its error.
+func guarded(f func() error) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = bug(v)
+		}
+	}()
+	return f()
 }
 
 // fail says what went wrong, in one line and perhaps a hint, and gives the exit code.
@@ -127,7 +148,11 @@ func (s *stopped) Error() string { return s.word + ": nothing was judged" }
 func stoppable() (context.Context, func()) {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	signals := make(chan os.Signal, 1)
-	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+	for _, s := range []os.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP} {
+		if !signal.Ignored(s) { // nohup, and shells that run this in the background
+			signal.Notify(signals, s)
+		}
+	}
 	done := make(chan struct{})
 	go func() {
 		select {
@@ -284,6 +309,23 @@ func terminal(w io.Writer) bool {
 // See https://no-color.org.
 func (p *program) colour() bool {
 	return terminal(p.stdout) && p.getenv("NO_COLOR") == "" && p.getenv("TERM") != "dumb"
+}
+
+// maxWidth is the widest line of a report: longer ones are hard to read.
+const maxWidth = 140
+
+// width is how many runes a line of the report may have; 0 where standard output
+// does not say.
+func (p *program) width() int {
+	f, ok := p.stdout.(*os.File)
+	if !ok {
+		return 0
+	}
+	size, err := unix.IoctlGetWinsize(int(f.Fd()), unix.TIOCGWINSZ)
+	if err != nil {
+		return 0
+	}
+	return min(int(size.Col), maxWidth)
 }
 
 // inCI reports whether a continuous integration service runs this, whose logs

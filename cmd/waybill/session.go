@@ -34,6 +34,7 @@ type session struct {
 	ca        string            // file with it
 	settings  map[string]string // of each sink, for the header of runs
 	sites     map[gate.Role]*build.Site
+	keep      bool
 	locked    *os.File
 }
 
@@ -108,6 +109,8 @@ func (s *session) openCorpus() error {
 
 // prepare makes folders, the root certificate of the sinks, and the sites of the builds.
 func (s *session) prepare(o sessionOptions) error {
+	s.p.busy.Store(true)
+	s.keep = o.keepState
 	runs := filepath.Join(s.folder, "runs")
 	if err := os.MkdirAll(runs, 0o700); err != nil {
 		return undecided(fmt.Errorf("make the folder for runs: %w", err), "")
@@ -149,10 +152,17 @@ func (s *session) prepare(o sessionOptions) error {
 	return nil
 }
 
-// close deletes what the session made, but for runs and kept state.
+// close deletes what the session made, but for runs, and says where kept state is.
 func (s *session) close() error {
 	var errs []error
-	for _, site := range s.sites {
+	for _, role := range []gate.Role{gate.Production, gate.Staging} {
+		site := s.sites[role]
+		if site == nil {
+			continue
+		}
+		if s.keep {
+			fmt.Fprintf(s.p.stderr, "the folder of %s is left in %s\n", role, site.Folder())
+		}
 		errs = append(errs, site.Close())
 	}
 	if s.scratch != "" {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 
 	"github.com/urfave/cli/v2"
 
@@ -27,8 +28,8 @@ func (p *program) tapeVerb() *cli.Command {
 	}
 	return &cli.Command{
 		Name:      "tape",
-		Usage:     "read a corpus or a run",
-		UsageText: "waybill tape cat|verify|digest FILE",
+		Usage:     "read a corpus or a run, or make one",
+		UsageText: "waybill tape cat|verify|digest FILE\nwaybill tape pack JSONL FILE",
 		Subcommands: []*cli.Command{
 			verb("cat", "print every record as JSON Lines; names and payloads whole", func(path string) error {
 				return tape.Cat(p.stdout, path)
@@ -49,8 +50,40 @@ func (p *program) tapeVerb() *cli.Command {
 				}
 				return err
 			}),
+			{
+				Name:        "pack",
+				Usage:       "make a tape of JSON Lines, as cat prints them",
+				UsageText:   "waybill tape pack JSONL FILE",
+				Description: "Each line is one record with the keys that cat shows; - is standard input. The header may be left\nout: the tape is a corpus then.",
+				Action: func(c *cli.Context) error {
+					if err := arguments(c, 2, 2); err != nil {
+						return err
+					}
+					return p.pack(c.Args().Get(0), c.Args().Get(1))
+				},
+			},
 		},
 	}
+}
+
+func (p *program) pack(from, to string) error {
+	in := p.stdin
+	if from != "-" {
+		f, err := os.Open(from)
+		if err != nil {
+			return usage(err, "")
+		}
+		defer f.Close()
+		in = f
+	}
+	if err := tape.Pack(in, from, to, tape.Options{}); err != nil {
+		return usage(err, "waybill tape cat shows what lines look like")
+	}
+	d, err := tape.Digest(to)
+	if err == nil {
+		_, err = fmt.Fprintln(p.stdout, d)
+	}
+	return tapeFailure(err)
 }
 
 // tapeFailure gives an error of a tape its exit code: one that is not whole

@@ -112,6 +112,9 @@ func (p *page) lines(lead, hang string, limit int, spans []span) {
 }
 
 func (p *page) emit(prefix string, line []span) {
+	if n := len(line); n > 0 {
+		line[n-1].text = strings.TrimRight(line[n-1].text, " ")
+	}
 	var plain, out strings.Builder
 	plain.WriteString(prefix)
 	out.WriteString(prefix)
