@@ -219,7 +219,7 @@ func strict(commands []*cli.Command, parent string) {
 		action := c.Action
 		c.Action = func(ctx *cli.Context) error {
 			for _, a := range ctx.Args().Slice() {
-				if strings.HasPrefix(a, "-") {
+				if strings.HasPrefix(a, "-") && a != "-" { // "-" is standard input
 					return usage(fmt.Errorf("%s: %q stands after an argument, where flags are not read", name, a),
 						"put flags first; write ./"+a+" for a file of that name")
 				}

@@ -27,11 +27,13 @@ func newCanon(t testing.TB, o canon.Options) *canon.Canon {
 }
 
 // mail is raw as its protocol decodes it, to one recipient.
-func mail(raw string) *gate.Decoded {
+func mail(raw string) *gate.Decoded { return mailOf([]byte(raw)) }
+
+func mailOf(raw []byte) *gate.Decoded {
 	return &gate.Decoded{
 		Recipients: []gate.Recipient{{Kind: gate.Mail, Address: "alice@example.org", Role: gate.Envelope}},
 		Fields:     []gate.Part{{Name: "envelope/from", Kind: gate.Addresses, Value: "portal@clinic.example"}},
-		Payloads:   []gate.Payload{{Type: "message/rfc822", Bytes: []byte(raw)}},
+		Payloads:   []gate.Payload{{Type: "message/rfc822", Bytes: raw}},
 	}
 }
 

@@ -152,26 +152,3 @@ func FuzzAddress(f *testing.F) {
 		}
 	})
 }
-
-func BenchmarkCanonical(b *testing.B) {
-	data, err := os.ReadFile("testdata/golden/clinic.eml")
-	if err != nil {
-		b.Fatal(err)
-	}
-	var text strings.Builder
-	text.WriteString("From: Clinic Portal <portal@clinic.example>\nTo: Alice <alice@example.org>\nSubject: Your question 4711 was answered\nDate: Mon, 1 Jan 2024 00:00:00 +0000\n" +
-		"Message-ID: <4711@clinic.example>\nMIME-Version: 1.0\nContent-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: quoted-printable\n\n")
-	for text.Len() < 4<<10 {
-		text.WriteString("Dear Alice, your result of 12 March is ready: it is in the usual range, =\nand no further visit is needed.\n\n")
-	}
-	for _, c := range []struct{ name, raw string }{{"multipart", crlf(string(data))}, {"text", crlf(text.String())}} {
-		b.Run(c.name, func(b *testing.B) {
-			cn, d := newCanon(b, canon.Options{}), mail(c.raw)
-			b.SetBytes(int64(len(c.raw)))
-			b.ReportAllocs()
-			for b.Loop() {
-				message(cn, d)
-			}
-		})
-	}
-}

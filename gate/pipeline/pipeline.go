@@ -97,15 +97,15 @@ func compare(ctx context.Context, o *Options, production side, again []side, sta
 		return nil, nil, err
 	}
 	n := newNoise()
-	var gaps gapList
+	var gaps []gate.Gap
 	for i, a := range again {
 		r, err := scan(ctx, o, causes, a, fmt.Sprintf("production again (%d)", i+2))
 		if err != nil {
 			return nil, nil, err
 		}
-		gaps.add(r.gaps...)
+		gaps = append(gaps, of("production again", r.gaps)...)
 		if err := mismatch(p, r, "two replays of production"); err != nil {
-			gaps.add(*err)
+			gaps = append(gaps, *err)
 		}
 		if err := n.measure(ctx, p, r); err != nil {
 			return nil, nil, err
@@ -115,10 +115,10 @@ func compare(ctx context.Context, o *Options, production side, again []side, sta
 	if err != nil {
 		return nil, nil, err
 	}
-	gaps.add(p.gaps...)
-	gaps.add(s.gaps...)
+	gaps = append(gaps, of("production", p.gaps)...)
+	gaps = append(gaps, of("staging", s.gaps)...)
 	if gap := mismatch(p, s, "production and staging"); gap != nil {
-		gaps.add(*gap)
+		gaps = append(gaps, *gap)
 	}
 	c := &comparer{o: o, p: p, s: s, causes: causes, noise: n, Comparison: gate.Comparison{
 		Scenario: p.header.Scenario, Production: p.facts, Staging: s.facts,
@@ -131,8 +131,15 @@ func compare(ctx context.Context, o *Options, production side, again []side, sta
 	if err := c.compare(ctx); err != nil {
 		return nil, nil, err
 	}
-	gaps.add(c.gaps.list...)
-	return &c.Comparison, gaps.list, nil
+	return &c.Comparison, append(gaps, c.gaps.list...), nil
+}
+
+// of says which run gaps are of.
+func of(run string, gaps []gate.Gap) []gate.Gap {
+	for i := range gaps {
+		gaps[i].Where = run + ": " + gaps[i].Where
+	}
+	return gaps
 }
 
 // mismatch says that two runs are not of one corpus or scenario.

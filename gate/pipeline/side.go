@@ -341,24 +341,48 @@ func Sample(ctx context.Context, o Options, path string, n int) ([]gate.Canonica
 	return out, ctx.Err()
 }
 
-// gapList adds gaps up, so that a broken run does not give a million of them.
+// gapList adds gaps up, so that a broken run does not give a million of them: those
+// of one kind that say the same of different messages are one, told where it was
+// first, and what two stages say of one message counts once. The gaps of one run
+// go into one list.
 type gapList struct {
 	list []gate.Gap
-	at   map[[3]string]int
+	at   map[gapKey]int
+	seen map[gapOf]bool
+}
+
+type gapKey struct{ kind, where, detail string }
+
+type gapOf struct {
+	kind string
+	seq  uint64
 }
 
 func (g *gapList) add(gaps ...gate.Gap) {
+	if g.at == nil {
+		g.at, g.seen = map[gapKey]int{}, map[gapOf]bool{}
+	}
 	for _, gap := range gaps {
 		gap.Count = max(gap.Count, 1)
-		k := [3]string{gap.Kind, gap.Where, gap.Detail}
-		if i, ok := g.at[k]; ok {
-			g.list[i].Count += gap.Count
+		k := gapKey{gap.Kind, gap.Where, gap.Detail}
+		if gap.Seq > 0 {
+			of := gapOf{gap.Kind, gap.Seq}
+			if g.seen[of] {
+				continue
+			}
+			g.seen[of] = true
+			k.where = ""
+		}
+		i, ok := g.at[k]
+		if !ok {
+			g.at[k] = len(g.list)
+			g.list = append(g.list, gap)
 			continue
 		}
-		if g.at == nil {
-			g.at = map[[3]string]int{}
+		have := &g.list[i]
+		if gap.Seq < have.Seq { // the order in which messages are met decides nothing
+			have.Seq, have.Where, have.Stimulus = gap.Seq, gap.Where, gap.Stimulus
 		}
-		g.at[k] = len(g.list)
-		g.list = append(g.list, gap)
+		have.Count += gap.Count
 	}
 }

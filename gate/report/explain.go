@@ -13,11 +13,12 @@ import (
 
 // Bounds of one explanation. What they cut is counted.
 const (
-	maxChanges = 100    // shown in one line each, but for the first
-	maxOwners  = 40     // whose facts are shown
-	maxParts   = 60     // parts, and edits
-	maxShown   = 40_000 // runes of one side of one part
-	minPrefix  = 4      // digits of a fingerprint that may stand for it
+	maxChanges  = 100     // shown in one line each, but for the first
+	maxOwners   = 40      // whose facts are shown
+	maxParts    = 60      // parts, and edits
+	maxShown    = 40_000  // runes of one side of one part
+	maxCompared = 1 << 20 // bytes of a part that are compared whole; of a longer one, what follows the first difference
+	minPrefix   = 4       // digits of a fingerprint that may stand for it
 )
 
 // A Loader brings back, in canonical form, every message that stands at a place
@@ -288,7 +289,11 @@ func (r *renderer) part(p partPair) {
 		r.payload([]stretch{{diffmatchpatch.DiffEqual, p.after.Value}})
 	default:
 		r.line("   ", head, span{careful, ", differs"})
-		r.payload(differ(p.before.Value, p.after.Value))
+		before, after := p.before.Value, p.after.Value
+		if max(len(before), len(after)) > maxCompared {
+			before, after = window(before, after, maxShown)
+		}
+		r.payload(differ(before, after))
 	}
 }
 

@@ -1,0 +1,20 @@
+package report
+
+// Differ gives the stretches of before and of after.
+func Differ(before, after string) (left, right []string) {
+	for _, s := range differ(before, after) {
+		if s.op <= 0 {
+			left = append(left, s.text)
+		}
+		if s.op >= 0 {
+			right = append(right, s.text)
+		}
+	}
+	return left, right
+}
+
+// Visible is visible, and Window is window.
+var (
+	Visible = visible
+	Window  = window
+)
