@@ -39,6 +39,10 @@ type Recipient struct {
 	Role    RecipientRole `json:"role,omitempty"`
 }
 
+// Unknown stands for the recipient of a message that does not say whom it is for,
+// so that its content is compared all the same. Such a message has a gap too.
+func Unknown() Recipient { return Recipient{Kind: Other, Address: "unknown", Role: Envelope} }
+
 // ID is the identity without its role: "mail:alice@example.org".
 func (r Recipient) ID() string { return string(r.Kind) + ":" + r.Address }
 

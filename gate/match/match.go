@@ -199,7 +199,6 @@ func (m *matcher) byRecipient(sameSink bool) {
 	}
 	var pairs []Pair
 	for start := 0; start < len(m.b); {
-		k := of(&m.before[m.b[start]])
 		end := start + 1
 		for end < len(m.b) && sameRecipient(&m.before[m.b[end]], &m.before[m.b[start]]) {
 			end++
@@ -207,7 +206,7 @@ func (m *matcher) byRecipient(sameSink bool) {
 		groups := map[key][]int{}
 		var names []key
 		for _, i := range m.b[start:end] {
-			k = of(&m.before[i])
+			k := of(&m.before[i])
 			if groups[k] == nil {
 				names = append(names, k)
 			}

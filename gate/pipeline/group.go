@@ -31,7 +31,6 @@ type group struct {
 	before, after string // whole
 	left, right   []string
 	first         bool // no hunk was added yet
-	members       []int
 	classes       map[string]bool
 	typed         []exposure.Found
 	held          evidence

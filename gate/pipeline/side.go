@@ -278,6 +278,9 @@ func (d *decoding) canonical(m *gate.Message, ref gate.Ref) ([]gate.Canonical, e
 	out := make([]gate.Canonical, len(decoded))
 	for i := range decoded {
 		out[i] = d.o.Canon(m, &decoded[i], ref)
+		if len(out[i].Recipients) == 0 {
+			out[i].Recipients = []gate.Recipient{gate.Unknown()}
+		}
 	}
 	return out, nil
 }

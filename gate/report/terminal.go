@@ -51,10 +51,13 @@ func open(s gate.State) bool { return s == gate.Open || s == gate.Expired || s =
 
 func (r *renderer) decision() {
 	blocking, approved := 0, 0
+	var worst string // title of the first that blocks: findings stand most harmful first
 	for i := range r.v.Findings {
 		switch {
 		case open(r.v.Findings[i].State):
-			blocking++
+			if blocking++; blocking == 1 {
+				worst = r.names.prose(r.v.Findings[i].Title)
+			}
 		case r.v.Findings[i].State == gate.Approved:
 			approved++
 		}
@@ -67,7 +70,10 @@ func (r *renderer) decision() {
 	case code == gate.ExitPass:
 		head, rest = span{good, "Pass: "}, span{bold, "no recipient changes"}
 	case r.v.Decision == gate.Blocked && blocking > 0:
-		head, rest = span{bad, "Blocked: "}, span{bold, plural(blocking, "finding that nobody has approved", "findings that nobody has approved")}
+		head, rest = span{bad, "Blocked: "}, span{bold, worst}
+		if blocking > 1 {
+			rest.text += "; and " + plural(blocking-1, "finding more", "findings more")
+		}
 	case r.v.Decision == gate.Blocked:
 		head, rest = span{bad, "Blocked: "}, span{bold, "the release is not to ship"}
 	case len(r.v.Reasons) > 0:
