@@ -45,6 +45,7 @@ type Change struct {
 	After   *Delivery   `json:"after,omitempty"`   // nil where Removed
 	Edits   []Edit      `json:"edits,omitempty"`   // what differs in a pair
 	Gains   []Exposure  `json:"gains,omitempty"`   // whose facts After holds, by owner, heaviest first
+	More    int         `json:"more,omitempty"`    // owners left out of Gains, to bound what a comparison holds
 	Origins []Recipient `json:"origins,omitempty"` // who had exactly After's body in production; at most 8
 	Masks   []Masked    `json:"masks,omitempty"`   // what noise hid in this pair
 

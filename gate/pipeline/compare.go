@@ -36,7 +36,7 @@ type pairing struct {
 
 func (c *comparer) compare(ctx context.Context) (err error) {
 	var b, a []surplus
-	b, a, c.Equal = cancel(c.p.entries, c.s.entries)
+	b, a, c.Equal = cancel(c.p, c.s)
 	if c.before, err = loadItems(ctx, c.p.side, b); err != nil {
 		return err
 	}
@@ -56,13 +56,7 @@ func (c *comparer) compare(ctx context.Context) (err error) {
 
 // wholeRuns fills in what is known of both runs without looking at changes.
 func (c *comparer) wholeRuns() {
-	people := len(c.p.people)
-	for k := range c.s.people {
-		if _, both := c.p.people[k]; !both {
-			people++
-		}
-	}
-	c.People = people
+	c.People = union(c.p.people, c.s.people)
 	for id := range c.p.parties {
 		c.Parties = append(c.Parties, id)
 	}
@@ -84,26 +78,41 @@ func (c *comparer) wholeRuns() {
 func (c *comparer) state(pairs []match.Pair) {
 	all := make([]pairing, len(pairs))
 	masked := make([][]diff.Hunk, len(pairs))
+	// A message to many is compared once: its recipients share what differs.
+	type both struct {
+		before, after *gate.Canonical
+		noisy         bool
+	}
+	known := map[both]int{} // the first pairing of two messages
 	for i, p := range pairs {
 		all[i].Pair = p
 		if p.B < 0 || p.A < 0 {
 			continue
 		}
+		b, a := &c.before.items[p.B], &c.after.items[p.A]
+		k := both{b.Message, a.Message, b.Recipient == a.Recipient}
+		if first, ok := known[k]; ok {
+			all[i].hunks, masked[i] = all[first].hunks, masked[first]
+			continue
+		}
+		known[k] = i
 		var n *diff.Noise
-		if c.before.items[p.B].Recipient == c.after.items[p.A].Recipient {
+		if k.noisy {
 			n = c.noise.of[c.before.surplus[p.B].at]
 		}
-		for _, h := range diff.Parts(c.before.items[p.B].Message, c.after.items[p.A].Message, n) {
+		for _, h := range diff.Parts(b.Message, a.Message, n) {
 			if h.Masked {
 				masked[i] = append(masked[i], h)
 			} else {
 				all[i].hunks = append(all[i].hunks, h)
 			}
 		}
+		all[i].hunks = slices.Clip(all[i].hunks)
 	}
 	for _, b := range broken(masked) {
 		all[b.pair].hunks = append(all[b.pair].hunks, b.hunk)
 	}
+	copies := c.copies(all)
 	noise := map[gate.Masked]uint64{}
 	type made struct {
 		gate.Change
@@ -121,6 +130,11 @@ func (c *comparer) state(pairs []match.Pair) {
 		if change.Kind == gate.Altered && len(p.hunks) == 0 {
 			c.Equal++
 			continue
+		}
+		if p.Rule == gate.Unpaired {
+			if n := copies.count(p.Pair); n[0] > 0 {
+				change.Copies = n
+			}
 		}
 		change.Masks = masks
 		for _, h := range p.hunks {

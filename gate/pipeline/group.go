@@ -28,14 +28,15 @@ import (
 // group is an edit group and the evidence about it.
 type group struct {
 	*gate.EditGroup
-	before, after string // whole
-	left, right   []string
-	first         bool // no hunk was added yet
-	classes       map[string]bool
+	before, after string              // whole
+	settings      map[string]*setting // by wide class: where the place is, in messages of that class
 	typed         []exposure.Found
 	held          evidence
 	needed        bool // whether evidence is worth gathering
 }
+
+// A setting is the words around a place that all who were edited share.
+type setting struct{ left, right []string }
 
 // evidence counts the deliveries of the group's classes that hold a text in the
 // group's place. Indexes: 0 production, 1 staging.
@@ -68,16 +69,18 @@ func (c *comparer) group() {
 						Part: part, Kind: h.Kind, Before: gate.Clip(h.Before, maxEdit), After: gate.Clip(h.After, maxEdit),
 						NewPart: h.NewPart, GonePart: h.GonePart, Class: d.Class, Channel: d.Channel, Sink: d.Sink,
 					},
-					before: h.Before, after: h.After, first: true, classes: map[string]bool{},
+					before: h.Before, after: h.After, settings: map[string]*setting{},
 				})
 			}
 			g := c.groups[n]
-			g.join(i, h)
+			if n := len(g.Changes); n == 0 || g.Changes[n-1] != i {
+				g.Changes = append(g.Changes, i)
+			}
 			if g.Class != d.Class {
 				g.Class = ""
 			}
 			for _, m := range c.messages(i) {
-				g.classes[c.wideClass(m)] = true
+				g.join(c.wideClass(m), h)
 			}
 			c.Changes[i].Edits[j].Group = n
 		}
@@ -93,24 +96,23 @@ func (c *comparer) group() {
 	}
 }
 
-func (g *group) join(change int, h diff.Hunk) {
-	if n := len(g.Changes); n == 0 || g.Changes[n-1] != change {
-		g.Changes = append(g.Changes, change)
-	}
-	if g.first {
-		g.left, g.right, g.first = h.Left, h.Right, false
+// join narrows the setting of a class to what h shares with those before it.
+func (g *group) join(class string, h diff.Hunk) {
+	f := g.settings[class]
+	if f == nil {
+		g.settings[class] = &setting{h.Left, h.Right}
 		return
 	}
 	n := 0
-	for n < len(g.left) && n < len(h.Left) && g.left[len(g.left)-1-n] == h.Left[len(h.Left)-1-n] {
+	for n < len(f.left) && n < len(h.Left) && f.left[len(f.left)-1-n] == h.Left[len(h.Left)-1-n] {
 		n++
 	}
-	g.left = g.left[len(g.left)-n:]
+	f.left = f.left[len(f.left)-n:]
 	n = 0
-	for n < len(g.right) && n < len(h.Right) && g.right[n] == h.Right[n] {
+	for n < len(f.right) && n < len(h.Right) && f.right[n] == h.Right[n] {
 		n++
 	}
-	g.right = g.right[:n]
+	f.right = f.right[:n]
 }
 
 // messages gives the messages of change i, production's first.
@@ -163,9 +165,9 @@ func (c *comparer) wideClass(m *gate.Canonical) string {
 	return m.Channel + "\x00" + m.Sink + "\x00rare\x00" + from
 }
 
-// look takes down what a message says of the groups of its class. run is 0 for
+// look takes down what a message says of a group of its wide class. run is 0 for
 // production and 1 for staging; deliveries is how many it is worth.
-func (g *group) look(parts []partWords, run, deliveries int) {
+func (g *group) look(class string, parts []partWords, run, deliveries int) {
 	var old, new, third bool
 	switch {
 	case g.NewPart || g.GonePart:
@@ -185,7 +187,7 @@ func (g *group) look(parts []partWords, run, deliveries int) {
 	default:
 		for i := range parts {
 			if parts[i].name == g.Part {
-				o, n, t := g.hold(&parts[i])
+				o, n, t := g.hold(&parts[i], g.settings[class])
 				old, new, third = old || o, new || n, third || t
 			}
 		}
@@ -218,7 +220,7 @@ func partsWords(m *gate.Canonical) []partWords {
 const mostMiddle = 12
 
 // hold says which texts a part holds in the group's place.
-func (g *group) hold(p *partWords) (old, new, third bool) {
+func (g *group) hold(p *partWords, f *setting) (old, new, third bool) {
 	if g.Kind != gate.Text && g.Kind != gate.Value {
 		return p.value == g.before, p.value == g.after, false
 	}
@@ -226,23 +228,33 @@ func (g *group) hold(p *partWords) (old, new, third bool) {
 		p.words = append(append([]string{diff.Start}, gate.Words(p.value)...), diff.End)
 	}
 	oldWords, newWords := gate.Words(g.before), gate.Words(g.after)
-	if slices.Equal(g.left, []string{diff.Start}) && slices.Equal(g.right, []string{diff.End}) {
+	if slices.Equal(f.left, []string{diff.Start}) && slices.Equal(f.right, []string{diff.End}) {
 		inner := p.words[1 : len(p.words)-1]
 		old, new = slices.Equal(inner, oldWords), slices.Equal(inner, newWords)
 		return old, new, !old && !new
 	}
-	framed := slices.ContainsFunc(g.left, gate.IsWord) && len(g.right) > 0
-	for at := 0; at+len(g.left) <= len(p.words); at++ {
-		if !slices.Equal(p.words[at:at+len(g.left)], g.left) {
+	framed := slices.ContainsFunc(f.left, gate.IsWord) && len(f.right) > 0
+	long, short := oldWords, newWords
+	if len(long) < len(short) {
+		long, short = short, long
+	}
+	var hasLong, hasShort bool
+	covered := -1 // up to here the words are those of the longer text, in which the shorter may stand too
+	for at := 0; at+len(f.left) <= len(p.words); at++ {
+		if !slices.Equal(p.words[at:at+len(f.left)], f.left) {
 			continue
 		}
-		rest := p.words[at+len(g.left):]
-		o := begins(rest, oldWords) && begins(rest[len(oldWords):], g.right)
-		n := begins(rest, newWords) && begins(rest[len(newWords):], g.right)
-		old, new = old || o, new || n
-		if framed && !o && !n {
+		start := at + len(f.left)
+		rest := p.words[start:]
+		switch {
+		case begins(rest, long) && begins(rest[len(long):], f.right):
+			hasLong = true
+			covered = start + len(long)
+		case begins(rest, short) && begins(rest[len(short):], f.right):
+			hasShort = hasShort || start+len(short) > covered
+		case framed:
 			for k := range min(mostMiddle, len(rest)) {
-				if begins(rest[k:], g.right) {
+				if begins(rest[k:], f.right) {
 					third = true
 					break
 				}
@@ -252,7 +264,10 @@ func (g *group) hold(p *partWords) (old, new, third bool) {
 			}
 		}
 	}
-	return old, new, third
+	if len(oldWords) < len(newWords) {
+		return hasShort, hasLong, third
+	}
+	return hasLong, hasShort, third
 }
 
 func begins(words, with []string) bool {
@@ -306,7 +321,7 @@ func (c *comparer) byWideClass() map[string][]*group {
 		if !g.needed {
 			continue
 		}
-		for class := range g.classes {
+		for class := range g.settings {
 			m[class] = append(m[class], g)
 		}
 	}

@@ -2,6 +2,8 @@ package pipeline
 
 import (
 	"context"
+	"slices"
+	"strings"
 
 	"github.com/waybill-dev/waybill/gate"
 	"github.com/waybill-dev/waybill/gate/diff"
@@ -23,7 +25,7 @@ func newNoise() *noise {
 // the content of a pair is volatile there; deliveries without a pair, or whose
 // addressing differs, are unstable.
 func (n *noise) measure(ctx context.Context, first, again *scanned) error {
-	b, a, _ := cancel(first.entries, again.entries)
+	b, a, _ := cancel(first, again)
 	before, err := loadItems(ctx, first.side, b)
 	if err != nil {
 		return err
@@ -33,6 +35,7 @@ func (n *noise) measure(ctx context.Context, first, again *scanned) error {
 		return err
 	}
 	seen := func(text string) { n.known[gate.HashWord(text)] = struct{}{} }
+	measured := map[[2]*gate.Canonical]bool{} // a message to many is measured once
 	for _, p := range match.Pairs(before.items, after.items) {
 		c := newChange(before, after, p)
 		if p.B < 0 || p.A < 0 || c.Kind != gate.Altered {
@@ -40,13 +43,18 @@ func (n *noise) measure(ctx context.Context, first, again *scanned) error {
 			continue
 		}
 		at := b[p.B].at
-		m := diff.Measure(n.of[at], before.items[p.B].Message, after.items[p.A].Message, seen)
+		one, other := before.items[p.B].Message, after.items[p.A].Message
+		if measured[[2]*gate.Canonical{one, other}] {
+			continue
+		}
+		measured[[2]*gate.Canonical{one, other}] = true
+		m := diff.Measure(n.of[at], one, other, seen)
 		m.Known = func(text string) bool {
 			_, ok := n.known[gate.HashWord(text)]
 			return ok
 		}
 		n.of[at] = m
-		for _, h := range diff.Parts(before.items[p.B].Message, after.items[p.A].Message, m) {
+		for _, h := range diff.Parts(one, other, m) {
 			if !h.Masked {
 				c.Edits = append(c.Edits, editOf(h))
 			}
@@ -78,12 +86,26 @@ func loadItems(ctx context.Context, s side, residue []surplus) (*loaded, error) 
 	for i, m := range messages {
 		body, ok := bodies[m]
 		if !ok {
-			body = m.BodyDigest()
+			body = bodyOf(m)
 			bodies[m] = body
 		}
 		l.items[i] = match.Item{Message: m, Recipient: m.Recipients[residue[i].to], Body: body}
 	}
 	return l, nil
+}
+
+// bodyOf is the digest of what a person reads of m, without what it is addressed
+// by: the names beside the addresses go with them.
+func bodyOf(m *gate.Canonical) gate.Digest {
+	named := func(p gate.Part) bool {
+		return strings.HasPrefix(p.Name, "header/to/") || strings.HasPrefix(p.Name, "header/cc/") || strings.HasPrefix(p.Name, "header/bcc/")
+	}
+	if !slices.ContainsFunc(m.Parts, named) {
+		return m.BodyDigest()
+	}
+	without := *m
+	without.Parts = slices.DeleteFunc(slices.Clone(m.Parts), named)
+	return without.BodyDigest()
 }
 
 // newChange is the change of one pair, without its edits.

@@ -12,6 +12,14 @@ import (
 	"github.com/waybill-dev/waybill/gate/exposure"
 )
 
+// Exposures are people times people: a list that shows all to all of ten thousand
+// is a hundred million. Up to maxExposures are kept whole, in the order of changes,
+// then leastExposures of each change; [gate.Change] More says how many are not.
+const (
+	maxExposures   = 200_000
+	leastExposures = 16
+)
+
 // maxOrigins is how many former recipients of one body are named.
 const maxOrigins = 8
 
@@ -105,9 +113,9 @@ func (c *comparer) reworded(i int) bool {
 func (c *comparer) again(ctx context.Context, groups map[string][]*group) error {
 	var mu sync.Mutex
 	var done uint64
-	_, err := c.p.side.stream(ctx, c.o.workers(), func(_ position, m *gate.Canonical) {
+	err := each(ctx, c.p.side, c.o.workers(), func(m *gate.Canonical) {
 		c.owners.Hold(m.Recipients, m.Parts)
-		body := m.BodyDigest()
+		body := bodyOf(m)
 		mu.Lock()
 		defer mu.Unlock()
 		if had, wanted := c.origins[body]; wanted {
@@ -139,14 +147,15 @@ func compareRecipients(x, y gate.Recipient) int {
 }
 
 func (c *comparer) look(groups map[string][]*group, m *gate.Canonical, run, deliveries int) {
-	list := groups[c.wideClass(m)]
+	class := c.wideClass(m)
+	list := groups[class]
 	if len(list) == 0 {
 		return
 	}
 	parts := partsWords(m)
 	for _, g := range list {
 		if g.Channel == m.Channel && g.Sink == m.Sink {
-			g.look(parts, run, deliveries)
+			g.look(class, parts, run, deliveries)
 		}
 	}
 }
@@ -154,6 +163,7 @@ func (c *comparer) look(groups map[string][]*group, m *gate.Canonical, run, deli
 // expose fills in whose facts the recipient of each change gains.
 func (c *comparer) expose(ctx context.Context) error {
 	var parties []int // changes whose recipient is an outside party
+	kept := 0
 	for i := range c.Changes {
 		p := c.pairs[i]
 		if p.A < 0 {
@@ -174,6 +184,11 @@ func (c *comparer) expose(ctx context.Context) error {
 			d.TypedOnly = c.wording(i)
 		}
 		ch.Gains = c.owners.Exposed(d)
+		if most := max(leastExposures, maxExposures-kept); len(ch.Gains) > most {
+			ch.More = len(ch.Gains) - most
+			ch.Gains = slices.Clone(ch.Gains[:most])
+		}
+		kept += len(ch.Gains)
 		if after.Recipient.Kind == gate.Host && !d.TypedOnly {
 			parties = append(parties, i)
 		}

@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"strings"
 	"unicode"
 	"unicode/utf8"
 
@@ -21,38 +22,54 @@ type brokenHunk struct {
 	hunk diff.Hunk
 }
 
-// broken gives the masked hunks whose value is equal to another's on one side
-// only. masked holds the masked hunks of each pair.
+// broken gives the masked hunks that hold a value which is equal to another's on
+// one side only: those where it shows, and those of the first message that held
+// the value before and of the first that holds it now, since any of them may be
+// the one that went wrong. masked holds the masked hunks of each pair.
 func broken(masked [][]diff.Hunk) []brokenHunk {
+	type place struct{ pair, hunk, value int }
+	type shown struct{ pair, hunk int }
 	var out []brokenHunk
-	stated := map[*diff.Hunk]bool{}
+	stated := map[shown]bool{}
+	state := func(pair int, holds func(*diff.Hunk) bool) {
+		for j := range masked[pair] {
+			if h := &masked[pair][j]; !stated[shown{pair, j}] && holds(h) {
+				stated[shown{pair, j}] = true
+				open := *h
+				open.Masked = false
+				out = append(out, brokenHunk{pair, open})
+			}
+		}
+	}
 	for _, wide := range []bool{false, true} {
-		first := func() (map[string]int, map[string]int) { return map[string]int{}, map[string]int{} }
-		before, after := first()
-		slot := 0
+		before, after := map[string]place{}, map[string]place{} // where a value was first seen
 		for i, hunks := range masked {
 			if !wide {
-				before, after = first()
+				clear(before)
+				clear(after)
 			}
 			for j := range hunks {
-				h := &hunks[j]
-				slot++
-				if wide && !(tellsApart(h.Before) && tellsApart(h.After)) || !wide && utf8.RuneCountInString(h.Before) < 6 {
-					continue
-				}
-				b, seenB := before[h.Before]
-				if !seenB {
-					before[h.Before], b = slot, slot
-				}
-				a, seenA := after[h.After]
-				if !seenA {
-					after[h.After], a = slot, slot
-				}
-				if b != a && !stated[h] {
-					stated[h] = true
-					shown := *h
-					shown.Masked = false
-					out = append(out, brokenHunk{i, shown})
+				for n, v := range hunks[j].Values {
+					if wide && !(tellsApart(v[0]) && tellsApart(v[1])) || !wide && utf8.RuneCountInString(v[0]) < 6 {
+						continue
+					}
+					here := place{i, j, n}
+					b, ok := before[v[0]]
+					if !ok {
+						before[v[0]], b = here, here
+					}
+					a, ok := after[v[1]]
+					if !ok {
+						after[v[1]], a = here, here
+					}
+					if a == b {
+						continue
+					}
+					had := func(h *diff.Hunk) bool { return strings.Contains(h.Before, v[0]) }
+					has := func(h *diff.Hunk) bool { return strings.Contains(h.After, v[1]) }
+					state(i, func(h *diff.Hunk) bool { return had(h) && has(h) })
+					state(b.pair, had)
+					state(a.pair, has)
 				}
 			}
 		}

@@ -4,29 +4,45 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"maps"
 	"net/url"
 	"slices"
+	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/waybill-dev/waybill/gate"
 	"github.com/waybill-dev/waybill/gate/tape"
 )
 
-// An entry is one delivery of a run: what it is equal to, and where it stands.
+// A place is where a canonical message stands in its run: which record it was made
+// from, counted from 0, and, since one request may fan out to many messages, which of
+// those of the record.
+type place struct{ record, letter uint32 }
+
+// An entry is one delivery of a run: what it is equal to, and where it stands. There
+// are as many as deliveries, so it is small.
 type entry struct {
 	digest gate.Digest
-	at     position
-	to     uint32 // index in the message's recipients
+	place
+	to uint32 // index in the message's recipients
+}
+
+func (e *entry) compare(f *entry) int {
+	if c := bytes.Compare(e.digest[:], f.digest[:]); c != 0 {
+		return c
+	}
+	return cmp.Or(cmp.Compare(e.record, f.record), cmp.Compare(e.letter, f.letter), cmp.Compare(e.to, f.to))
 }
 
 // scanned is a run after one pass.
 type scanned struct {
 	about
 	side    side
-	entries []entry // sorted by digest, then by position
-	people  map[uint64]struct{}
-	classes map[uint64]uint32 // deliveries of each class, by classKey
-	parties map[string]struct{}
+	entries []entry                // sorted
+	people  []uint64               // hashes of recipients, sorted
+	classes map[uint64]uint32      // deliveries of each class, by classKey
+	parties map[string]struct{}    // "host:NAME"
 	masks   map[gate.Masked]uint64 // with Count 0
 	traced  uint64                 // messages that carry the trace of a stimulus
 	order   map[uint64][]arrival   // per sink and recipient, where order matters
@@ -42,46 +58,22 @@ type arrival struct {
 
 // scan makes one pass over a run.
 func scan(ctx context.Context, o *Options, causes traceSet, s side, stage string) (*scanned, error) {
-	r := &scanned{side: s, people: map[uint64]struct{}{}, classes: map[uint64]uint32{}, parties: map[string]struct{}{}, masks: map[gate.Masked]uint64{}, order: map[uint64][]arrival{}}
 	var mu sync.Mutex
+	var done atomic.Uint64
+	var tallies []*tally
 	var gaps gapList
-	var done uint64
-	about, err := s.stream(ctx, o.workers(), func(at position, c *gate.Canonical) {
-		content := c.ContentDigest()
-		digests := make([]gate.Digest, len(c.Recipients))
-		for i, to := range c.Recipients {
-			digests[i] = gate.DeliveryDigest(content, to)
-		}
-		class := classKey(c.Channel, c.Sink, c.Class)
-		loads := loadHosts(c)
+	about, err := s.stream(ctx, o.workers(), func() func(place, *gate.Canonical) {
+		t := newTally(o, causes, &mu, &gaps)
 		mu.Lock()
-		defer mu.Unlock()
-		for i, to := range c.Recipients {
-			r.entries = append(r.entries, entry{digests[i], at, uint32(i)})
-			r.people[gate.HashWord(to.ID())] = struct{}{}
-			if to.Kind == gate.Host {
-				r.parties[to.ID()] = struct{}{}
+		tallies = append(tallies, t)
+		mu.Unlock()
+		return func(at place, c *gate.Canonical) {
+			t.message(at, c)
+			if n := done.Add(1); o.Progress != nil && n%1024 == 0 {
+				mu.Lock()
+				o.Progress("reading "+stage, n, 0)
+				mu.Unlock()
 			}
-			if slices.Contains(o.Ordered, c.Sink) {
-				k := gate.HashWord(c.Channel + "\x00" + c.Sink + "\x00" + to.ID())
-				r.order[k] = append(r.order[k], arrival{c.Ref.Seq, digests[i], at, uint32(i)})
-			}
-		}
-		for _, id := range loads {
-			r.parties[id] = struct{}{}
-		}
-		r.classes[class] += uint32(len(c.Recipients))
-		for _, m := range c.Masks {
-			n := max(m.Count, 1)
-			m.Count = 0
-			r.masks[m] += n
-		}
-		if causes.caused(c) {
-			r.traced++
-		}
-		gaps.add(c.Gaps...)
-		if done++; o.Progress != nil && done%1024 == 0 {
-			o.Progress("reading "+stage, done, 0)
 		}
 	})
 	if err != nil {
@@ -89,12 +81,181 @@ func scan(ctx context.Context, o *Options, causes traceSet, s side, stage string
 	}
 	gaps.add(about.gaps...)
 	about.gaps = gaps.list
-	r.about = about
+	return sumUp(about, s, tallies), nil
+}
+
+// sumUp makes one of what the workers of a scan have found.
+func sumUp(a about, s side, tallies []*tally) *scanned {
+	r := &scanned{about: a, side: s, classes: map[uint64]uint32{}, parties: map[string]struct{}{}, masks: map[gate.Masked]uint64{}, order: map[uint64][]arrival{}}
+	total := 0
+	for _, t := range tallies {
+		total += t.entries.n
+	}
+	r.entries = make([]entry, 0, total)
+	var people hashes
+	for _, t := range tallies {
+		r.entries = t.entries.appendTo(r.entries)
+		people = append(people, t.people...)
+		for k, n := range t.classes {
+			r.classes[k] += n
+		}
+		maps.Copy(r.parties, t.parties)
+		for _, m := range t.masks {
+			n := m.Count
+			m.Count = 0
+			r.masks[m] += n
+		}
+		for k, list := range t.order {
+			for _, a := range list {
+				r.order[k] = append(r.order[k], arrival{a.seq, a.digest, r.position(a.place), a.to})
+			}
+		}
+		r.traced += t.traced
+	}
+	people.compact()
+	r.people = slices.Clip(people)
+	slices.SortFunc(r.entries, func(x, y entry) int { return x.compare(&y) })
 	r.facts.Deliveries = uint64(len(r.entries))
-	slices.SortFunc(r.entries, func(x, y entry) int {
-		return cmp.Or(bytes.Compare(x.digest[:], y.digest[:]), x.at.compare(y.at), cmp.Compare(x.to, y.to))
-	})
-	return r, nil
+	return r
+}
+
+// A tally is what one worker of a scan has found.
+type tally struct {
+	o        *Options
+	causes   traceSet
+	digester gate.Digester
+
+	entries entryList
+	people  hashes
+	classes map[uint64]uint32
+	parties map[string]struct{}
+	masks   []gate.Masked // with their counts
+	maskAt  map[gate.Masked]int
+	traced  uint64
+	order   map[uint64][]arrived
+
+	mu   *sync.Mutex // guards
+	gaps *gapList    // which all workers share, since one message's gaps are told once
+}
+
+// arrived is an [arrival] whose place has no position yet.
+type arrived struct {
+	seq uint64
+	entry
+}
+
+func newTally(o *Options, causes traceSet, mu *sync.Mutex, gaps *gapList) *tally {
+	return &tally{o: o, mu: mu, gaps: gaps, causes: causes, classes: map[uint64]uint32{}, parties: map[string]struct{}{}, maskAt: map[gate.Masked]int{}, order: map[uint64][]arrived{}}
+}
+
+func (t *tally) message(at place, c *gate.Canonical) {
+	content := t.digester.Content(c)
+	ordered := slices.Contains(t.o.Ordered, c.Sink)
+	for i, to := range c.Recipients {
+		e := entry{t.digester.Delivery(content, to), at, uint32(i)}
+		t.entries.add(e)
+		t.people.add(gate.HashWord(to.ID()))
+		if to.Kind == gate.Host {
+			t.parties[to.ID()] = struct{}{}
+		}
+		if ordered {
+			k := gate.HashWord(c.Channel + "\x00" + c.Sink + "\x00" + to.ID())
+			t.order[k] = append(t.order[k], arrived{c.Ref.Seq, e})
+		}
+	}
+	for _, id := range loadHosts(c) {
+		t.parties[id] = struct{}{}
+	}
+	t.classes[classKey(c.Channel, c.Sink, c.Class)] += uint32(len(c.Recipients))
+	for i := range c.Masks {
+		t.mask(i, &c.Masks[i])
+	}
+	if t.causes.caused(c) {
+		t.traced++
+	}
+	if len(c.Gaps) > 0 {
+		t.mu.Lock()
+		t.gaps.add(c.Gaps...)
+		t.mu.Unlock()
+	}
+}
+
+// mask counts the i-th mask of a message. Messages of one shape have the same masks
+// in the same places, so that place is looked at first.
+func (t *tally) mask(i int, m *gate.Masked) {
+	n := max(m.Count, 1)
+	if i < len(t.masks) && t.masks[i].Part == m.Part && t.masks[i].Rule == m.Rule {
+		t.masks[i].Count += n
+		return
+	}
+	k := gate.Masked{Rule: m.Rule, Part: m.Part}
+	at, ok := t.maskAt[k]
+	if !ok {
+		k = gate.Masked{Rule: strings.Clone(m.Rule), Part: strings.Clone(m.Part)} // not the memory of a message
+		at = len(t.masks)
+		t.maskAt[k] = at
+		t.masks = append(t.masks, k)
+	}
+	t.masks[at].Count += n
+}
+
+// An entryList grows without copying.
+type entryList struct {
+	chunks [][]entry
+	n      int
+}
+
+const chunkEntries = 4096
+
+func (l *entryList) add(e entry) {
+	if l.n%chunkEntries == 0 {
+		l.chunks = append(l.chunks, make([]entry, 0, chunkEntries))
+	}
+	last := &l.chunks[len(l.chunks)-1]
+	*last = append(*last, e)
+	l.n++
+}
+
+// appendTo moves the list to the end of dst.
+func (l *entryList) appendTo(dst []entry) []entry {
+	for i, c := range l.chunks {
+		dst = append(dst, c...)
+		l.chunks[i] = nil
+	}
+	return dst
+}
+
+// hashes are a set that is sorted now and then: each time it would have to grow.
+type hashes []uint64
+
+func (h *hashes) add(x uint64) {
+	if len(*h) == cap(*h) {
+		h.compact()
+		*h = slices.Grow(*h, max(1024, len(*h)/2))
+	}
+	*h = append(*h, x)
+}
+
+func (h *hashes) compact() {
+	slices.Sort(*h)
+	*h = slices.Compact(*h)
+}
+
+// union counts what is in one of two sorted sets.
+func union(x, y []uint64) int {
+	n := len(x) + len(y)
+	for len(x) > 0 && len(y) > 0 {
+		switch {
+		case x[0] < y[0]:
+			x = x[1:]
+		case x[0] > y[0]:
+			y = y[1:]
+		default:
+			n--
+			x, y = x[1:], y[1:]
+		}
+	}
+	return n
 }
 
 func (p position) compare(q position) int {
@@ -176,13 +337,15 @@ func classKey(channel, sink, class string) uint64 {
 
 // surplus is a delivery that did not cancel.
 type surplus struct {
-	entry
+	at     position
+	to     uint32 // index in the message's recipients
 	copies [2]int // how many equal ones each run has
 }
 
 // cancel joins the deliveries of two runs. What both have goes, one for one;
 // what is over is returned.
-func cancel(b, a []entry) (before, after []surplus, equal uint64) {
+func cancel(p, s *scanned) (before, after []surplus, equal uint64) {
+	b, a := p.entries, s.entries
 	for len(b) > 0 || len(a) > 0 {
 		var order int
 		switch {
@@ -203,10 +366,10 @@ func cancel(b, a []entry) (before, after []surplus, equal uint64) {
 		both := min(nb, na)
 		equal += uint64(both)
 		for _, e := range b[both:nb] {
-			before = append(before, surplus{e, [2]int{nb, na}})
+			before = append(before, surplus{p.position(e.place), e.to, [2]int{nb, na}})
 		}
 		for _, e := range a[both:na] {
-			after = append(after, surplus{e, [2]int{nb, na}})
+			after = append(after, surplus{s.position(e.place), e.to, [2]int{nb, na}})
 		}
 		b, a = b[nb:], a[na:]
 	}

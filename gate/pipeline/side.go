@@ -1,10 +1,12 @@
 package pipeline
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"slices"
 	"sync"
 
@@ -23,9 +25,10 @@ type position struct {
 
 // A side is one run to be compared.
 type side interface {
-	// stream calls message for every message, from many goroutines at once, in no
-	// order, and gives what the run says of itself.
-	stream(ctx context.Context, workers int, message func(position, *gate.Canonical)) (about, error)
+	// stream calls worker in each of some goroutines, and what it gave for every
+	// message that falls to that goroutine, in no order. It gives what the run says
+	// of itself.
+	stream(ctx context.Context, workers int, worker func() func(place, *gate.Canonical)) (about, error)
 
 	// load gives the messages at positions, in their order.
 	load(ctx context.Context, at []position) ([]*gate.Canonical, error)
@@ -33,10 +36,38 @@ type side interface {
 
 // about is what a run says of itself.
 type about struct {
-	header gate.Header
-	digest string // of a corpus
-	facts  gate.RunFacts
-	gaps   []gate.Gap
+	header  gate.Header
+	digest  string // of a corpus
+	facts   gate.RunFacts
+	gaps    []gate.Gap
+	next    uint32   // number of the next record
+	extents []extent // of a tape, in order; none means that each record has its own
+}
+
+// An extent says which of a run's records is the first of a frame of its tape.
+type extent struct {
+	offset int64
+	first  uint32
+}
+
+// position is where on its tape the record of p stands.
+func (a *about) position(p place) position {
+	if len(a.extents) == 0 {
+		return position{offset: int64(p.record), letter: p.letter}
+	}
+	i, found := slices.BinarySearchFunc(a.extents, p.record, func(e extent, record uint32) int { return cmp.Compare(e.first, record) })
+	if !found {
+		i--
+	}
+	return position{a.extents[i].offset, p.record - a.extents[i].first, p.letter}
+}
+
+// each calls message for every message of a run, from many goroutines at once, in no order.
+func each(ctx context.Context, s side, workers int, message func(*gate.Canonical)) error {
+	_, err := s.stream(ctx, workers, func() func(place, *gate.Canonical) {
+		return func(_ place, m *gate.Canonical) { message(m) }
+	})
+	return err
 }
 
 // tapeSide is a run on a tape.
@@ -51,9 +82,10 @@ const batch = 64
 type item struct {
 	message *gate.Message
 	ref     gate.Ref
+	record  uint32
 }
 
-func (t *tapeSide) stream(ctx context.Context, workers int, message func(position, *gate.Canonical)) (about, error) {
+func (t *tapeSide) stream(ctx context.Context, workers int, worker func() func(place, *gate.Canonical)) (about, error) {
 	r, err := tape.Open(t.path)
 	if err != nil {
 		return about{}, err
@@ -73,6 +105,7 @@ func (t *tapeSide) stream(ctx context.Context, workers int, message func(positio
 	for range workers {
 		wg.Go(func() {
 			d := decoding{o: t.o, header: &a.header}
+			message := worker()
 			for items := range work {
 				if ctx.Err() != nil {
 					continue
@@ -84,7 +117,7 @@ func (t *tapeSide) stream(ctx context.Context, workers int, message func(positio
 						break
 					}
 					for i := range letters {
-						message(position{it.ref.Offset, uint32(it.ref.Index), uint32(i)}, &letters[i])
+						message(place{it.record, uint32(i)}, &letters[i])
 					}
 				}
 			}
@@ -124,6 +157,10 @@ func (t *tapeSide) records(ctx context.Context, r *tape.Reader, a *about, work c
 		if err != nil {
 			return err
 		}
+		record, err := a.number(ref)
+		if err != nil {
+			return fmt.Errorf("read %s: %w", t.path, err)
+		}
 		switch rec.Kind {
 		case gate.KindStimulus:
 			a.facts.Stimuli++
@@ -133,7 +170,7 @@ func (t *tapeSide) records(ctx context.Context, r *tape.Reader, a *about, work c
 			a.gaps = append(a.gaps, *rec.Gap)
 		case gate.KindMessage:
 			a.facts.Messages++
-			pending = append(pending, item{rec.Message, ref})
+			pending = append(pending, item{rec.Message, ref, record})
 			if len(pending) == batch {
 				work <- pending
 				pending = make([]item, 0, batch)
@@ -141,6 +178,20 @@ func (t *tapeSide) records(ctx context.Context, r *tape.Reader, a *about, work c
 		}
 	}
 	return nil
+}
+
+// number gives the record at ref, which comes after all that were numbered before,
+// its number in the run.
+func (a *about) number(ref gate.Ref) (uint32, error) {
+	if n := len(a.extents); n == 0 || a.extents[n-1].offset != ref.Offset {
+		a.extents = append(a.extents, extent{ref.Offset, a.next})
+	}
+	n := uint64(a.extents[len(a.extents)-1].first) + uint64(ref.Index)
+	if n >= math.MaxUint32 {
+		return 0, errors.New("it has more records than can be compared at once: compare it in shards")
+	}
+	a.next = uint32(n) + 1
+	return uint32(n), nil
 }
 
 // few is how many records are looked up one by one; more are found by reading on,
@@ -288,9 +339,10 @@ func (d *decoding) canonical(m *gate.Message, ref gate.Ref) ([]gate.Canonical, e
 // memorySide is a run in memory.
 type memorySide []gate.Canonical
 
-func (m memorySide) stream(ctx context.Context, _ int, message func(position, *gate.Canonical)) (about, error) {
+func (m memorySide) stream(ctx context.Context, _ int, worker func() func(place, *gate.Canonical)) (about, error) {
+	message := worker()
 	for i := range m {
-		message(position{offset: int64(i)}, &m[i])
+		message(place{record: uint32(i)}, &m[i])
 	}
 	return about{facts: gate.RunFacts{Messages: uint64(len(m))}}, ctx.Err()
 }
@@ -323,7 +375,7 @@ func Sample(ctx context.Context, o Options, path string, n int) ([]gate.Canonica
 			continue
 		}
 		if count%step == 0 {
-			if kept = append(kept, item{rec.Message, ref}); len(kept) == 2*n {
+			if kept = append(kept, item{message: rec.Message, ref: ref}); len(kept) == 2*n {
 				half := kept[:0]
 				for i := 0; i < len(kept); i += 2 {
 					half = append(half, kept[i])
