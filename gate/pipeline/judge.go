@@ -42,6 +42,12 @@ func Judge(checks []*gate.Check, c *gate.Comparison) ([]gate.Finding, []gate.Gap
 				groups[i] = true
 			}
 			f.Scenarios = []string{c.Scenario}
+			if e := f.Example; e != nil && len(e.Gains) > leastExposures {
+				short := *e // the change itself stands in the comparison, whole
+				short.Gains = e.Gains[:leastExposures]
+				short.More += len(e.Gains) - leastExposures
+				f.Example = &short
+			}
 			f.Seal()
 			findings = append(findings, f)
 		}
