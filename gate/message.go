@@ -1,11 +1,5 @@
 package gate
 
-import (
-	"crypto/sha256"
-	"encoding/binary"
-	"hash"
-)
-
 // RecipientKind is the kind of identity that a recipient is.
 type RecipientKind string
 
@@ -140,60 +134,4 @@ type Canonical struct {
 	Traces     []string
 	Masks      []Masked
 	Gaps       []Gap
-}
-
-// A Digest names what a person receives: equal digests, equal deliveries.
-type Digest [16]byte
-
-// ContentDigest is over everything that is compared but the recipients: the
-// first 16 bytes of SHA-256 over channel, sink and parts, length-prefixed.
-func (c *Canonical) ContentDigest() Digest {
-	h := sha256.New()
-	digestString(h, c.Channel)
-	digestString(h, c.Sink)
-	for i := range c.Parts {
-		p := &c.Parts[i]
-		digestString(h, p.Name)
-		h.Write([]byte{byte(p.Kind)})
-		digestString(h, p.Value)
-	}
-	return sum(h)
-}
-
-// BodyDigest is over the content that a person reads, without who it is
-// addressed to: parts of kind Text, Value, Link, Load and Binary.
-func (c *Canonical) BodyDigest() Digest {
-	h := sha256.New()
-	for i := range c.Parts {
-		p := &c.Parts[i]
-		if p.Kind == Addresses || p.Kind == Transport {
-			continue
-		}
-		digestString(h, p.Name)
-		digestString(h, p.Value)
-	}
-	return sum(h)
-}
-
-// DeliveryDigest is over one delivery: its recipient, role and content.
-func DeliveryDigest(content Digest, r Recipient) Digest {
-	h := sha256.New()
-	h.Write(content[:])
-	digestString(h, string(r.Kind))
-	digestString(h, r.Address)
-	digestString(h, string(r.Role))
-	return sum(h)
-}
-
-func digestString(h hash.Hash, s string) {
-	var n [8]byte
-	binary.LittleEndian.PutUint64(n[:], uint64(len(s)))
-	h.Write(n[:])
-	h.Write([]byte(s))
-}
-
-func sum(h hash.Hash) (d Digest) {
-	var b [sha256.Size]byte
-	copy(d[:], h.Sum(b[:0]))
-	return d
 }

@@ -61,6 +61,7 @@ func comparing(conf *config.Config, corpus string) (pipeline.Options, error) {
 			}
 			return d, nil
 		},
+		Form:    form(conf),
 		Corpus:  corpus,
 		Ordered: ordered,
 		Traces:  traces,

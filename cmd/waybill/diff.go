@@ -53,6 +53,9 @@ func (p *program) diff(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := forgetVerdict(c.String("json")); err != nil {
+		return err
+	}
 	p.busy.Store(true)
 	scratch, err := os.MkdirTemp("", "waybill-diff-")
 	if err != nil {

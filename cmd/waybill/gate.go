@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -70,9 +69,8 @@ func (p *program) gate(c *cli.Context) error {
 	if c.IsSet("json") {
 		conf.Report.JSON = c.String("json")
 	}
-	// A verdict of an earlier run must not be taken for this one's.
-	if err := os.Remove(conf.Report.JSON); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return usage(fmt.Errorf("remove the verdict of an earlier run: %w", err), "")
+	if err := forgetVerdict(conf.Report.JSON); err != nil {
+		return err
 	}
 	in := &verdict.Input{Now: time.Now()}
 	err = p.gather(c, conf, in)
@@ -98,6 +96,9 @@ func (p *program) gather(c *cli.Context, conf *config.Config, in *verdict.Input)
 		return err
 	}
 	defer func() { err = errors.Join(err, s.close()) }()
+	if err := s.forget(); err != nil {
+		return err
+	}
 	in.Corpus = s.corpus.Digest
 	if conf.Corpus.Digest == "" {
 		note(in, "the corpus is not pinned; its digest is "+s.corpus.Digest)

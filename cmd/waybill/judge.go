@@ -37,6 +37,9 @@ func (p *program) judge(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := forgetVerdict(c.String("json")); err != nil {
+		return err
+	}
 	in := &verdict.Input{Now: time.Now()}
 	var conf *config.Config
 	corpus := ""
@@ -51,6 +54,9 @@ func (p *program) judge(c *cli.Context) error {
 	}
 	staging := c.Args().Get(1)
 	production := append([]string{c.Args().Get(0)}, c.StringSlice("again")...)
+	if err := distinct(append([]string{staging}, production...)); err != nil {
+		return err
+	}
 	if in.Corpus, err = replayedBy(staging); err != nil {
 		return err
 	}

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/smtp"
+	"net/url"
 	"os"
 	"os/signal"
 	"strings"
@@ -27,6 +28,7 @@ func portalMail(to, about string) []byte {
 //	swap      one member's answer goes to another
 //	banner    a header that means nothing is new
 //	silent    no mail is sent
+//	tracker   an outside party is told of each question
 //	exit      it ends with status 3 before it listens
 //	deaf      it never listens
 //	crash     it ends with status 3 at the sixth question
@@ -38,6 +40,7 @@ func portal(args []string) int {
 	fs := flag.NewFlagSet("portal", flag.ContinueOnError)
 	listen := fs.String("listen", "", "address of the portal")
 	server := fs.String("smtp", "", "address of the mail server")
+	proxy := fs.String("proxy", "", "address of the proxy for web requests")
 	mode := fs.String("mode", "", "what is wrong with this release")
 	queue := fs.String("drain", "", "file of letters to send: an address and a text on each line")
 	if err := fs.Parse(args); err != nil {
@@ -107,6 +110,11 @@ func portal(args []string) int {
 		switch *mode {
 		case "swap":
 			to = strings.Replace(to, "member03@", "member04@", 1)
+		case "tracker":
+			if err := track(*proxy, about); err != nil {
+				http.Error(w, err.Error(), http.StatusBadGateway)
+				return
+			}
 		case "banner":
 			body = append([]byte("X-Mailer: portal 2\r\n"), body...)
 		}
@@ -126,6 +134,16 @@ func portal(args []string) int {
 		fmt.Fprintln(os.Stderr, "portal:", err)
 		return 1
 	}
+}
+
+// track tells an outside party what was asked.
+func track(proxy, about string) error {
+	c := http.Client{Transport: &http.Transport{Proxy: http.ProxyURL(&url.URL{Scheme: "http", Host: proxy}), DisableKeepAlives: true}}
+	r, err := c.Get("http://collect.tracker.example.net/g/collect?dl=" + url.QueryEscape("https://portal.example.org/ask?q="+url.QueryEscape(about)))
+	if err != nil {
+		return err
+	}
+	return r.Body.Close()
 }
 
 // drain sends the letters of a file; joined, it sends them all to the first address.

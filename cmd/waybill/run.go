@@ -41,6 +41,9 @@ type program struct {
 func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	p := &program{stdin: stdin, stdout: stdout, stderr: stderr, getenv: os.Getenv}
 	p.masked = p.inCI()
+	if err := enoughFiles(); err != nil {
+		return p.fail(err)
+	}
 	ctx, stop := stoppable()
 	defer stop()
 	done := make(chan error, 1)

@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"iter"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -34,6 +35,7 @@ type session struct {
 	ca        string            // file with it
 	settings  map[string]string // of each sink, for the header of runs
 	sites     map[gate.Role]*build.Site
+	listened  map[gate.Role]map[string]string // where the sinks of a role's last replay listened
 	keep      bool
 	locked    *os.File
 }
@@ -56,7 +58,8 @@ func loadConfig(path string) (*config.Config, error) {
 // openSession checks everything that can be checked before a build is started.
 // The caller closes the session.
 func (p *program) openSession(conf *config.Config, o sessionOptions) (*session, error) {
-	s := &session{p: p, conf: conf, folder: filepath.Join(conf.Dir, ".waybill"), sites: map[gate.Role]*build.Site{}, settings: map[string]string{}}
+	s := &session{p: p, conf: conf, folder: filepath.Join(conf.Dir, ".waybill"), sites: map[gate.Role]*build.Site{}, settings: map[string]string{},
+		listened: map[gate.Role]map[string]string{gate.Production: {}, gate.Staging: {}}}
 	if o.concurrency > 0 {
 		conf.Replay.Concurrency = o.concurrency
 	}
@@ -93,7 +96,7 @@ func (s *session) openCorpus() error {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return usage(fmt.Errorf("open the corpus %s: %w", path, fs.ErrNotExist),
-			"record or import one, and say in "+s.conf.Path+" where it is: [corpus] path")
+			"make one with waybill tape pack, and say in "+s.conf.Path+" where it is: [corpus] path")
 	case err != nil:
 		return tapeFailure(fmt.Errorf("open the corpus: %w", err))
 	case r.Header.Content != gate.CorpusTape:
@@ -179,6 +182,27 @@ func (s *session) runPath(scenario string, role gate.Role, n int) string {
 	return filepath.Join(s.folder, "runs", fmt.Sprintf("%s-%s-%d.tape", scenario, role, n))
 }
 
+// forget removes the runs of an earlier gate, those of staging first: one of them
+// beside a run of this gate, should it be stopped half way, would be judged as its.
+func (s *session) forget() error {
+	folder := filepath.Join(s.folder, "runs")
+	entries, err := os.ReadDir(folder)
+	if err != nil {
+		return undecided(fmt.Errorf("remove the runs of an earlier gate: %w", err), "")
+	}
+	for _, role := range []gate.Role{gate.Staging, gate.Production} {
+		for _, e := range entries {
+			if ok, _ := filepath.Match(fmt.Sprintf("*-%s-*.tape", role), e.Name()); !ok {
+				continue
+			}
+			if err := os.Remove(filepath.Join(folder, e.Name())); err != nil {
+				return undecided(fmt.Errorf("remove a run of an earlier gate: %w", err), "")
+			}
+		}
+	}
+	return nil
+}
+
 // replay replays the corpus to the build of a role under one scenario and leaves
 // the run at path. n says which replay it is, from 1.
 func (s *session) replay(ctx context.Context, scenario config.Scenario, role gate.Role, n int, out target) error {
@@ -207,7 +231,7 @@ func (s *session) replay(ctx context.Context, scenario config.Scenario, role gat
 	defer bar.done()
 	result, err := replay.Run(ctx, replay.Plan{
 		Stimuli: stimuli(corpus), Total: s.corpus.Stimuli,
-		Store: w, Sinks: s.sinks(), Doors: s.doors(b),
+		Store: w, Sinks: s.sinks(role), Doors: s.doors(b),
 		Start: func(ctx context.Context, sinks map[string]string) (replay.Build, error) {
 			b, err := site.Start(ctx, build.Start{Scenario: scenario.Name, Sinks: sinks})
 			if err != nil {
@@ -220,6 +244,7 @@ func (s *session) replay(ctx context.Context, scenario config.Scenario, role gat
 		MaxMessages: s.conf.Replay.MaxMessages,
 		Progress:    func(p replay.Progress) { bar.at(p.Done) },
 	})
+	maps.Copy(s.listened[role], result.Sinks)
 	if closed := w.Close(result.Footer); closed != nil {
 		err = errors.Join(err, fmt.Errorf("write the end of the run: %w", closed))
 	}
@@ -246,7 +271,15 @@ type target struct {
 func startHint(err error) string {
 	switch text := err.Error(); {
 	case strings.Contains(text, "address already in use"):
-		return "end what listens there, or let waybill choose a port: leave address out"
+		return "end what listens there, or let waybill choose a port: leave the address out"
+	case strings.Contains(text, "was not ready within"):
+		return "see where it listens and what its ready probe asks, or give it longer: ready = { timeout = \"2m\" }"
+	case strings.Contains(text, "before it was ready"):
+		return "start it by hand as command, dir and env of that build say; --keep-state leaves its folder"
+	case strings.Contains(text, "no space left on device"), strings.Contains(text, "file too large"):
+		return "make room where the run is written and where temporary files go, and replay again"
+	case strings.Contains(text, "too many open files"):
+		return "raise the limit (ulimit -n), or lower concurrency, and replay again"
 	case errors.Is(err, fs.ErrNotExist):
 		return "see command, dir and setup of that build"
 	}
@@ -284,16 +317,35 @@ func protocol(name string) (channel.Protocol, error) {
 	return channel.Protocol{}, fmt.Errorf("there is no channel %q: there are %s", name, strings.Join(names, ", "))
 }
 
-func (s *session) sinks() []replay.Sink {
+func (s *session) sinks(role gate.Role) []replay.Sink {
 	var out []replay.Sink
 	for _, name := range sortedKeys(s.conf.Sinks) {
 		c := s.conf.Sinks[name]
 		proto, _ := protocol(c.Channel) // openSession has seen it
-		out = append(out, replay.Sink{Listen: proto.Listen, Config: channel.SinkConfig{
+		out = append(out, replay.Sink{Listen: listenAgain(proto.Listen, s.listened[role][name]), Config: channel.SinkConfig{
 			Name: name, Address: c.Address, MaxBody: int64(c.MaxBody), Authority: s.authority, Settings: c.Settings,
 		}})
 	}
 	return out
+}
+
+// listenAgain listens where the sink did in the replay before, if nobody has taken
+// that place: the state of a build can be kept, and reset, where what it was told
+// of its sinks still holds.
+func listenAgain(listen func(channel.SinkConfig) (channel.Sink, error), before string) func(channel.SinkConfig) (channel.Sink, error) {
+	if before == "" {
+		return listen
+	}
+	return func(c channel.SinkConfig) (channel.Sink, error) {
+		configured := c.Address
+		c.Address = before
+		sink, err := listen(c)
+		if err == nil || configured == before {
+			return sink, err
+		}
+		c.Address = configured
+		return listen(c)
+	}
 }
 
 func (s *session) doors(b *config.Build) map[string]replay.Door {

@@ -18,6 +18,7 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -198,6 +199,10 @@ func (s *Site) start(ctx context.Context, start Start) (*Build, error) {
 	}
 	c := s.spec.Build
 	if len(c.Command) > 0 {
+		if err := s.doorsFree(b.doors); err != nil {
+			b.out.Close()
+			return nil, err
+		}
 		cmd, err := b.command(c.Command, c.Dir, nil, b.out)
 		if err == nil {
 			b.proc, err = cmd.start()
@@ -219,6 +224,27 @@ func (s *Site) start(ctx context.Context, start Start) (*Build, error) {
 		return nil, err
 	}
 	return b, nil
+}
+
+// doorsFree makes sure, before the build is started, that nobody listens at its
+// doors: stimuli would be sent to that program, and its answers taken for the build's.
+func (s *Site) doorsFree(doors map[string]string) error {
+	for _, name := range slices.Sorted(maps.Keys(doors)) {
+		l, err := net.Listen("tcp", doors[name])
+		switch {
+		case err == nil:
+			if err := l.Close(); err != nil {
+				return fmt.Errorf("build %s: door %s: try %s: %w", s.spec.Role, name, doors[name], err)
+			}
+		case !errors.Is(err, unix.EADDRINUSE):
+			// An address that is not of this machine: of a container, say.
+		case s.given[name] != "":
+			return &takenError{fmt.Errorf("build %s: door %s: %w", s.spec.Role, name, err)}
+		default:
+			return fmt.Errorf("build %s: another program listens at its door %s already, which stimuli would be sent to: %w", s.spec.Role, name, err)
+		}
+	}
+	return nil
 }
 
 // prepare finds addresses and opens the log.

@@ -485,3 +485,23 @@ func TestFolder(t *testing.T) {
 		t.Errorf("a folder to be kept was not: %v", err)
 	}
 }
+
+// Where somebody else listens at a door, stimuli would reach them: the build is not started.
+func TestDoorIsTaken(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	s := site(t, func(c *config.Build, _ *build.Spec) { c.Doors = map[string]string{"web": l.Addr().String()} })
+	b, err := s.Start(t.Context(), build.Start{Scenario: "steady", Sinks: map[string]string{"mail-out": "127.0.0.1:2525"}})
+	if err == nil {
+		b.Stop(t.Context())
+		t.Fatal("it was started")
+	}
+	for _, want := range []string{"door web", l.Addr().String(), "address already in use"} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("it should name %s: %v", want, err)
+		}
+	}
+}

@@ -118,14 +118,18 @@ func (c *command) start() (*running, error) {
 	if scan.Scan() {
 		first = scan.Text()
 	}
-	late.Stop()
+	inTime := late.Stop()
 	if first != lineStarted {
 		r.kill()
 		report.Close()
-		_ = r.cmd.Process.Kill()
+		stuck := time.AfterFunc(hookGrace, func() { _ = r.cmd.Process.Kill() })
 		_ = r.cmd.Wait()
+		unaided := stuck.Stop() && inTime
 		if why, ok := strings.CutPrefix(first, lineFailed+" "); ok {
 			return nil, errors.New(why)
+		}
+		if st, ok := r.cmd.ProcessState.Sys().(syscall.WaitStatus); ok && st.Signaled() && unaided {
+			return nil, errors.New(c.out.withLast("the supervisor of the command " + status{signal: st.Signal()}.String()))
 		}
 		return nil, errors.New(c.out.withLast("the supervisor of the command did not start: the program must call build.Supervise first in main"))
 	}

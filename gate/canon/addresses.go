@@ -14,12 +14,12 @@ type addressList struct {
 	unparsed  []string // what is neither, verbatim
 }
 
-// parseAddresses reads a list of mailboxes and groups (RFC 5322, 3.4 and 4.4),
-// unfolded, more tolerantly than that: what is not understood is kept. It never
-// guesses a recipient. A text before "<" is a name even where it looks like an
+// parse makes l what s says, which is a list of mailboxes and groups (RFC 5322,
+// 3.4 and 4.4), unfolded, read more tolerantly than that: what is not understood is
+// kept. It never guesses a recipient. A text before "<" is a name even where it looks like an
 // address; an address is what stands in the brackets, or alone.
-func parseAddresses(s string) addressList {
-	var l addressList
+func (l *addressList) parse(s string) {
+	l.reset()
 	for s != "" {
 		var m mailbox
 		var sep byte
@@ -31,7 +31,13 @@ func parseAddresses(s string) addressList {
 			l.add(&m)
 		}
 	}
-	return l
+}
+
+func (l *addressList) reset() {
+	for _, list := range []*[]string{&l.addresses, &l.names, &l.groups, &l.unparsed} {
+		clear(*list)
+		*list = (*list)[:0]
+	}
 }
 
 // mailbox is one entry of a list, cut at its brackets.

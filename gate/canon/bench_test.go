@@ -53,7 +53,7 @@ func benchmarkCanonical(b *testing.B, name string, mails [][]byte) {
 			}
 		}
 	})
-	b.Run(name+"/standard", func(b *testing.B) {
+	b.Run(name+"-standard", func(b *testing.B) {
 		b.SetBytes(int64(size))
 		b.ReportAllocs()
 		for b.Loop() {

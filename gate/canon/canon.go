@@ -23,6 +23,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/waybill-dev/waybill/gate"
 )
@@ -59,8 +60,9 @@ func (l *Limits) setDefaults() error {
 
 // A Canon makes messages canonical. It may be used from many goroutines.
 type Canon struct {
-	masks  []Mask
-	limits Limits
+	masks   []Mask
+	limits  Limits
+	scratch sync.Pool // of *scratch
 }
 
 // New makes a Canon. It refuses negative limits, and masks that [Mask] says it refuses.
@@ -83,9 +85,11 @@ func New(o Options) (*Canon, error) {
 // Parts of headers and of d's fields come first, in order of their names; parts of
 // bodies follow in the order of the document.
 func (c *Canon) Message(m *gate.Message, d *gate.Decoded, ref gate.Ref) gate.Canonical {
+	scratch, _ := c.scratch.Get().(*scratch)
 	s := &state{
-		canon: c,
-		bytes: c.limits.Bytes,
+		canon:   c,
+		scratch: scratch.orNew(),
+		bytes:   c.limits.Bytes,
 		out: gate.Canonical{
 			Ref:        ref,
 			Channel:    m.Channel,
@@ -95,9 +99,14 @@ func (c *Canon) Message(m *gate.Message, d *gate.Decoded, ref gate.Ref) gate.Can
 			Recipients: d.Recipients,
 			Parts:      make([]gate.Part, 0, len(d.Fields)+24),
 			Traces:     slices.Clone(d.Traces),
+			Masks:      make([]gate.Masked, 0, len(d.Masks)+12),
 			Gaps:       slices.Clone(d.Gaps),
 		},
 	}
+	defer func() {
+		s.scratch.clear()
+		c.scratch.Put(s.scratch)
+	}()
 	for _, k := range d.Masks {
 		s.mask(k.Rule, k.Part, k.Count)
 	}

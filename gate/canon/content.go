@@ -20,7 +20,7 @@ func (s *state) payload(p *gate.Payload) {
 	s.attempt(name, p.Bytes, func() error {
 		data, ok := s.contentCodings(name, p.Encoding, p.Bytes)
 		if !ok {
-			s.force(join(name, "digest"), gate.Binary, digest(data))
+			s.force(s.join(name, "digest"), gate.Binary, digest(data))
 			return nil
 		}
 		kind := mediaTypeOf(collapse(validText(p.Type)))
@@ -45,10 +45,10 @@ func (s *state) sniffed(name string, kind *mediaType, data []byte) {
 		s.out.Parts = s.out.Parts[:mark]
 	}
 	if kind.word == "" && (!utf8.Valid(data) || bytes.IndexByte(data, 0) >= 0) {
-		s.emit(join(name, "digest"), gate.Binary, digest(data))
+		s.emit(s.join(name, "digest"), gate.Binary, digest(data))
 		return
 	}
-	s.text(join(name, "text"), kind, data)
+	s.text(s.join(name, "text"), kind, data)
 }
 
 // content adds data of a media type, under name.
@@ -64,12 +64,12 @@ func (s *state) content(name string, kind *mediaType, data []byte, depth int) {
 	case word == "multipart/form-data":
 		s.attempt(name, data, func() error { return s.formData(name, kind, data, depth) })
 	case strings.HasPrefix(word, "multipart/"):
-		t := tree{limits: &s.canon.limits}
+		t := tree{limits: &s.canon.limits, names: &s.arena, fields: &s.headers}
 		root := &entity{kind: *kind}
 		t.grow(root, data, depth)
 		s.entities(name, &t, root, len(data), depth)
 	case word == "text/html" || word == "application/xhtml+xml":
-		s.html(join(name, "html"), s.charsetText(name, data, charset))
+		s.html(s.join(name, "html"), s.charsetText(name, data, charset))
 	case word == "application/json" || word == "text/json" || strings.HasSuffix(word, "+json"):
 		s.attempt(name, data, func() error { return s.json(name, data) })
 	case word == "application/x-ndjson" || word == "application/ndjson" || word == "application/jsonl" || word == "application/jsonlines" || word == "application/x-jsonlines":
@@ -79,13 +79,13 @@ func (s *state) content(name string, kind *mediaType, data []byte, depth int) {
 	case word == "application/xml" || word == "text/xml" || strings.HasSuffix(word, "+xml"):
 		s.attempt(name, data, func() error { return s.xml(name, charset, data) })
 	case strings.HasPrefix(word, "text/") || strings.HasPrefix(word, "message/"):
-		s.text(join(name, "text"), kind, data)
+		s.text(s.join(name, "text"), kind, data)
 	case word == "application/gzip" || word == "application/x-gzip":
 		s.gunzip(name, data)
 	case strings.HasPrefix(word, "application/") && bytes.HasPrefix(data, []byte("PK\x03\x04")):
 		s.zip(name, data, depth, word == "application/zip" || word == "application/x-zip-compressed")
 	default:
-		s.emit(join(name, "digest"), gate.Binary, digest(data))
+		s.emit(s.join(name, "digest"), gate.Binary, digest(data))
 	}
 }
 
@@ -94,11 +94,11 @@ func (s *state) content(name string, kind *mediaType, data []byte, depth int) {
 func (s *state) gunzip(name string, data []byte) {
 	plain, err := s.decompress("gzip", data)
 	if err != nil {
-		s.emit(join(name, "digest"), gate.Binary, digest(data))
+		s.emit(s.join(name, "digest"), gate.Binary, digest(data))
 		return
 	}
 	s.mask("archive-time", name, 1)
-	s.sniffed(join(name, "gunzip"), &mediaType{}, plain)
+	s.sniffed(s.join(name, "gunzip"), &mediaType{}, plain)
 }
 
 // zip adds the members of a ZIP file: their names and what they hold, in order. Of
@@ -109,19 +109,19 @@ func (s *state) gunzip(name string, data []byte) {
 func (s *state) zip(name string, data []byte, depth int, archive bool) {
 	r, err := zip.NewReader(bytes.NewReader(data), int64(len(data)))
 	if err != nil {
-		s.emit(join(name, "digest"), gate.Binary, digest(data))
+		s.emit(s.join(name, "digest"), gate.Binary, digest(data))
 		return
 	}
 	s.mask("archive-time", name, 1)
 	if r.Comment != "" {
-		s.emit(join(name, "comment"), gate.Text, normal(gate.Text, collapse(validText(r.Comment))))
+		s.emit(s.join(name, "comment"), gate.Text, normal(gate.Text, collapse(validText(r.Comment))))
 	}
 	for i, f := range r.File {
 		if s.over != "" {
 			return
 		}
-		member := join(name, numbered("member", i))
-		s.emit(join(member, "name"), gate.Value, normal(gate.Value, validText(f.Name)))
+		member := s.join(name, numbered("member", i))
+		s.emit(s.join(member, "name"), gate.Value, normal(gate.Value, validText(f.Name)))
 		plain, err := s.member(f)
 		if s.over != "" {
 			return
@@ -132,7 +132,7 @@ func (s *state) zip(name string, data []byte, depth int, archive bool) {
 				s.exceed("a member of its archive cannot be read")
 				return
 			}
-			s.emit(join(member, "digest"), gate.Binary, digest(raw))
+			s.emit(s.join(member, "digest"), gate.Binary, digest(raw))
 			continue
 		}
 		kind := mediaType{word: "application/octet-stream"}

@@ -24,7 +24,7 @@ func (s *state) form(name string, data []byte) error {
 		value, valueOK := formText(rawValue)
 		if !keyOK || !valueOK {
 			text, _ := latin(pair)
-			s.emit(join(name, "malformed"), gate.Text, normal(gate.Text, text))
+			s.emit(s.join(name, "malformed"), gate.Text, normal(gate.Text, string(text)))
 		}
 		s.pair(name, key, value)
 	}
@@ -38,7 +38,7 @@ func (s *state) pair(name, key, value string) {
 	if !ok {
 		value = key + "=" + value
 	}
-	s.emit(join(name, short), gate.Value, normal(gate.Value, value))
+	s.emit(s.join(name, short), gate.Value, normal(gate.Value, value))
 }
 
 // formText undoes "+" and percent escapes. ok is false where an escape is bad and
@@ -49,7 +49,7 @@ func formText(raw []byte) (text string, ok bool) {
 		if utf8.Valid(raw) {
 			return string(raw), true
 		}
-		return latin1(raw), false
+		return string(latin1(raw)), false
 	}
 	out := make([]byte, 0, len(raw))
 	for i := 0; i < len(raw); i++ {
@@ -65,7 +65,7 @@ func formText(raw []byte) (text string, ok bool) {
 		}
 	}
 	if !utf8.Valid(out) {
-		return latin1(out), false
+		return string(latin1(out)), false
 	}
 	return string(out), ok
 }
@@ -74,7 +74,7 @@ func formText(raw []byte) (text string, ok bool) {
 // "name/key" for a field; "name/key/name", "name/key/type" and what is in it for a
 // file. The order of different keys does not matter.
 func (s *state) formData(name string, kind *mediaType, data []byte, depth int) error {
-	t := tree{limits: &s.canon.limits}
+	t := tree{limits: &s.canon.limits, names: &s.arena, fields: &s.headers}
 	root := &entity{kind: *kind}
 	t.grow(root, data, depth)
 	if t.over != "" {
@@ -86,8 +86,8 @@ func (s *state) formData(name string, kind *mediaType, data []byte, depth int) e
 	}
 	s.mask("boundary", name, 1)
 	mark := len(s.out.Parts)
-	s.aside(join(name, "preamble"), root.preamble)
-	s.aside(join(name, "epilogue"), root.epilogue)
+	s.aside(s.join(name, "preamble"), root.preamble)
+	s.aside(s.join(name, "epilogue"), root.epilogue)
 	for _, e := range root.kids {
 		if s.over != "" {
 			return nil
@@ -99,16 +99,16 @@ func (s *state) formData(name string, kind *mediaType, data []byte, depth int) e
 		s.fieldExtras(name, e)
 		file := e.shown.get("filename")
 		if file == "" && (e.kind.word == "text/plain" || len(e.body) == 0) && e.encoding == "" {
-			s.pair(name, key, unixLines(s.charsetText(join(name, "charset"), e.body, e.kind.get("charset"))))
+			s.pair(name, key, unixText(s.charsetText(s.join(name, "charset"), e.body, e.kind.get("charset"))))
 			continue
 		}
 		short, ok := shortName(normal(gate.Value, key))
-		e.name = join(name, short)
+		e.name = s.join(name, short)
 		if !ok {
-			s.emit(join(e.name, "key"), gate.Value, key)
+			s.emit(s.join(e.name, "key"), gate.Value, key)
 		}
-		s.emit(join(e.name, "name"), gate.Value, normal(gate.Value, file))
-		s.emit(join(e.name, "type"), gate.Value, normal(gate.Value, e.kind.word))
+		s.emit(s.join(e.name, "name"), gate.Value, normal(gate.Value, file))
+		s.emit(s.join(e.name, "type"), gate.Value, normal(gate.Value, e.kind.word))
 		s.content(e.name, &e.kind, s.transfer(e.name, e.encoding, e.body), depth+1)
 	}
 	sortByName(s.out.Parts[mark:])
@@ -119,25 +119,22 @@ func (s *state) formData(name string, kind *mediaType, data []byte, depth int) e
 // name, type and encoding.
 func (s *state) fieldExtras(name string, e *entity) {
 	key, _ := shortName(normal(gate.Value, e.shown.get("name")))
-	field := entity{name: join(name, key)}
-	seen := map[string]bool{}
+	field := entity{name: s.join(name, key)}
+	var params, fields wordSet
 	for _, p := range e.shown.params {
-		if again := seen[p.name]; again || p.name != "name" && p.name != "filename" {
+		if first := params.add(p.name); !first || p.name != "name" && p.name != "filename" {
 			s.param(&field, p)
 		}
-		seen[p.name] = true
 	}
-	clear(seen)
 	for i := range e.fields {
 		f := &e.fields[i]
-		again := seen[f.name]
-		seen[f.name] = true
+		first := fields.add(f.name)
 		switch f.name {
 		case "content-disposition", "content-type", "content-transfer-encoding", "content-length":
-			if !again {
+			if first {
 				continue
 			}
 		}
-		s.emit(join(field.name, "header/"+f.name), gate.Value, normal(gate.Value, decodeWords(f.unfold())))
+		s.emit(s.join(field.name, f.part), gate.Value, normal(gate.Value, decodeWords(f.unfold(&s.arena))))
 	}
 }

@@ -2,6 +2,7 @@ package canon
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -10,17 +11,21 @@ import (
 
 // A field is one header field as it stands in a message.
 type field struct {
+	part  string // "header/" and its name
 	name  string // lower case
 	value []byte // after the colon, folds and line ends included
 }
+
+const inHeader = "header/"
 
 // maxFieldName bounds a field's name; RFC 5322, 2.1.1, allows 998.
 const maxFieldName = 998
 
 // splitHeader splits the header of an entity from its body. The header ends at an
 // empty line, or before a line that is no field, as mail servers have it: then the
-// body begins with that line. odd is a first line in the manner of an mbox file.
-func splitHeader(raw []byte) (fields []field, odd, body []byte) {
+// body begins with that line. odd is a first line in the manner of an mbox file. The
+// fields are appended to fields, and their names are strings of a.
+func splitHeader(a *arena, fields []field, raw []byte) (_ []field, odd, body []byte) {
 	rest := raw
 	for first := true; len(rest) > 0; first = false {
 		line, next := cutLine(rest)
@@ -45,10 +50,8 @@ func splitHeader(raw []byte) (fields []field, odd, body []byte) {
 			end += len(folded)
 			next = after
 		}
-		if fields == nil {
-			fields = make([]field, 0, 16)
-		}
-		fields = append(fields, field{lowerName(line[:nameEnd]), rest[colon+1 : end]})
+		part := a.concatLower(inHeader, line[:nameEnd])
+		fields = append(fields, field{part, part[len(inHeader):], rest[colon+1 : end]})
 		rest = rest[end:]
 	}
 	return fields, odd, nil
@@ -87,26 +90,9 @@ func fieldName(line []byte, colon int) int {
 	return n
 }
 
-func lowerName(b []byte) string {
-	var buf [64]byte
-	out := buf[:0]
-	for _, c := range b {
-		if 'A' <= c && c <= 'Z' {
-			c += 'a' - 'A'
-		}
-		out = append(out, c)
-	}
-	return string(out)
-}
-
 // unfold is a field's value on one line (RFC 5322, 2.2.3), with runs of white space
 // made one space: where a field is folded is nobody's business.
-func (f *field) unfold() string {
-	if utf8.Valid(f.value) {
-		return collapse(string(f.value))
-	}
-	return collapse(latin1(f.value))
-}
+func (f *field) unfold(a *arena) string { return a.collapse(f.value) }
 
 // treatment says what becomes of a header field.
 type treatment uint8
@@ -172,7 +158,24 @@ func (s *state) header(in string, fields []field) {
 		}
 		s.headerField(in, &fields[i])
 	}
+	s.out.Parts = append(s.out.Parts[:mark], withoutAuthorDomain(s.out.Parts[mark:], s.join(in, "header/from"))...)
 	sortByName(s.out.Parts[mark:])
+}
+
+// withoutAuthorDomain leaves out the domains of signatures that are the one which
+// the field from shows, or above it: they say no more than that field does.
+func withoutAuthorDomain(parts []gate.Part, from string) []gate.Part {
+	author := ""
+	for i := range parts {
+		if parts[i].Name == from {
+			author, _, _ = strings.Cut(parts[i].Value, "\n")
+			break
+		}
+	}
+	domain := author[strings.LastIndexByte(author, '@')+1:]
+	return slices.DeleteFunc(parts, func(p gate.Part) bool {
+		return domain != "" && strings.HasSuffix(p.Name, "-signature/d") && (p.Value == domain || strings.HasSuffix(domain, "."+p.Value))
+	})
 }
 
 func (s *state) headerField(in string, f *field) {
@@ -180,12 +183,12 @@ func (s *state) headerField(in string, f *field) {
 	if how == asMIME {
 		return
 	}
-	name := join(in, "header/"+f.name)
+	name := s.join(in, f.part)
 	if how == asMask {
 		s.mask(rule, name, 1)
 		return
 	}
-	value := f.unfold()
+	value := f.unfold(&s.arena)
 	switch how {
 	case asText:
 		value = normal(gate.Text, collapse(decodeWords(value)))
@@ -197,7 +200,7 @@ func (s *state) headerField(in string, f *field) {
 	case asMessageID:
 		s.mask(rule, name, 1)
 		if value != "" && in == "" {
-			s.trace("message-id:" + value)
+			s.trace(s.concat("message-id:", value, ""))
 		}
 	case asTrace:
 		s.mask(rule, name, 1)
@@ -205,7 +208,7 @@ func (s *state) headerField(in string, f *field) {
 	case asSignature:
 		s.mask(rule, name, 1)
 		if d := signatureDomain(value); d != "" {
-			s.emit(join(name, "d"), gate.Value, d)
+			s.emit(s.join(name, "d"), gate.Value, d)
 		}
 	default:
 		if f.name == "list-unsubscribe-post" && strings.EqualFold(value, "List-Unsubscribe=One-Click") {
@@ -230,7 +233,7 @@ func (s *state) traceField(name, value string) {
 		value = asciiLower(parts[1])
 	}
 	if value != "" {
-		s.trace(name + ":" + value)
+		s.trace(s.concat(name, ":", value))
 	}
 }
 
@@ -252,18 +255,19 @@ func signatureDomain(value string) string {
 // addressField adds a field that holds mailboxes: who they are, what they are
 // called, and what is neither.
 func (s *state) addressField(in, name, field, value string) {
-	l := parseAddresses(value)
+	l := &s.list
+	l.parse(value)
 	if len(l.addresses) > 0 || len(l.unparsed) == 0 {
 		s.emit(name, gate.Addresses, strings.Join(l.addresses, "\n"))
 	}
 	if names := strings.TrimRight(strings.Join(l.names, "\n"), "\n"); names != "" {
-		s.emit(join(name, "name"), gate.Text, normal(gate.Text, names))
+		s.emit(s.join(name, "name"), gate.Text, normal(gate.Text, names))
 	}
 	if len(l.groups) > 0 {
-		s.emit(join(name, "group"), gate.Text, normal(gate.Text, strings.Join(l.groups, "\n")))
+		s.emit(s.join(name, "group"), gate.Text, normal(gate.Text, strings.Join(l.groups, "\n")))
 	}
 	if len(l.unparsed) > 0 {
-		s.emit(join(name, "unparsed"), gate.Addresses, strings.Join(l.unparsed, "\n"))
+		s.emit(s.join(name, "unparsed"), gate.Addresses, strings.Join(l.unparsed, "\n"))
 	}
 	if in != "" {
 		return
@@ -305,13 +309,13 @@ func (s *state) listField(name, value string) {
 				}
 			}
 		}
-		s.emit(join(name, "link"), gate.Link, canonicalURL(url))
+		s.emit(s.join(name, "link"), gate.Link, canonicalURL(url))
 	}
 	if len(addresses) > 0 {
 		s.emit(name, gate.Addresses, strings.Join(addresses, "\n"))
 	}
 	if text := strings.Trim(around.String(), " ,"); text != "" {
-		s.emit(join(name, "text"), gate.Value, normal(gate.Value, decodeWords(text)))
+		s.emit(s.join(name, "text"), gate.Value, normal(gate.Value, decodeWords(text)))
 	}
 }
 

@@ -1,9 +1,10 @@
 package canon
 
 import (
+	"bytes"
+	"io"
 	"slices"
 	"strings"
-	"unicode/utf8"
 
 	"golang.org/x/net/html"
 	"golang.org/x/net/html/atom"
@@ -26,9 +27,10 @@ import (
 //
 // How it is written is not compared: order and case of attributes, attributes that
 // only style, style sheets but for what they load, comments that no reader reads.
-func (s *state) html(name, text string) {
-	h := htmlReader{state: s, name: name}
-	h.read(text)
+func (s *state) html(name string, text []byte) {
+	h := &s.page
+	*h = htmlReader{state: s, name: name, buffers: h.buffers.reset()}
+	h.read(bytes.NewReader(text))
 	h.flush()
 	s.emit(name, gate.Text, normal(gate.Text, string(h.shown.lines)))
 	h.part("hidden", gate.Text, string(h.hidden.lines))
@@ -40,11 +42,8 @@ func (s *state) html(name, text string) {
 
 type htmlReader struct {
 	*state
-	name   string
-	shown  blocks
-	hidden blocks
-	title  []byte
-	parts  []gate.Part // all others, in the order of the document
+	buffers
+	name string
 
 	comments, styles uint64
 
@@ -55,8 +54,31 @@ type htmlReader struct {
 	hides int    // how many of that name are open
 
 	conditional bool // in a conditional comment
-	style       []byte
-	script      []byte
+}
+
+// buffers collect what a document says.
+type buffers struct {
+	shown  blocks
+	hidden blocks
+	title  []byte
+	style  []byte
+	script []byte
+	parts  []gate.Part // all others, in the order of the document
+	attrs  attributes  // of the tag at hand
+	seen   wordSet     // their names
+	tag    []byte      // its name
+}
+
+// reset empties b. Its memory is used again.
+func (b buffers) reset() buffers {
+	clear(b.parts)
+	clear(b.attrs[:cap(b.attrs)])
+	b.seen.reset()
+	return buffers{
+		shown: blocks{lines: b.shown.lines[:0]}, hidden: blocks{lines: b.hidden.lines[:0]},
+		title: b.title[:0], style: b.style[:0], script: b.script[:0],
+		parts: b.parts[:0], attrs: b.attrs[:0], seen: b.seen, tag: b.tag[:0],
+	}
 }
 
 // blocks collects text in lines, one for each block.
@@ -66,20 +88,38 @@ type blocks struct {
 }
 
 func (b *blocks) text(t []byte, pre bool) {
-	for _, r := range string(t) {
-		switch {
-		case r == '\n' && pre:
+	for len(t) > 0 {
+		switch c := t[0]; {
+		case c == '\n' && pre:
 			b.end()
-		case r == ' ' || r == '\t' || r == '\n' || r == '\r' || r == '\f' || r == '\u00a0':
+			t = t[1:]
+		case isSpace(c):
 			b.space = true
+			t = t[1:]
+		case bytes.HasPrefix(t, []byte("\u00a0")):
+			b.space = true
+			t = t[len("\u00a0"):]
 		default:
 			if n := len(b.lines); b.space && n > 0 && b.lines[n-1] != '\n' {
 				b.lines = append(b.lines, ' ')
 			}
 			b.space = false
-			b.lines = utf8.AppendRune(b.lines, r)
+			n := wordLen(t)
+			b.lines = append(b.lines, t[:n]...)
+			t = t[n:]
 		}
 	}
+}
+
+// wordLen is how many bytes at the start of t, which does not begin with a space,
+// are no space.
+func wordLen(t []byte) int {
+	for i, c := range t {
+		if isSpace(c) || c == 0xc2 && i+1 < len(t) && t[i+1] == 0xa0 { // U+00A0
+			return i
+		}
+	}
+	return len(t)
 }
 
 func (b *blocks) end() {
@@ -105,7 +145,7 @@ func (h *htmlReader) part(of string, kind gate.PartKind, value string) {
 		h.exceed("it has too many parts")
 		return
 	}
-	h.parts = append(h.parts, gate.Part{Name: h.name + "/" + of, Kind: kind, Value: normal(kind, value)})
+	h.parts = append(h.parts, gate.Part{Name: h.concat(h.name, "/", of), Kind: kind, Value: normal(kind, value)})
 }
 
 // flush ends what the input left open.
@@ -116,8 +156,8 @@ func (h *htmlReader) flush() {
 	h.hidden.close()
 }
 
-func (h *htmlReader) read(text string) {
-	z := html.NewTokenizer(strings.NewReader(text))
+func (h *htmlReader) read(text io.Reader) {
+	z := html.NewTokenizer(text)
 	for h.over == "" {
 		switch z.Next() {
 		case html.ErrorToken:
@@ -131,8 +171,7 @@ func (h *htmlReader) read(text string) {
 		case html.SelfClosingTagToken:
 			h.start(z, true)
 		case html.EndTagToken:
-			name, _ := z.TagName()
-			h.end(name)
+			h.end(h.tagName(z))
 		case html.CommentToken:
 			h.comment(string(z.Text()))
 		case html.DoctypeToken:
@@ -163,22 +202,24 @@ func (h *htmlReader) block() *blocks {
 }
 
 func (h *htmlReader) start(z *html.Tokenizer, closed bool) {
-	raw, more := z.TagName()
+	raw := h.tagName(z)
 	tag := atom.Lookup(raw)
-	name := string(raw)
-	var attrs attributes
-	for more {
+	attrs := h.attrs[:0]
+	for more := true; more; {
 		var key, value []byte
-		key, value, more = z.TagAttr()
-		attrs = append(attrs, attribute{string(key), string(value)})
+		if key, value, more = z.TagAttr(); key == nil {
+			break
+		}
+		attrs = append(attrs, attribute{atom.String(key), h.copy(value)})
 	}
+	h.attrs = attrs
 	switch tag {
 	case atom.Noscript, atom.Noembed, atom.Noframes, atom.Iframe:
 		// A mail reader runs no scripts: what is in there is read.
 		z.NextIsNotRawText()
 	}
 	closed = closed && tag == 0 || isVoid(tag)
-	h.nest(tag, name, attrs, closed)
+	h.nest(tag, raw, attrs, closed)
 	if isBlock(tag) {
 		h.block().end()
 	} else if tag == atom.Td || tag == atom.Th || tag == atom.Option {
@@ -193,6 +234,24 @@ func (h *htmlReader) start(z *html.Tokenizer, closed bool) {
 			h.pre++
 		}
 	}
+}
+
+// tagName is the name of the tag at hand, in lower case, until the next one is read.
+func (h *htmlReader) tagName(z *html.Tokenizer) []byte {
+	h.tag = h.tag[:0]
+	for _, c := range bytes.TrimPrefix(z.Raw()[len("<"):], []byte("/")) {
+		switch {
+		case 'A' <= c && c <= 'Z':
+			c += 'a' - 'A'
+		case isSpace(c) || c == '/' || c == '>':
+			return h.tag
+		case c == 0:
+			name, _ := z.TagName() // which replaces what may not stand in one
+			return name
+		}
+		h.tag = append(h.tag, c)
+	}
+	return h.tag
 }
 
 func (h *htmlReader) end(raw []byte) {
@@ -225,18 +284,18 @@ func (h *htmlReader) end(raw []byte) {
 }
 
 // nest keeps track of the element that hides what is in it.
-func (h *htmlReader) nest(tag atom.Atom, name string, attrs attributes, closed bool) {
+func (h *htmlReader) nest(tag atom.Atom, name []byte, attrs attributes, closed bool) {
 	if h.hide == "p" && tag != 0 && isBlock(tag) {
 		h.hide, h.hides = "", 0 // a paragraph ends where a block begins
 		h.hidden.end()
 	}
 	switch {
 	case closed:
-	case h.hide == name:
+	case h.hide == string(name):
 		h.hides++
 	case h.hide == "" && (tag == atom.Template || attrs.hide()):
 		h.block().end()
-		h.hide, h.hides = name, 1
+		h.hide, h.hides = string(name), 1
 	}
 }
 
@@ -254,7 +313,7 @@ func (h *htmlReader) comment(text string) {
 	}
 	h.conditional = true
 	h.hidden.end()
-	h.read(body)
+	h.read(strings.NewReader(body))
 	h.hidden.end()
 	h.conditional = false
 }
@@ -320,19 +379,13 @@ func hidesStyle(style string) bool {
 
 // attributes adds what a start tag's attributes say or do.
 func (h *htmlReader) attributes(tag atom.Atom, attrs attributes) {
-	first := map[string]bool(nil)
-	for i := range attrs {
-		a := &attrs[i]
-		if i > 0 && len(attrs) > 1 {
+	if len(attrs) > 1 {
+		h.seen.reset()
+		for i := range attrs {
 			// Only the first of one name counts; readers drop the others.
-			if first == nil {
-				first = map[string]bool{attrs[0].key: true}
-			}
-			if first[a.key] {
+			if a := &attrs[i]; !h.seen.add(a.key) {
 				h.part("malformed", gate.Text, a.key+"="+a.value)
-				continue
 			}
-			first[a.key] = true
 		}
 	}
 	slices.SortStableFunc(attrs, func(a, b attribute) int { return strings.Compare(a.key, b.key) })

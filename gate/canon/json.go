@@ -20,7 +20,7 @@ import (
 func (s *state) json(name string, data []byte) error {
 	data = bytes.TrimPrefix(data, []byte("\ufeff"))
 	mark := len(s.out.Parts)
-	w := jsonWalk{state: s, dec: jsontext.NewDecoder(bytes.NewReader(data)), path: []byte(join(name, "$")), name: name}
+	w := jsonWalk{state: s, dec: jsontext.NewDecoder(bytes.NewReader(data)), path: []byte(s.join(name, "$")), name: name}
 	if _, err := w.value(1); err != nil {
 		return err
 	}
@@ -37,7 +37,7 @@ func (s *state) jsonLines(name string, data []byte) error {
 	for i := 0; s.over == ""; i++ {
 		line := numbered(name, i)
 		mark := len(s.out.Parts)
-		w := jsonWalk{state: s, dec: dec, path: []byte(join(line, "$")), name: name}
+		w := jsonWalk{state: s, dec: dec, path: []byte(s.join(line, "$")), name: name}
 		if _, err := w.value(1); err == io.EOF {
 			return nil
 		} else if err != nil {

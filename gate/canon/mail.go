@@ -14,7 +14,7 @@ func (s *state) mail(in string, raw []byte, depth int) {
 		return
 	}
 	s.isMail = s.isMail || in == ""
-	t := tree{limits: &s.canon.limits}
+	t := tree{limits: &s.canon.limits, names: &s.arena, fields: &s.headers}
 	root := t.parse(raw, depth, false)
 	s.entities(in, &t, root, len(raw), depth)
 }
@@ -34,13 +34,13 @@ func (s *state) entities(in string, t *tree, root *entity, size, depth int) {
 	names := naming{in: in}
 	names.walk(s, root)
 	if root.odd != nil {
-		s.verbatim(join(in, "header/malformed"), root.odd)
+		s.verbatim(s.join(in, "header/malformed"), root.odd)
 	}
-	s.attempt(join(in, "header"), root.head, func() error {
+	s.attempt(s.join(in, "header"), root.head, func() error {
 		s.header(in, root.fields)
 		return nil
 	})
-	s.emit(join(in, "structure"), gate.Value, names.shape.String())
+	s.emit(s.join(in, "structure"), gate.Value, names.shape.String())
 	s.entity(root, root, t.over != "", depth)
 }
 
@@ -60,7 +60,7 @@ func (n *naming) walk(s *state, e *entity) {
 		n.malformed++
 	case e.kids != nil:
 		n.shape.WriteString(strings.TrimPrefix(e.kind.word, "multipart/"))
-		e.name = join(n.in, numbered("multipart", n.multiparts))
+		e.name = s.join(n.in, numbered("multipart", n.multiparts))
 		n.multiparts++
 		n.shape.WriteByte('(')
 		for i, kid := range e.kids {
@@ -88,7 +88,7 @@ func (n *naming) walk(s *state, e *entity) {
 		n.attachments++
 	}
 	n.shape.WriteString(shape)
-	e.name = join(n.in, name)
+	e.name = s.join(n.in, name)
 	if e.id != "" {
 		if s.cids == nil {
 			s.cids = make(map[string]string)
@@ -108,7 +108,7 @@ func isMessage(word string) bool {
 func (s *state) entity(root, e *entity, cut bool, depth int) {
 	s.mimeFields(e, e == root)
 	if e != root && e.odd != nil {
-		s.verbatim(join(e.name, "header/malformed"), e.odd)
+		s.verbatim(s.join(e.name, "header/malformed"), e.odd)
 	}
 	if e.kids == nil {
 		s.attempt(e.name, e.body, func() error {
@@ -117,11 +117,11 @@ func (s *state) entity(root, e *entity, cut bool, depth int) {
 		})
 		return
 	}
-	s.aside(join(e.name, "preamble"), e.preamble)
+	s.aside(s.join(e.name, "preamble"), e.preamble)
 	for _, kid := range e.kids {
 		s.entity(root, kid, cut, depth+1)
 	}
-	s.aside(join(e.name, "epilogue"), e.epilogue)
+	s.aside(s.join(e.name, "epilogue"), e.epilogue)
 }
 
 // aside adds what stands around the parts of a multipart, where it says anything.
@@ -138,7 +138,7 @@ func (s *state) aside(name string, raw []byte) {
 func (s *state) leaf(e *entity, cut bool, depth int) {
 	switch {
 	case e.broken && cut:
-		s.emit(join(e.name, "digest"), gate.Binary, digest(e.body))
+		s.emit(s.join(e.name, "digest"), gate.Binary, digest(e.body))
 		return
 	case e.broken:
 		s.verbatim(e.name, e.body)
@@ -149,7 +149,7 @@ func (s *state) leaf(e *entity, cut bool, depth int) {
 		file = e.kind.get("name")
 	}
 	if file != "" {
-		s.emit(join(e.name, "name"), gate.Value, normal(gate.Value, file))
+		s.emit(s.join(e.name, "name"), gate.Value, normal(gate.Value, file))
 	}
 	data := s.transfer(e.name, e.encoding, e.body)
 	switch {
@@ -160,7 +160,7 @@ func (s *state) leaf(e *entity, cut bool, depth int) {
 	case e.shown.word != "attachment" && e.kind.word == "text/html":
 		s.html(e.name, s.charsetText(e.name, data, e.kind.get("charset")))
 	default:
-		s.emit(join(e.name, "type"), gate.Value, normal(gate.Value, e.kind.word))
+		s.emit(s.join(e.name, "type"), gate.Value, normal(gate.Value, e.kind.word))
 		kind := e.kind
 		if kind.word == "application/octet-stream" {
 			kind.word = typeOfFile(file)
@@ -210,15 +210,15 @@ func (s *state) mimeFields(e *entity, root bool) {
 			s.mask(f.name, e.name, 1)
 		case "content-description":
 			first = true
-			s.emit(join(e.name, "description"), gate.Text, normal(gate.Text, collapse(decodeWords(f.unfold()))))
+			s.emit(s.join(e.name, "description"), gate.Text, normal(gate.Text, collapse(decodeWords(f.unfold(&s.arena)))))
 		}
 		if !first {
-			s.emit(join(e.name, "header/"+f.name), gate.Value, normal(gate.Value, decodeWords(f.unfold())))
+			s.emit(s.join(e.name, f.part), gate.Value, normal(gate.Value, decodeWords(f.unfold(&s.arena))))
 		}
 		if s.over != "" {
 			s.gap(e.name, s.over)
 			s.over = ""
-			s.force(join(e.name, "header/digest"), gate.Binary, digest(e.head))
+			s.force(s.join(e.name, "header/digest"), gate.Binary, digest(e.head))
 			return
 		}
 	}
@@ -235,15 +235,13 @@ func isIdentity(encoding string) bool {
 // typeParams adds the parameters of e's Content-Type that say anything to a reader.
 func (s *state) typeParams(e *entity, f *field) {
 	if e.kind.rest != "" {
-		s.emit(join(e.name, "header/content-type/malformed"), gate.Value, normal(gate.Value, f.unfold()))
+		s.emit(s.join(e.name, "header/content-type/malformed"), gate.Value, normal(gate.Value, f.unfold(&s.arena)))
 	}
 	attachment := e.kids == nil && !e.broken
-	seen := map[string]bool{} // of a parameter that stands twice, readers differ in which they use
+	var seen wordSet // of a parameter that stands twice, readers differ in which they use
 	for _, p := range e.kind.params {
-		again := seen[p.name]
-		seen[p.name] = true
 		switch {
-		case again:
+		case !seen.add(p.name):
 			s.param(e, p)
 		case p.name == "boundary" && e.kids != nil:
 			s.mask("boundary", e.name, 1)
@@ -264,10 +262,10 @@ func (s *state) typeParams(e *entity, f *field) {
 // shownParams adds what e's Content-Disposition (RFC 2183) says to a reader.
 func (s *state) shownParams(e *entity) {
 	if w := e.shown.word; w != "inline" && w != "attachment" {
-		s.emit(join(e.name, "disposition"), gate.Value, w)
+		s.emit(s.join(e.name, "disposition"), gate.Value, w)
 	}
 	if e.shown.rest != "" {
-		s.emit(join(e.name, "header/content-disposition/malformed"), gate.Value, normal(gate.Value, e.shown.rest))
+		s.emit(s.join(e.name, "header/content-disposition/malformed"), gate.Value, normal(gate.Value, e.shown.rest))
 	}
 	first := true
 	for _, p := range e.shown.params {
@@ -291,5 +289,5 @@ func (s *state) param(e *entity, p param) {
 	if !ok {
 		value = p.name + "=" + value
 	}
-	s.emit(join(e.name, "param/"+name), gate.Value, normal(gate.Value, value))
+	s.emit(s.join(e.name, "param/"+name), gate.Value, normal(gate.Value, value))
 }

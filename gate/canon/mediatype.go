@@ -163,5 +163,5 @@ func joinPieces(pieces []piece) string {
 		}
 	}
 	text, _, _ := decodeCharset(raw, charset)
-	return collapse(validText(text))
+	return collapse(string(text))
 }

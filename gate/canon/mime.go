@@ -30,9 +30,11 @@ type entity struct {
 // A tree parses one message, and sums up which of its bytes it has seen.
 type tree struct {
 	limits *Limits
-	count  int    // of entities
-	seen   int    // bytes in fields, leaves, preambles, epilogues and framing
-	over   string // which limit was met; what lies beyond is a leaf
+	names  *arena
+	fields *[]field // of all entities so far
+	count  int      // of entities
+	seen   int      // bytes in fields, leaves, preambles, epilogues and framing
+	over   string   // which limit was met; what lies beyond is a leaf
 }
 
 // parse makes the tree of raw: a header and a body. inDigest says that it is a part
@@ -40,7 +42,9 @@ type tree struct {
 func (t *tree) parse(raw []byte, depth int, inDigest bool) *entity {
 	e := &entity{}
 	var body []byte
-	e.fields, e.odd, body = splitHeader(raw)
+	from := len(*t.fields)
+	*t.fields, e.odd, body = splitHeader(t.names, *t.fields, raw)
+	e.fields = (*t.fields)[from:]
 	e.head = raw[:len(raw)-len(body)]
 	t.seen += len(e.head)
 	var haveType bool
@@ -49,20 +53,20 @@ func (t *tree) parse(raw []byte, depth int, inDigest bool) *entity {
 		switch f.name {
 		case "content-type":
 			if !haveType {
-				e.kind, haveType = mediaTypeOf(f.unfold()), true
+				e.kind, haveType = mediaTypeOf(f.unfold(t.names)), true
 			}
 		case "content-disposition":
 			if e.shown.word == "" {
-				e.shown = mediaTypeOf(f.unfold())
+				e.shown = mediaTypeOf(f.unfold(t.names))
 			}
 		case "content-transfer-encoding":
 			if e.encoding == "" {
-				e.encoding, _ = cutComments(f.unfold())
+				e.encoding, _ = cutComments(f.unfold(t.names))
 				e.encoding = strings.Trim(e.encoding, " ;")
 			}
 		case "content-id":
 			if e.id == "" {
-				e.id = strings.Trim(f.unfold(), "<> ")
+				e.id = strings.Trim(f.unfold(t.names), "<> ")
 			}
 		}
 	}

@@ -16,6 +16,8 @@ var errMalformed = errors.New("malformed")
 
 // state is one message on its way to canonical form.
 type state struct {
+	arena
+	*scratch
 	canon *Canon
 	out   gate.Canonical
 	bytes int64             // that decoding may still produce
@@ -86,20 +88,20 @@ func (s *state) attempt(name string, raw []byte, decode func() error) {
 	clear(s.out.Parts[mark:])
 	s.out.Parts = s.out.Parts[:mark]
 	if s.over == "" {
-		s.verbatim(join(name, "malformed"), raw)
+		s.verbatim(s.join(name, "malformed"), raw)
 		return
 	}
 	s.gap(name, s.over)
 	s.over = ""
-	s.force(join(name, "digest"), gate.Binary, digest(raw))
+	s.force(s.join(name, "digest"), gate.Binary, digest(raw))
 }
 
 // verbatim adds bytes that could not be read as text that shows them.
 func (s *state) verbatim(name string, raw []byte) {
 	text, lossy := latin(raw)
-	s.force(name, gate.Text, normal(gate.Text, text))
+	s.force(name, gate.Text, normal(gate.Text, string(text)))
 	if lossy {
-		s.force(join(name, "digest"), gate.Binary, digest(raw))
+		s.force(s.join(name, "digest"), gate.Binary, digest(raw))
 	}
 }
 
@@ -153,14 +155,6 @@ func (s *state) trace(id string) {
 	if len(id) <= gate.MaxAddress && len(s.out.Traces) < maxTraces && !slices.Contains(s.out.Traces, id) {
 		s.out.Traces = append(s.out.Traces, id)
 	}
-}
-
-// join makes a part's name of the name of what it is in, and its own.
-func join(in, name string) string {
-	if in == "" {
-		return name
-	}
-	return in + "/" + name
 }
 
 // indexed is a name for the i-th of its kind: "text", "text[1]".

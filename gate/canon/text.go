@@ -14,6 +14,11 @@ import (
 
 // isASCII reports whether s has no byte above 0x7f.
 func isASCII[T string | []byte](s T) bool {
+	for ; len(s) >= 8; s = s[8:] {
+		if (s[0]|s[1]|s[2]|s[3]|s[4]|s[5]|s[6]|s[7])&utf8.RuneSelf != 0 {
+			return false
+		}
+	}
 	for i := 0; i < len(s); i++ {
 		if s[i] >= utf8.RuneSelf {
 			return false
@@ -29,7 +34,9 @@ func normal(kind gate.PartKind, s string) string {
 	if kind != gate.Text && kind != gate.Value {
 		return s
 	}
-	s = unixLines(s)
+	if strings.IndexByte(s, '\r') >= 0 {
+		s = unixText([]byte(s))
+	}
 	if isASCII(s) || kind == gate.Value && strings.IndexByte(s, '@') >= 0 {
 		return s
 	}
@@ -41,37 +48,39 @@ func validText(s string) string {
 	if utf8.ValidString(s) {
 		return s
 	}
-	return latin1([]byte(s))
+	return string(latin1([]byte(s)))
 }
 
-// latin reads bytes of no known charset: as UTF-8 where they are that, else as
-// ISO 8859-1. It is lossy where two inputs may give one text.
-func latin(raw []byte) (text string, lossy bool) {
+// latin reads bytes of no known charset: as UTF-8 where they are that, which needs
+// no memory, else as ISO 8859-1. It is lossy where two inputs may give one text.
+func latin(raw []byte) (text []byte, lossy bool) {
 	if utf8.Valid(raw) {
-		return string(raw), false
+		return raw, false
 	}
 	return latin1(raw), true
 }
 
-func latin1(raw []byte) string {
+func latin1(raw []byte) []byte {
 	out := make([]byte, 0, len(raw)+len(raw)/4+utf8.UTFMax)
 	for _, c := range raw {
 		out = utf8.AppendRune(out, rune(c))
 	}
-	return string(out)
+	return out
 }
 
-// decodeCharset reads raw in the charset called label. lossy says that bytes were
-// not text in that charset, so that they must be compared as well; known is false
-// where there is no such charset, and raw was read as [latin] does.
-func decodeCharset(raw []byte, label string) (text string, lossy, known bool) {
-	switch strings.ToLower(label) {
+// decodeCharset reads raw in the charset called label, as UTF-8 that may share raw's
+// memory. lossy says that bytes were not text in that charset, so that they must be
+// compared as well; known is false where there is no such charset, and raw was read
+// as [latin] does.
+func decodeCharset(raw []byte, label string) (text []byte, lossy, known bool) {
+	var word [16]byte // as long as the longest of those below
+	switch string(appendLower(word[:0], label)) {
 	case "", "us-ascii", "ascii", "utf-8", "utf8", "ansi_x3.4-1968", "646", "unknown-8bit":
 		text, lossy = latin(raw)
 		return text, lossy && label != "", true
 	case "iso-8859-1", "latin1", "iso8859-1", "iso_8859-1":
 		if isASCII(raw) {
-			return string(raw), false, true
+			return raw, false, true
 		}
 		return latin1(raw), false, true
 	}
@@ -86,20 +95,34 @@ func decodeCharset(raw []byte, label string) (text string, lossy, known bool) {
 		text, _ = latin(raw)
 		return text, true, true
 	}
-	text = string(out)
-	return text, !utf8.ValidString(text) || strings.ContainsRune(text, utf8.RuneError), true
+	if !utf8.Valid(out) {
+		return latin1(out), true, true
+	}
+	return out, bytes.ContainsRune(out, utf8.RuneError), true
+}
+
+// appendLower appends s with A to Z in lower case.
+func appendLower(dst []byte, s string) []byte {
+	for i := 0; i < len(s); i++ {
+		c := s[i]
+		if 'A' <= c && c <= 'Z' {
+			c += 'a' - 'A'
+		}
+		dst = append(dst, c)
+	}
+	return dst
 }
 
 // charsetText decodes raw for the part called name and adds what must be compared
-// besides its text, which it returns without a byte order mark. The charset itself
-// is masked.
-func (s *state) charsetText(name string, raw []byte, label string) string {
+// besides its text, which it returns as UTF-8 without a byte order mark. It may share
+// raw's memory. The charset itself is masked.
+func (s *state) charsetText(name string, raw []byte, label string) []byte {
 	text, lossy, known := decodeCharset(raw, label)
 	if !s.spend(int64(max(0, len(text)-len(raw)))) {
-		return ""
+		return nil
 	}
 	if !known {
-		s.emit(join(name, "unknown-charset"), gate.Value, normal(gate.Value, validText(label)))
+		s.emit(s.join(name, "unknown-charset"), gate.Value, normal(gate.Value, validText(label)))
 		if !utf8.Valid(raw) {
 			lossy = true
 		}
@@ -107,50 +130,63 @@ func (s *state) charsetText(name string, raw []byte, label string) string {
 		s.mask("charset", name, 1)
 	}
 	if lossy {
-		s.emit(join(name, "undecoded"), gate.Binary, digest(raw))
+		s.emit(s.join(name, "undecoded"), gate.Binary, digest(raw))
 	}
-	if strings.HasPrefix(text, "\ufeff") {
+	if after, ok := bytes.CutPrefix(text, []byte("\ufeff")); ok {
 		s.mask("charset", name, 1)
-		text = text[len("\ufeff"):]
+		text = after
 	}
-	return validText(text)
+	return text
 }
 
 // plainText adds a text body and its links. It undoes format=flowed (RFC 3676)
 // where flowed says so; delsp is that section's DelSp.
-func (s *state) plainText(name, text string, flowed, delsp bool) {
-	text = unixLines(text)
+func (s *state) plainText(name string, raw []byte, flowed, delsp bool) {
+	text := unixText(raw)
 	if flowed {
 		text = unflow(text, delsp)
 	}
 	text = normal(gate.Text, tidy(text))
 	s.emit(name, gate.Text, text)
+	links := ""
 	for rest := text; s.over == ""; {
 		link, after, ok := nextURL(rest)
 		if !ok {
 			break
 		}
-		s.emit(join(name, "link"), gate.Link, canonicalURL(link))
+		if links == "" {
+			links = s.join(name, "link")
+		}
+		s.emit(links, gate.Link, canonicalURL(link))
 		rest = after
 	}
 }
 
-// unixLines ends lines by "\n" alone, however many carriage returns stood before
-// it. A carriage return elsewhere stays.
-func unixLines(s string) string {
-	if strings.IndexByte(s, '\r') < 0 {
-		return s
+// unixText is b as a string whose lines end by "\n" alone, however many carriage
+// returns stood before it. A carriage return elsewhere stays.
+func unixText(b []byte) string {
+	if bytes.IndexByte(b, '\r') < 0 {
+		return string(b)
 	}
-	out := make([]byte, 0, len(s))
-	for line := range strings.Lines(s) {
-		if text, ok := strings.CutSuffix(line, "\n"); ok {
-			out = append(out, strings.TrimRight(text, "\r")...)
-			out = append(out, '\n')
-		} else {
-			out = append(out, line...)
+	var out strings.Builder
+	out.Grow(len(b))
+	for {
+		i := bytes.IndexByte(b, '\r')
+		if i < 0 {
+			out.Write(b)
+			return out.String()
 		}
+		end := i + 1
+		for end < len(b) && b[end] == '\r' {
+			end++
+		}
+		if end < len(b) && b[end] == '\n' {
+			out.Write(b[:i])
+		} else {
+			out.Write(b[:end])
+		}
+		b = b[end:]
 	}
-	return string(out)
 }
 
 // tidy drops spaces and tabs at the ends of lines, and blank lines at the end.
@@ -159,15 +195,16 @@ func tidy(s string) string {
 	if !strings.Contains(s, " \n") && !strings.Contains(s, "\t\n") {
 		return s
 	}
-	out := make([]byte, 0, len(s))
+	var out strings.Builder
+	out.Grow(len(s))
 	for line := range strings.Lines(s) {
 		body, ended := strings.CutSuffix(line, "\n")
-		out = append(out, strings.TrimRight(body, " \t")...)
+		out.WriteString(strings.TrimRight(body, " \t"))
 		if ended {
-			out = append(out, '\n')
+			out.WriteByte('\n')
 		}
 	}
-	return string(out)
+	return out.String()
 }
 
 // unflow joins the lines of paragraphs (RFC 3676, 4). Quote marks are kept, once a
@@ -215,18 +252,22 @@ func collapse(s string) string {
 	if clean {
 		return s
 	}
-	out := make([]byte, 0, len(s))
+	var out strings.Builder
+	out.Grow(len(s))
+	space := false // was seen since the last of out
 	for i := 0; i < len(s); i++ {
 		c := s[i]
 		if isSpace(c) {
-			if n := len(out); n > 0 && out[n-1] != ' ' {
-				out = append(out, ' ')
-			}
+			space = true
 			continue
 		}
-		out = append(out, c)
+		if space && out.Len() > 0 {
+			out.WriteByte(' ')
+		}
+		space = false
+		out.WriteByte(c)
 	}
-	return string(bytes.TrimSuffix(out, []byte(" ")))
+	return out.String()
 }
 
 // isSpace reports whether c is ASCII white space.

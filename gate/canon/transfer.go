@@ -33,7 +33,7 @@ func (s *state) transfer(name, encoding string, raw []byte) []byte {
 		out, bad := quotedPrintable(raw)
 		s.spend(int64(len(out)))
 		if bad > 0 {
-			s.emit(join(name, "malformed"), gate.Text, fmt.Sprintf("quoted-printable, %d bad escapes kept", bad))
+			s.emit(s.join(name, "malformed"), gate.Text, fmt.Sprintf("quoted-printable, %d bad escapes kept", bad))
 		}
 		return out
 	case "base64":
@@ -42,13 +42,13 @@ func (s *state) transfer(name, encoding string, raw []byte) []byte {
 		s.spend(int64(len(out)))
 		if len(junk) > 0 {
 			text, _ := latin(junk)
-			s.emit(join(name, "malformed"), gate.Text, normal(gate.Text, tidy(unixLines(text))))
-			s.emit(join(name, "malformed/digest"), gate.Binary, digest(raw))
+			s.emit(s.join(name, "malformed"), gate.Text, normal(gate.Text, tidy(unixText(text))))
+			s.emit(s.join(name, "malformed/digest"), gate.Binary, digest(raw))
 		}
 		return out
 	default:
 		// RFC 2045, 6.4: to be treated as bytes of no known kind. They are compared as they are.
-		s.emit(join(name, "unknown-encoding"), gate.Value, normal(gate.Value, validText(e)))
+		s.emit(s.join(name, "unknown-encoding"), gate.Value, normal(gate.Value, validText(e)))
 		return raw
 	}
 }

@@ -81,8 +81,10 @@ func canonicalURL(url string) string {
 		} else {
 			host = asciiLower(host)
 		}
-		url = asciiLower(url[:schemeEnd(url)]) + url[schemeEnd(url):start] + host + url[end:]
-	} else if n := schemeEnd(url); n > 0 {
+		if n := schemeEnd(url); host != url[start:end] || hasUpper(url[:n]) {
+			url = asciiLower(url[:n]) + url[n:start] + host + url[end:]
+		}
+	} else if n := schemeEnd(url); hasUpper(url[:n]) {
 		url = asciiLower(url[:n]) + url[n:]
 	}
 	return upperEscapes(url)
@@ -125,18 +127,19 @@ func urlHost(url string) (start, end int) {
 
 // asciiLower lower-cases A to Z alone: no other letter folds into ASCII.
 func asciiLower(s string) string {
+	if !hasUpper(s) {
+		return s
+	}
+	return string(appendLower(make([]byte, 0, len(s)), s))
+}
+
+func hasUpper(s string) bool {
 	for i := 0; i < len(s); i++ {
 		if 'A' <= s[i] && s[i] <= 'Z' {
-			b := []byte(s)
-			for ; i < len(b); i++ {
-				if 'A' <= b[i] && b[i] <= 'Z' {
-					b[i] += 'a' - 'A'
-				}
-			}
-			return string(b)
+			return true
 		}
 	}
-	return s
+	return false
 }
 
 func upperEscapes(s string) string {

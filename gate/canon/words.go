@@ -26,11 +26,11 @@ func decodeWords(s string) string {
 		if start == end {
 			return
 		}
-		text, lossy, known := decodeCharset(run, charset)
-		if lossy || !known {
-			text = s[start:end]
+		if text, lossy, known := decodeCharset(run, charset); lossy || !known {
+			out.WriteString(s[start:end])
+		} else {
+			out.Write(text)
 		}
-		out.WriteString(text)
 		run, start = run[:0], end
 	}
 	for at := next; at < len(s); {

@@ -18,7 +18,7 @@ func (s *state) xml(name, label string, data []byte) error {
 	if label != "" {
 		text, lossy, known := decodeCharset(data, label)
 		if !lossy && known && s.spend(int64(len(text))) {
-			data = []byte(text)
+			data = text
 		}
 	}
 	dec := xml.NewDecoder(bytes.NewReader(data))
@@ -64,10 +64,10 @@ func (s *state) xml(name, label string, data []byte) error {
 			if tok.Target == "xml" {
 				s.mask("encoding", name, 1)
 			} else {
-				s.emit(join(top.path, "?"+tok.Target), gate.Value, normal(gate.Value, validText(string(tok.Inst))))
+				s.emit(s.join(top.path, "?"+tok.Target), gate.Value, normal(gate.Value, validText(string(tok.Inst))))
 			}
 		case xml.Directive:
-			s.emit(join(name, "!"), gate.Value, normal(gate.Value, collapse(validText(string(tok)))))
+			s.emit(s.join(name, "!"), gate.Value, normal(gate.Value, collapse(validText(string(tok)))))
 		}
 	}
 	if s.over == "" && !stack[0].filled {
@@ -94,13 +94,13 @@ func (e *element) child(tok *xml.StartElement) *element {
 	e.kids[name]++
 	e.filled = true
 	short, _ := shortName(name)
-	return &element{path: join(e.path, indexed(short, i)), space: tok.Name.Space}
+	return &element{path: e.path + "/" + indexed(short, i), space: tok.Name.Space}
 }
 
 // attributes adds what a start tag says besides its name.
 func (s *state) attributes(e, parent *element, attrs []xml.Attr) {
 	if e.space != parent.space {
-		s.emit(join(e.path, "@namespace"), gate.Value, e.space)
+		s.emit(s.join(e.path, "@namespace"), gate.Value, e.space)
 	}
 	mark := len(s.out.Parts)
 	for _, a := range attrs {
@@ -109,9 +109,9 @@ func (s *state) attributes(e, parent *element, attrs []xml.Attr) {
 			s.mask("xml-prefix", "xmlns", 1)
 			continue
 		case a.Name.Space != "":
-			s.emit(join(e.path, "@{"+a.Name.Space+"}"+a.Name.Local), gate.Value, normal(gate.Value, a.Value))
+			s.emit(s.join(e.path, "@{"+a.Name.Space+"}"+a.Name.Local), gate.Value, normal(gate.Value, a.Value))
 		default:
-			s.emit(join(e.path, "@"+a.Name.Local), gate.Value, normal(gate.Value, a.Value))
+			s.emit(s.join(e.path, "@"+a.Name.Local), gate.Value, normal(gate.Value, a.Value))
 		}
 		e.filled = true
 	}

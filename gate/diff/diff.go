@@ -39,6 +39,10 @@ type Hunk struct {
 
 	// Masked is set where the place was found to be volatile.
 	Masked bool
+
+	// Values are the texts, before and after, of the volatile places within what
+	// is masked: the hunk itself, or, where it is a whole value, what differs in it.
+	Values [][2]string
 }
 
 // Parts states what differs between before and after. Hunks whose place is
@@ -88,18 +92,32 @@ func (d *differ) slot(s slot) {
 	}
 	bw, aw := newWords(s.before.Value), newWords(s.after.Value)
 	spans := d.noise.spans(s.before.Name, s.b)
-	var hunks []Hunk
-	visible := false
+	var pieces []piece
 	for _, e := range script(bw.words, aw.words) {
-		for _, piece := range peel(e, bw, aw, spans, d.noise) {
-			hunks = append(hunks, Hunk{
-				Part: whole.Part, Slot: s.b, Kind: whole.Kind,
-				Before: bw.text(piece.b0, piece.b1), After: aw.text(piece.a0, piece.a1),
-				Left: context(bw.words, piece.b0, -1), Right: context(bw.words, piece.b1, 1),
-				Masked: piece.masked,
-			})
-			visible = visible || !piece.masked
+		pieces = append(pieces, peel(e, bw, aw, spans, d.noise)...)
+	}
+	hunks := make([]Hunk, len(pieces))
+	visible := false
+	for i, p := range pieces {
+		// What stands between two pieces is what both sides share there.
+		from, to := -1, len(bw.words)+1
+		if i > 0 {
+			from = pieces[i-1].b1
 		}
+		if i+1 < len(pieces) {
+			to = pieces[i+1].b0
+		}
+		hunks[i] = Hunk{
+			Part: whole.Part, Slot: s.b, Kind: whole.Kind,
+			Before: bw.text(p.b0, p.b1), After: aw.text(p.a0, p.a1),
+			Left: left(bw.words, from, p.b0), Right: right(bw.words, p.b1, to),
+			Masked: p.masked,
+		}
+		if p.masked {
+			hunks[i].Values = [][2]string{{hunks[i].Before, hunks[i].After}}
+			whole.Values = append(whole.Values, hunks[i].Values...)
+		}
+		visible = visible || !p.masked
 	}
 	switch {
 	case len(hunks) == 0: // alike in words, different in spaces: it is stated all the same
@@ -216,28 +234,31 @@ func (w words) text(i, j int) string {
 	return w.whole[w.starts[i] : w.starts[j-1]+len(w.words[j-1])]
 }
 
-// context gives up to ContextWords words before (dir -1) or from (dir 1) index i.
-func context(words []string, i, dir int) []string {
+// left gives up to ContextWords of words that end at index i and do not begin
+// before from; where from is negative they may begin with Start.
+func left(words []string, from, i int) []string {
 	var c []string
-	for len(c) < ContextWords {
-		if dir < 0 {
-			i--
-		}
-		if i < 0 {
+	for len(c) < ContextWords && i > from {
+		if i--; i < 0 {
 			c = append(c, Start)
 			break
 		}
+		c = append(c, words[i])
+	}
+	slices.Reverse(c)
+	return c
+}
+
+// right gives up to ContextWords of words from index i on that do not reach to;
+// where to is beyond words they may end with End.
+func right(words []string, i, to int) []string {
+	var c []string
+	for ; len(c) < ContextWords && i < to; i++ {
 		if i >= len(words) {
 			c = append(c, End)
 			break
 		}
 		c = append(c, words[i])
-		if dir > 0 {
-			i++
-		}
-	}
-	if dir < 0 {
-		slices.Reverse(c)
 	}
 	return c
 }

@@ -74,7 +74,7 @@ func Measure(n *Noise, first, again *gate.Canonical, seen func(text string)) *No
 			}
 			spans = append(spans, span{e.b0, e.b1, []string{before, after}})
 		}
-		n.places[place{p.Name, s.b}] = spans
+		n.places[place{p.Name, s.b}] = wholeStamps(bw, spans)
 	}
 	return n
 }

@@ -9,6 +9,7 @@
 package exposure
 
 import (
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -246,11 +247,50 @@ func (s *scanner) phones(part, text, layers string) {
 		if last+1 < len(text) && isAlnum(text[last+1]) {
 			number = nil // part of a longer word
 		}
+		if date, _, _ := strings.Cut(text[i:last+1], " "); isDate(date) {
+			i += len(date)
+			continue
+		}
 		if separated && len(number) >= 7 && len(number) <= 15 {
 			s.give(gate.FactPhone, strings.TrimPrefix(string(number), "00"), part, layers, false)
 		}
 		i = max(j, i+1)
 	}
+}
+
+// isDate reports whether s is a date in figures: year first with two figures each
+// for month and day, or last with one or two.
+func isDate(s string) bool {
+	var groups [3]string
+	n, start := 0, 0
+	for i := 0; i <= len(s); i++ {
+		if i < len(s) && isDigit(s[i]) {
+			continue
+		}
+		if n == len(groups) || i < len(s) && strings.IndexByte("-./", s[i]) < 0 {
+			return false
+		}
+		groups[n] = s[start:i]
+		n, start = n+1, i+1
+	}
+	if n != len(groups) {
+		return false
+	}
+	year, others := groups[0], groups[1:]
+	if len(year) != 4 {
+		year, others = groups[2], groups[:2]
+	} else if len(others[0]) != 2 || len(others[1]) != 2 {
+		return false
+	}
+	if len(year) != 4 || year[0] != '1' && year[0] != '2' {
+		return false
+	}
+	for _, g := range others {
+		if n, err := strconv.Atoi(g); err != nil || len(g) > 2 || n < 1 || n > 31 {
+			return false
+		}
+	}
+	return true
 }
 
 func isDigit(c byte) bool { return '0' <= c && c <= '9' }

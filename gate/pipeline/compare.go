@@ -17,10 +17,11 @@ type comparer struct {
 	gate.Comparison
 	o      *Options
 	p, s   *scanned
-	causes traceSet
+	causes traceSet // of the stimuli, where there is a residue
 	noise  *noise
 	gaps   gapList
 
+	stimuli       func() (traceSet, error)
 	before, after *loaded
 	pairs         []pairing // of the same index as Changes
 	groups        []*group  // of the same index as Groups
@@ -37,6 +38,11 @@ type pairing struct {
 func (c *comparer) compare(ctx context.Context) (err error) {
 	var b, a []surplus
 	b, a, c.Equal = cancel(c.p, c.s)
+	if len(b)+len(a) > 0 {
+		if c.causes, err = c.stimuli(); err != nil {
+			return err
+		}
+	}
 	if c.before, err = loadItems(ctx, c.p.side, b); err != nil {
 		return err
 	}

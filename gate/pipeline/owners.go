@@ -18,6 +18,7 @@ import (
 const (
 	maxExposures   = 200_000
 	leastExposures = 16
+	sampled        = 8 // owners of one change of whom more than the most telling fact is kept
 )
 
 // maxOrigins is how many former recipients of one body are named.
@@ -189,6 +190,9 @@ func (c *comparer) expose(ctx context.Context) error {
 			ch.Gains = slices.Clone(ch.Gains[:most])
 		}
 		kept += len(ch.Gains)
+		for j := min(len(ch.Gains), sampled); j < len(ch.Gains); j++ {
+			ch.Gains[j].Sample = slices.Clone(ch.Gains[j].Sample[:1])
+		}
 		if after.Recipient.Kind == gate.Host && !d.TypedOnly {
 			parties = append(parties, i)
 		}
@@ -240,7 +244,7 @@ func (c *comparer) exposeStimuli(ctx context.Context, changes []int) error {
 			c.gaps.add(gate.Gap{Kind: gate.GapNotDecoded, Where: "corpus", Detail: "a stimulus could not be read for whose facts it holds: " + err.Error()})
 			return nil
 		}
-		who := gate.Recipient{Kind: gate.Other, Address: cmp.Or(s.Key, s.ID)}
+		who := bringer(s)
 		for _, l := range letters {
 			asked.Hold([]gate.Recipient{who}, content(l.Parts))
 		}
@@ -254,6 +258,18 @@ func (c *comparer) exposeStimuli(ctx context.Context, changes []int) error {
 		c.Changes[i].Gains = append(c.Changes[i].Gains, asked.Exposed(exposure.Delivery{To: to, After: gained[n], Stimuli: true})...)
 	}
 	return nil
+}
+
+// bringer is who a stimulus' facts belong to: its key, which may well be a mail
+// address that mails go to as well.
+func bringer(s *gate.Stimulus) gate.Recipient {
+	key := cmp.Or(s.Key, s.ID)
+	if strings.Contains(key, "@") {
+		if r, err := gate.MailRecipient(key, ""); err == nil {
+			return r
+		}
+	}
+	return gate.Recipient{Kind: gate.Other, Address: key}
 }
 
 // content leaves out what is said of the transmission and not by its sender.

@@ -19,6 +19,7 @@ import (
 	"context"
 	"fmt"
 	"runtime"
+	"slices"
 
 	"github.com/waybill-dev/waybill/gate"
 	"github.com/waybill-dev/waybill/gate/channel"
@@ -32,6 +33,13 @@ type Options struct {
 
 	// Canon makes a decoded message canonical. It must be pure.
 	Canon func(*gate.Message, *gate.Decoded, gate.Ref) gate.Canonical
+
+	// Form names all that canonical forms depend on besides the tape and the corpus:
+	// the version of the program, its masks, settings of sinks that are not on the
+	// tape. Where it is set, what a scan of a run found is kept beside its tape, and
+	// used instead of a scan while nothing of it has changed: see [KeepDigests].
+	// Empty: nothing is kept, and nothing that was kept is used.
+	Form string
 
 	// Corpus is the tape whose stimuli are asked whose facts reached an outside
 	// party. Empty: they are not asked.
@@ -88,18 +96,15 @@ func CompareMessages(ctx context.Context, o Options, production [][]gate.Canonic
 }
 
 func compare(ctx context.Context, o *Options, production side, again []side, staging side) (*gate.Comparison, []gate.Gap, error) {
-	causes, err := stimulusTraces(ctx, o)
-	if err != nil {
-		return nil, nil, err
-	}
-	p, err := scan(ctx, o, causes, production, "production")
+	runs := newRuns(ctx, o, slices.Concat([]side{production}, again, []side{staging}))
+	p, err := runs.scan(ctx, 0, "production")
 	if err != nil {
 		return nil, nil, err
 	}
 	n := newNoise()
 	var gaps []gate.Gap
-	for i, a := range again {
-		r, err := scan(ctx, o, causes, a, fmt.Sprintf("production again (%d)", i+2))
+	for i := range again {
+		r, err := runs.scan(ctx, 1+i, fmt.Sprintf("production again (%d)", i+2))
 		if err != nil {
 			return nil, nil, err
 		}
@@ -111,7 +116,7 @@ func compare(ctx context.Context, o *Options, production side, again []side, sta
 			return nil, nil, err
 		}
 	}
-	s, err := scan(ctx, o, causes, staging, "staging")
+	s, err := runs.scan(ctx, 1+len(again), "staging")
 	if err != nil {
 		return nil, nil, err
 	}
@@ -120,7 +125,7 @@ func compare(ctx context.Context, o *Options, production side, again []side, sta
 	if gap := mismatch(p, s, "production and staging"); gap != nil {
 		gaps = append(gaps, *gap)
 	}
-	c := &comparer{o: o, p: p, s: s, causes: causes, noise: n, Comparison: gate.Comparison{
+	c := &comparer{o: o, p: p, s: s, stimuli: runs.causes, noise: n, Comparison: gate.Comparison{
 		Scenario: p.header.Scenario, Production: p.facts, Staging: s.facts,
 	}}
 	if c.Scenario == "" {

@@ -84,6 +84,57 @@ func scan(ctx context.Context, o *Options, causes traceSet, s side, stage string
 	return sumUp(about, s, tallies), nil
 }
 
+// runs gives what scans of the runs of one comparison find.
+type runs struct {
+	o      *Options
+	sides  []side
+	keys   *keys
+	kept   []kept // of the same index as sides
+	causes func() (traceSet, error)
+}
+
+type kept struct {
+	run *scanned // nil where a scan is needed
+	key stamped
+	err error // why what a scan finds cannot be kept
+}
+
+// newRuns looks up, for all runs at once, what is kept of them.
+func newRuns(ctx context.Context, o *Options, sides []side) *runs {
+	r := &runs{o: o, sides: sides, keys: newKeys(o), kept: make([]kept, len(sides))}
+	r.causes = sync.OnceValues(func() (traceSet, error) { return stimulusTraces(ctx, o) })
+	var wg sync.WaitGroup
+	for i, s := range sides {
+		t, ok := s.(*tapeSide)
+		if !ok {
+			r.kept[i].err = errNoDigests
+			continue
+		}
+		wg.Go(func() { r.kept[i].run, r.kept[i].key, r.kept[i].err = r.keys.restore(t) })
+	}
+	wg.Wait()
+	return r
+}
+
+// scan gives the i-th run, which is asked for once.
+func (r *runs) scan(ctx context.Context, i int, stage string) (*scanned, error) {
+	k := r.kept[i]
+	r.kept[i] = kept{}
+	if k.run != nil {
+		return k.run, nil
+	}
+	causes, err := r.causes()
+	if err != nil {
+		return nil, err
+	}
+	run, err := scan(ctx, r.o, causes, r.sides[i], stage)
+	if err == nil && k.err == nil {
+		// Where it cannot be kept, the next comparison scans again: nothing is lost.
+		_ = r.keys.store(r.sides[i].(*tapeSide), k.key, run)
+	}
+	return run, err
+}
+
 // sumUp makes one of what the workers of a scan have found.
 func sumUp(a about, s side, tallies []*tally) *scanned {
 	r := &scanned{about: a, side: s, classes: map[uint64]uint32{}, parties: map[string]struct{}{}, masks: map[gate.Masked]uint64{}, order: map[uint64][]arrival{}}

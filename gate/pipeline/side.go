@@ -39,6 +39,7 @@ type about struct {
 	header  gate.Header
 	digest  string // of a corpus
 	facts   gate.RunFacts
+	whole   bool // it is a tape, and was read to its footer
 	gaps    []gate.Gap
 	next    uint32   // number of the next record
 	extents []extent // of a tape, in order; none means that each record has its own
@@ -145,6 +146,7 @@ func (t *tapeSide) records(ctx context.Context, r *tape.Reader, a *about, work c
 		if err == io.EOF {
 			if f, ok := r.Footer(); ok {
 				a.facts.Refused, a.facts.Quiet = f.Refused, f.Quiet
+				a.whole = true
 			}
 			return nil
 		}

@@ -98,6 +98,7 @@ func (r *run) perform(ctx, work context.Context) error {
 		err = r.against(ctx, work)
 	}
 	r.closeSinks(ctx)
+	r.account()
 	err = errors.Join(err, r.tellWhy(ctx, work), r.ledger.close())
 	r.result.Footer.Messages = r.ledger.messages.Load()
 	r.result.Footer.Outcomes = r.ledger.outcomes.Load()
@@ -277,6 +278,15 @@ func (r *run) closeSinks(ctx context.Context) {
 		stats := s.Stats()
 		r.result.Footer.Accepted += stats.Accepted
 		r.result.Footer.Refused += stats.Refused
+	}
+}
+
+// account compares what sinks acknowledged with what is stored: a message that a
+// build was told is taken, and that is on no tape, was not seen.
+func (r *run) account() {
+	accepted, stored := r.result.Footer.Accepted, r.ledger.messages.Load()
+	if accepted > stored {
+		r.gap(gate.Gap{Kind: gate.GapStore, Where: "run", Detail: fmt.Sprintf("sinks acknowledged %d messages, and %d are stored", accepted, stored), Count: accepted - stored})
 	}
 }
 

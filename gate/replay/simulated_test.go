@@ -458,6 +458,24 @@ func TestStoreFails(t *testing.T) {
 	})
 }
 
+// Accepted equals stored, or the run says so.
+func TestAcknowledgedAndNotStored(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var st store
+		m := &memory{}
+		m.do = func(context.Context, *gate.Stimulus) gate.Outcome {
+			m.transmit("x")
+			m.seen.Add(1) // a sink that acknowledges what it did not keep
+			return gate.Outcome{Status: 200}
+		}
+		r, err := replay.Run(t.Context(), m.plan(&st, stimuli(3, nil)...))
+		must(t, err)
+		if len(st.gaps) != 1 || st.gaps[0].Kind != gate.GapStore || st.gaps[0].Count != 3 || r.Footer.Accepted != 6 || r.Footer.Messages != 3 {
+			t.Errorf("gaps are %+v, footer %+v", st.gaps, r.Footer)
+		}
+	})
+}
+
 func TestFlood(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var st store

@@ -13,8 +13,9 @@ func Differ(before, after string) (left, right []string) {
 	return left, right
 }
 
-// Visible is visible, and Window is window.
+// What is tested by itself.
 var (
 	Visible = visible
 	Window  = window
+	Advice  = advice
 )

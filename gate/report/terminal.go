@@ -432,6 +432,14 @@ func (r *renderer) gaps() {
 		r.text("  ", "    ", text)
 	}
 	r.more(len(r.v.Gaps)-maxGaps, "gap", "gaps")
+	told := map[string]bool{}
+	for i := range r.v.Gaps {
+		kind := r.v.Gaps[i].Kind
+		if text := advice(kind); text != "" && !told[kind] {
+			told[kind] = true
+			r.text("  ", "    ", "what to do about "+kind+": "+text)
+		}
+	}
 }
 
 func (r *renderer) masks() {

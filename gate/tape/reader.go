@@ -9,6 +9,7 @@ import (
 	"iter"
 	"os"
 	"path/filepath"
+	"syscall"
 
 	"github.com/klauspost/compress/zstd"
 
@@ -32,7 +33,8 @@ type Reader struct {
 // format or schema is refused. While a tape is
 // open no writer can replace it, where the file system has locks.
 func Open(path string) (*Reader, error) {
-	file, err := os.Open(path)
+	// A pipe that nobody writes to would keep a blocking open waiting for ever.
+	file, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, fmt.Errorf("open tape: %w", err)
 	}
@@ -84,7 +86,7 @@ func (r *Reader) checkPrefix() error {
 		return r.torn(0, fmt.Sprintf("it has only %d bytes, and no header: it was not created whole", n))
 	}
 	if v := have[known]; v > formatVersion {
-		return fmt.Errorf("open tape %s: it is of format %d, and this waybill reads format %d: use the waybill that wrote it, or a newer one", r.path, v, formatVersion)
+		return fmt.Errorf("open tape %s: it is of format %d, and this waybill reads format %d: use the waybill that wrote it, or a newer one; or byte %d is damaged", r.path, v, formatVersion, known)
 	} else if v != formatVersion {
 		return &DamagedError{r.path, 0, fmt.Sprintf("there is no format %d", v)}
 	}

@@ -29,13 +29,22 @@ func serverTLS(authority channel.Authority, hostname string) *tls.Config {
 	return &tls.Config{
 		MinVersion: tls.VersionTLS10,
 		GetCertificate: func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
-			name := hello.ServerName
-			if name == "" {
-				name = hostname
-			}
-			return certificate(name)
+			return certificate(askedFor(hello, hostname))
 		},
 	}
+}
+
+// askedFor is the name that a client will look for in the certificate. A client
+// that was given an address instead of a name names none (RFC 6066, 3), and looks
+// for the address that it came to.
+func askedFor(hello *tls.ClientHelloInfo, hostname string) string {
+	if hello.ServerName != "" {
+		return hello.ServerName
+	}
+	if local, ok := hello.Conn.LocalAddr().(*net.TCPAddr); ok {
+		return local.IP.String()
+	}
+	return hostname
 }
 
 // selfSigned makes a certificate for a sink that was given no authority. It is

@@ -30,15 +30,15 @@ func newDecoder(settings channel.Settings) (channel.Decoder, error) {
 //	envelope/route            source route of a recipient (RFC 5321, appendix C)
 //	envelope/from-route       source route of the sender
 //	envelope/auth             MAIL parameter (RFC 4954)
-//	envelope/smtputf8         MAIL parameter (RFC 6531), empty
+//	envelope/smtputf8         MAIL parameter (RFC 6531), where it has a value, which it may not
 //	envelope/parameter        any other parameter, a keyword in upper case: "XFOO=1"
 //	envelope/ambiguous-end    how many places of the message a lax server would take for its end
 //	transport/tls             "plaintext", "tls" (1.2 and later), or the obsolete version
 //	transport/sink            name of the sink
 //
-// Masked are the name in HELO or EHLO, which is the build's own, SIZE and BODY,
-// which say how the message is carried and not what it says, and an ORCPT that
-// names the recipient itself.
+// Masked are the name in HELO or EHLO, which is the build's own, SIZE, BODY and
+// SMTPUTF8, which say how the message is carried and not what it says, and an ORCPT
+// that names the recipient itself.
 func decode(m *gate.Message) ([]gate.Decoded, error) {
 	e, err := readEnvelope(m)
 	if err != nil {
@@ -101,7 +101,7 @@ type envelope struct {
 	gaps   []gate.Gap
 	rcpts  int
 
-	greetings, sizes, bodies uint64 // masked
+	greetings, sizes, bodies, utf8s uint64 // masked
 }
 
 func (e *envelope) gap(kind, detail string) {
@@ -114,6 +114,7 @@ func (e *envelope) masks(ownORCPT uint64) []gate.Masked {
 		{Rule: "helo-name", Part: "envelope/helo", Count: e.greetings},
 		{Rule: "transport-encoding", Part: "envelope/size", Count: e.sizes},
 		{Rule: "transport-encoding", Part: "envelope/body", Count: e.bodies},
+		{Rule: "transport-encoding", Part: "envelope/smtputf8", Count: e.utf8s},
 		{Rule: "orcpt-of-itself", Part: "envelope/orcpt", Count: ownORCPT},
 	} {
 		if m.Count > 0 {
@@ -199,6 +200,12 @@ func (e *envelope) sender(a *argument) {
 			e.sizes++
 		case "BODY":
 			e.bodies++
+		case "SMTPUTF8":
+			if !strings.EqualFold(p.text, p.name) {
+				e.fields = append(e.fields, p.part(mail)) // it has no value (RFC 6531, 3.4)
+				continue
+			}
+			e.utf8s++
 		default:
 			e.fields = append(e.fields, p.part(mail))
 		}

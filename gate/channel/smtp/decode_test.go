@@ -60,6 +60,10 @@ func TestDecode(t *testing.T) {
 		{"one recipient", "EHLO c\r\nMAIL FROM:<A@X.Example> SIZE=9 BODY=8BITMIME\r\nRCPT TO:<b@y.example>\r\n", nil, []string{
 			"0 mail:b@y.example as envelope", "0 envelope/from (addresses) A@x.example",
 			"0 masked helo-name envelope/helo 1", "0 masked transport-encoding envelope/size 1", "0 masked transport-encoding envelope/body 1"}},
+		{"how it is carried", "MAIL FROM:<a@x> smtputf8\r\nRCPT TO:<b@bücher.example>\r\n", nil, []string{
+			"0 mail:b@xn--bcher-kva.example as envelope", "0 envelope/from (addresses) a@x", "0 masked transport-encoding envelope/smtputf8 1"}},
+		{"a parameter that takes no value", "MAIL FROM:<a@x> SMTPUTF8=c@z\r\nRCPT TO:<b@y>\r\n", nil, []string{
+			"0 mail:b@y as envelope", "0 envelope/from (addresses) a@x", "0 envelope/smtputf8 (value) c@z"}},
 		{"null sender, LF line ends, repeated recipient", "MAIL FROM:<>\nRCPT TO:<b@y>\nRCPT TO:<b@y>\n", nil, []string{
 			"0 mail:b@y as envelope", "0 mail:b@y as envelope", "0 envelope/from (addresses) <>"}},
 		{"refused recipients", "MAIL FROM:<a@x>\r\nRCPT TO:<c@z>\r\nRCPT TO:<b@y>\r\nRCPT TO:<a@z>\r\n", []int{250, 550, 250, 451}, []string{

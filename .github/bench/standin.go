@@ -1,0 +1,130 @@
+//go:build ignore
+
+// Standin runs one face of a protocol by itself, so that it can be measured beside
+// other programs:
+//
+//	standin sink PROTOCOL ADDRESS TAPE      store what comes until it is told to terminate
+//	standin drive ADDRESS CONNECTIONS TIME  post 1,000 bytes over and over; prints requests per second
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/waybill-dev/waybill/gate"
+	"github.com/waybill-dev/waybill/gate/channel"
+	"github.com/waybill-dev/waybill/gate/channel/all"
+	"github.com/waybill-dev/waybill/gate/tape"
+)
+
+func main() {
+	if err := run(os.Args[1:]); err != nil {
+		fmt.Fprintln(os.Stderr, "standin:", err)
+		os.Exit(1)
+	}
+}
+
+func run(args []string) error {
+	switch {
+	case len(args) == 4 && args[0] == "sink":
+		return sink(args[1], args[2], args[3])
+	case len(args) == 4 && args[0] == "drive":
+		n, err := strconv.Atoi(args[2])
+		if err != nil {
+			return err
+		}
+		d, err := time.ParseDuration(args[3])
+		if err != nil {
+			return err
+		}
+		return drive(args[1], n, d)
+	}
+	return errors.New("usage: standin sink PROTOCOL ADDRESS TAPE, or standin drive ADDRESS CONNECTIONS TIME")
+}
+
+func protocol(name string) (channel.Protocol, error) {
+	protocols := all.Protocols()
+	i := slices.IndexFunc(protocols, func(p channel.Protocol) bool { return p.Name == name })
+	if i < 0 {
+		return channel.Protocol{}, fmt.Errorf("there is no protocol %q", name)
+	}
+	return protocols[i], nil
+}
+
+// sink acknowledges what a replay's sink does: what survives a kill of this process.
+func sink(name, address, path string) (err error) {
+	p, err := protocol(name)
+	if err != nil {
+		return err
+	}
+	w, err := tape.Create(path, gate.Header{Content: gate.RunTape}, tape.Options{})
+	if err != nil {
+		return err
+	}
+	var seq atomic.Uint64
+	s, err := p.Listen(channel.SinkConfig{
+		Name: "sink", Address: address,
+		Keep: func(m *gate.Message) error {
+			m.Seq = seq.Add(1)
+			return w.Append(&gate.Record{Kind: gate.KindMessage, Message: m})
+		},
+		Gap: func(g gate.Gap) { fmt.Fprintln(os.Stderr, "standin: gap:", g.Kind, g.Detail) },
+	})
+	if err != nil {
+		return err
+	}
+	told, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
+	defer stop()
+	<-told.Done()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	return errors.Join(s.Close(ctx), w.Close(gate.Footer{Accepted: seq.Load()}))
+}
+
+func drive(address string, connections int, d time.Duration) error {
+	p, err := protocol("http")
+	if err != nil {
+		return err
+	}
+	driver, err := p.Drive(channel.DriveConfig{Door: "web", Address: address, Concurrency: connections})
+	if err != nil {
+		return err
+	}
+	defer driver.Close()
+	stimulus := &gate.Stimulus{
+		ID: "bench", Channel: "http", Door: "web", Body: []byte(strings.Repeat("x", 1000)),
+		Head: []byte("POST /v1/x?a=b HTTP/1.1\r\nHost: " + address + "\r\nUser-Agent: bench\r\nContent-Type: text/plain\r\n"),
+	}
+	var done atomic.Uint64
+	var failed atomic.Value
+	start := time.Now()
+	var wg sync.WaitGroup
+	for range connections {
+		wg.Go(func() {
+			for time.Since(start) < d {
+				o := driver.Do(context.Background(), stimulus)
+				if o.Error != "" || o.Status != 200 {
+					failed.Store(fmt.Sprintf("status %d %s", o.Status, o.Error))
+					return
+				}
+				done.Add(1)
+			}
+		})
+	}
+	wg.Wait()
+	if why := failed.Load(); why != nil {
+		return fmt.Errorf("drive %s: %v", address, why)
+	}
+	fmt.Printf("%.0f\n", float64(done.Load())/time.Since(start).Seconds())
+	return nil
+}

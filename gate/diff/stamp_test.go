@@ -1,0 +1,39 @@
+package diff_test
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/waybill-dev/waybill/gate/diff"
+)
+
+// Two replays of production within one second, one minute or one hour, and staging
+// after it: of a stamp that is volatile no part is compared. Beside it all is.
+func TestStamps(t *testing.T) {
+	for name, test := range map[string]struct {
+		first, again, staged string
+		want                 []string // what is not masked
+	}{
+		"the minute turns":            {"at 2026-03-01T08:51:58.123456789Z by ann", "at 2026-03-01T08:51:59.223456789Z by ann", "at 2026-03-01T08:52:00.3Z by ann", []string{}},
+		"the day turns":               {"at 2026-02-28T23:59:58Z", "at 2026-02-28T23:59:59Z", "at 2026-03-01T00:00:01Z", []string{}},
+		"the hour turns, with a zone": {"at 2026-03-01 08:59:58+01:00", "at 2026-03-01 08:59:59+01:00", "at 2026-03-01 09:00:00+01:00", []string{}},
+		"the word beside it":          {"at 2026-03-01T08:51:58Z by ann", "at 2026-03-01T08:51:59Z by ann", "at 2026-03-01T08:52:00Z by bob", []string{`text: "ann" to "bob"`}},
+		"not volatile":                {"due 2026-03-01T09:00:00Z, ref a81bc2", "due 2026-03-01T09:00:00Z, ref d93ef4", "due 2026-03-01T10:00:00Z, ref f05aa6", []string{`text: "2026-03-01T09" to "2026-03-01T10"`}},
+		"another that is not":         {"due 2026-03-01T09:00:00Z, sent 2026-02-28T23:59:58Z", "due 2026-03-01T09:00:00Z, sent 2026-02-28T23:59:59Z", "due 2026-03-01T09:30:00Z, sent 2026-03-01T00:00:01Z", []string{`text: "00" to "30"`}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			first := message("text", "text", test.first)
+			noise := diff.Measure(nil, first, message("text", "text", test.again), func(string) {})
+			var shown []diff.Hunk
+			for _, h := range diff.Parts(first, message("text", "text", test.staged), noise) {
+				if !h.Masked {
+					shown = append(shown, h)
+				}
+			}
+			if d := cmp.Diff(test.want, told(shown)); d != "" {
+				t.Errorf("(-want +got):\n%s", d)
+			}
+		})
+	}
+}

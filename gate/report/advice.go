@@ -1,0 +1,54 @@
+package report
+
+import "github.com/waybill-dev/waybill/gate"
+
+// advice is what to do about gaps of a kind; "" where nothing is known of it.
+func advice(kind string) string {
+	switch kind {
+	case gate.GapNothingSent:
+		return "see that the build is told where its sinks are (${sink.NAME}), and that the corpus makes it send"
+	case gate.GapEmptyCorpus:
+		return "record or import stimuli into the corpus"
+	case gate.GapNotReplayed:
+		return "mend what ended the replay before it was over, and run the gate again"
+	case gate.GapNoAnswer:
+		return "see what the build printed (--keep-state leaves its log), or wait longer: [replay] answer_timeout"
+	case gate.GapServerError:
+		return "see what the build printed (--keep-state leaves its log); setup may lack data that the corpus needs"
+	case gate.GapBuildCrashed:
+		return "see what the build printed last: --keep-state leaves its log"
+	case gate.GapNotQuiet:
+		return "give the build a quiet probe, or longer: quiet = { timeout = \"2m\" }"
+	case gate.GapFlood:
+		return "mend what sends without end, or, if so much is right, raise [replay] max_messages"
+	case gate.GapHandshake:
+		return "see that the build trusts ${ca}, and speaks the protocol of the sink"
+	case gate.GapBrokenMessage:
+		return "see in the log of the build why it left in the middle of a message"
+	case gate.GapCutBody:
+		return "raise max_body of the sink"
+	case gate.GapNotDecoded:
+		return "read the message yourself (waybill tape cat RUN), or leave its stimulus out of the corpus"
+	case gate.GapTornTape:
+		return "replay or record it again; waybill tape verify says how far it is whole"
+	case gate.GapCheckFailed:
+		return "report it, with what waybill version prints"
+	case gate.GapUnstable:
+		return "mend what makes the build choose recipients by the clock, by chance or by order"
+	case gate.GapBlind:
+		return "replay stimuli that make the build send to somebody; if it does, report it"
+	case gate.GapJobFailed:
+		return "run the job by hand, as its command, dir and env say"
+	case gate.GapRunMismatch:
+		return "give runs of one corpus and of one scenario"
+	case gate.GapNotStopped:
+		return "mend how the build stops, or give it longer: stop = { timeout = \"30s\" }"
+	case gate.GapStore:
+		return "make room where the runs are written, and run the gate again"
+	case gate.GapInterrupted:
+		return "run the gate again, to its end"
+	case gate.GapRecipientUnknown:
+		return "export with Delivered-To, X-Original-To or X-Envelope-To, or compare runs instead"
+	}
+	return ""
+}
