@@ -20,6 +20,7 @@ import (
 
 	waybill "github.com/waybill-dev/waybill/cmd/waybill"
 	"github.com/waybill-dev/waybill/gate"
+	"github.com/waybill-dev/waybill/gate/pipeline"
 	"github.com/waybill-dev/waybill/gate/tape"
 )
 
@@ -92,15 +93,15 @@ channel = "http"
 channel = "smtp"
 [production]
 command = ["rogue", "-listen", "${door.web}", "-smtp", "${sink.mail}", "-log", "${config}/acknowledged"]
-quiet = { settle = "20ms", timeout = "5s" }
+quiet = { settle = "20ms", timeout = "30s" }
 stop = { timeout = "2s" }
 [staging]
 command = ["rogue", "-listen", "${door.web}", "-smtp", "${sink.mail}", "-log", "${config}/acknowledged", "-swap=SWAP"]
-quiet = { settle = "20ms", timeout = "5s" }
+quiet = { settle = "20ms", timeout = "30s" }
 stop = { timeout = "2s" }
 [replay]
 concurrency = 3
-answer_timeout = "5s"
+answer_timeout = "30s"
 [report]
 json = "verdict.json"
 `
@@ -652,10 +653,15 @@ func TestChaosTape(t *testing.T) {
 			hurt := filepath.Join(t.TempDir(), name)
 			paths := []string{filepath.Join(runs, chaosTapes[0]), filepath.Join(runs, chaosTapes[1]), filepath.Join(runs, chaosTapes[2])}
 			paths[victim] = hurt
+			digests, err := os.ReadFile(filepath.Join(runs, name+pipeline.DigestsSuffix))
+			if err != nil {
+				t.Fatal(err)
+			}
 			try := func(what string, content []byte) {
 				t.Helper()
 				injections++
-				if err := os.WriteFile(hurt, content, 0o600); err != nil {
+				// What was kept of the tape when it was whole stays beside it.
+				if err := errors.Join(os.WriteFile(hurt, content, 0o600), os.WriteFile(hurt+pipeline.DigestsSuffix, digests, 0o600)); err != nil {
 					t.Fatal(err)
 				}
 				code, said := judge(paths[0], paths[1], paths[2])
@@ -667,10 +673,10 @@ func TestChaosTape(t *testing.T) {
 				}
 			}
 			for _, p := range chaosPlaces(t, whole, random) {
-				flipped := bytes.Clone(whole)
-				flipped[p.at] ^= 1 << random.IntN(8)
-				try(fmt.Sprintf("one bit of byte %d of %d, %s", p.at, len(whole), p.what), flipped)
-				try(fmt.Sprintf("cut to %d of %d bytes, before %s", p.at, len(whole), p.what), whole[:p.at])
+				try(fmt.Sprintf("one bit of byte %d of %d, %s", p.at, len(whole), p.what), flip(whole, p.at, random))
+				if random.IntN(2) == 0 {
+					try(fmt.Sprintf("cut to %d of %d bytes, before or in %s", p.at, len(whole), p.what), whole[:p.at])
+				}
 			}
 		}
 	}
@@ -714,13 +720,13 @@ type place struct {
 	what string
 }
 
-// chaosPlaces gives every byte of a tape's prefix, of the headers of its first,
-// its last and one other frame, and some bytes of what each of those holds. The
-// layout is that of package tape's documentation.
+// chaosPlaces gives bytes of a tape's prefix, of the headers of its first, its last
+// and one other frame, and of what each of those holds; package tape tries every
+// byte. The layout is that of its documentation.
 func chaosPlaces(t *testing.T, whole []byte, random *rand.Rand) (out []place) {
 	t.Helper()
 	const prefix, header = 16, 40
-	for at := range prefix {
+	for at := prefix - 1; at >= 0; at -= 1 + random.IntN(4) {
 		out = append(out, place{at, "the prefix"})
 	}
 	var frames []int
@@ -738,16 +744,60 @@ func chaosPlaces(t *testing.T, whole []byte, random *rand.Rand) (out []place) {
 		if i := slices.Index(frames, start); i+1 < len(frames) {
 			end = frames[i+1]
 		}
-		for at := start; at < start+header; at += 1 + random.IntN(5) {
+		for at := start; at < start+header; at += 1 + random.IntN(7) {
 			out = append(out, place{at, "the header of " + what})
 		}
-		for range 8 {
+		for range 4 {
 			out = append(out, place{start + header + random.IntN(end-start-header), "the records of " + what})
 		}
 		out = append(out, place{end - 1, "the last byte of " + what})
 	}
 	slices.SortFunc(out, func(a, b place) int { return a.at - b.at })
 	return out
+}
+
+// TestChaosDigests spoils what is kept beside tapes: no verdict rests on it.
+func TestChaosDigests(t *testing.T) {
+	if testing.Short() {
+		t.Skip("whole-program stories are not short")
+	}
+	t.Parallel()
+	random := chaosRandom(t, 3)
+	good, bad, _ := undisturbed(t)
+	injections := 0
+	for _, s := range []*scene{good, bad} {
+		want, other := gate.ExitPass, bad
+		if s.swap {
+			want, other = gate.ExitBlocked, good
+		}
+		for _, name := range chaosTapes {
+			path := s.path(filepath.Join(".waybill/runs", name+pipeline.DigestsSuffix))
+			whole, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			strange, err := os.ReadFile(other.path(filepath.Join(".waybill/runs", name+pipeline.DigestsSuffix)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			spoilt := map[string][]byte{"of another run": strange, "empty": {}, "of another run, under the key of this one": append(bytes.Clone(whole[:48]), strange[48:]...)}
+			for range 8 {
+				at := random.IntN(len(whole))
+				spoilt[fmt.Sprintf("with one bit of byte %d turned over", at)] = flip(whole, at, random)
+				spoilt[fmt.Sprintf("cut to %d of %d bytes", at, len(whole))] = whole[:at]
+			}
+			for what, content := range spoilt {
+				injections++
+				if err := os.WriteFile(path, content, 0o600); err != nil {
+					t.Fatal(err)
+				}
+				if a := s.account(want, ""); a.judged != want {
+					t.Errorf("%s, digests %s: exit code %d, want %d:\n%s", name, what, a.judged, want, a.judgment)
+				}
+			}
+		}
+	}
+	t.Logf("%d files of digests spoilt", injections)
 }
 
 // TestChaosOracle proves that the suite would see what it looks for: each

@@ -9,6 +9,7 @@ import (
 
 	"github.com/waybill-dev/waybill/gate"
 	"github.com/waybill-dev/waybill/gate/config"
+	"github.com/waybill-dev/waybill/gate/pipeline"
 )
 
 func (p *program) replayVerb() *cli.Command {
@@ -61,6 +62,11 @@ func (p *program) replay(c *cli.Context) (err error) {
 	defer func() { err = errors.Join(err, s.close()) }()
 	if err := s.replay(c.Context, scenario, role, 1, target{path: out}); err != nil {
 		return err
+	}
+	// With these the run is judged without being decoded again; where they cannot be
+	// kept, judging goes without.
+	if o, err := comparing(conf, conf.Corpus.Path); err == nil {
+		_ = pipeline.KeepDigests(c.Context, o, out)
 	}
 	_, err = fmt.Fprintf(p.stdout, "wrote %s: %s, scenario %s; judge it with another by waybill judge PRODUCTION STAGING\n", out, role, scenario.Name)
 	return err

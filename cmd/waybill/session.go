@@ -35,7 +35,8 @@ type session struct {
 	ca        string            // file with it
 	settings  map[string]string // of each sink, for the header of runs
 	sites     map[gate.Role]*build.Site
-	listened  map[gate.Role]map[string]string // where the sinks of a role's last replay listened
+	listened  map[gate.Role]map[string]string // where the sinks of a role's last replay listened; one map for builds in turn
+	stood     map[string]string               // where the doors of the last build were, those that it was given; of builds in turn
 	keep      bool
 	locked    *os.File
 }
@@ -60,6 +61,9 @@ func loadConfig(path string) (*config.Config, error) {
 func (p *program) openSession(conf *config.Config, o sessionOptions) (*session, error) {
 	s := &session{p: p, conf: conf, folder: filepath.Join(conf.Dir, ".waybill"), sites: map[gate.Role]*build.Site{}, settings: map[string]string{},
 		listened: map[gate.Role]map[string]string{gate.Production: {}, gate.Staging: {}}}
+	if conf.Replay.Builds == config.InTurn {
+		s.listened[gate.Staging] = s.listened[gate.Production]
+	}
 	if o.concurrency > 0 {
 		conf.Replay.Concurrency = o.concurrency
 	}
@@ -182,7 +186,7 @@ func (s *session) runPath(scenario string, role gate.Role, n int) string {
 	return filepath.Join(s.folder, "runs", fmt.Sprintf("%s-%s-%d.tape", scenario, role, n))
 }
 
-// forget removes the runs of an earlier gate, those of staging first: one of them
+// forget removes the runs of an earlier gate, with what is kept beside them, those of staging first: one of them
 // beside a run of this gate, should it be stopped half way, would be judged as its.
 func (s *session) forget() error {
 	folder := filepath.Join(s.folder, "runs")
@@ -192,7 +196,7 @@ func (s *session) forget() error {
 	}
 	for _, role := range []gate.Role{gate.Staging, gate.Production} {
 		for _, e := range entries {
-			if ok, _ := filepath.Match(fmt.Sprintf("*-%s-*.tape", role), e.Name()); !ok {
+			if ok, _ := filepath.Match(fmt.Sprintf("*-%s-*.tape*", role), e.Name()); !ok {
 				continue
 			}
 			if err := os.Remove(filepath.Join(folder, e.Name())); err != nil {
@@ -233,11 +237,15 @@ func (s *session) replay(ctx context.Context, scenario config.Scenario, role gat
 		Stimuli: stimuli(corpus), Total: s.corpus.Stimuli,
 		Store: w, Sinks: s.sinks(role), Doors: s.doors(b),
 		Start: func(ctx context.Context, sinks map[string]string) (replay.Build, error) {
-			b, err := site.Start(ctx, build.Start{Scenario: scenario.Name, Sinks: sinks})
+			started, err := site.Start(ctx, build.Start{Scenario: scenario.Name, Sinks: sinks, Doors: s.stood})
 			if err != nil {
 				return nil, err // and no nil of another type
 			}
-			return b, nil
+			if s.conf.Replay.Builds == config.InTurn {
+				s.stood = started.Doors()
+				maps.DeleteFunc(s.stood, func(name, _ string) bool { return b.Doors[name] != "" })
+			}
+			return started, nil
 		},
 		Scenario: scenario, Pace: s.conf.Replay.Pace, Concurrency: s.conf.Replay.Concurrency,
 		AnswerTimeout: s.conf.Replay.AnswerTimeout.Duration, QuietTimeout: b.Quiet.Timeout.Duration, Settle: b.Quiet.Settle.Duration,

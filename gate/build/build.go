@@ -123,6 +123,11 @@ func removeAll(folder string) error {
 type Start struct {
 	Scenario string
 	Sinks    map[string]string // address of each sink, host:port
+
+	// Doors are addresses, host:port, for doors that have none of their own: those
+	// of a build that has stopped, so that one which tells its own address tells
+	// the same. They are given at the first start, where they are still free.
+	Doors map[string]string
 }
 
 // A Build is a build that is ready to take stimuli.
@@ -179,7 +184,7 @@ func (s *Site) Start(ctx context.Context, start Start) (*Build, error) {
 		if !errors.As(err, &taken) || attempt == maxAttempts || ctx.Err() != nil {
 			return nil, err
 		}
-		s.given = nil
+		s.given, start.Doors = nil, nil
 	}
 }
 
@@ -260,6 +265,11 @@ func (s *Site) prepare(start Start) (*Build, error) {
 		given, err := freeDoors(unset)
 		if err != nil {
 			return nil, err
+		}
+		for name := range given {
+			if address := start.Doors[name]; address != "" {
+				given[name] = address
+			}
 		}
 		s.given = given
 	}

@@ -505,3 +505,25 @@ func TestDoorIsTaken(t *testing.T) {
 		}
 	}
 }
+
+// A build is given the doors of another that has stopped, and others where somebody
+// listens there.
+func TestDoorsOfAnother(t *testing.T) {
+	first := start(t, site(t, func(*config.Build, *build.Spec) {}))
+	doors := first.Doors()
+	given := func() string {
+		b, err := site(t, func(*config.Build, *build.Spec) {}).Start(t.Context(), build.Start{Doors: doors})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer b.Stop(t.Context())
+		return b.Doors()["web"]
+	}
+	if got := given(); got == doors["web"] {
+		t.Errorf("two builds were given %s", got)
+	}
+	first.Stop(t.Context())
+	if got := given(); got != doors["web"] {
+		t.Errorf("it was given %s, and %s was free", got, doors["web"])
+	}
+}

@@ -357,45 +357,62 @@ func (m memorySide) load(_ context.Context, at []position) ([]*gate.Canonical, e
 	return out, nil
 }
 
-// Sample gives up to n messages of the tape at path, spread evenly over it.
+// Sample gives up to n messages of the tape at path, spread evenly over it, with all
+// that one of them fans out to. Only some frames are read of a long tape: what is
+// wrong with it is said by the comparison, and ends the sample here.
 func Sample(ctx context.Context, o Options, path string, n int) ([]gate.Canonical, error) {
 	r, err := tape.Open(path)
 	if err != nil {
 		return nil, err
 	}
 	defer r.Close()
+	var frames []int64
+	for f, err := range r.Frames() {
+		if err != nil {
+			break
+		}
+		frames = append(frames, f.Offset)
+	}
 	header := r.Header()
 	d := decoding{o: &o, header: &header}
-	var kept []item
-	step, count := 1, 0
-	for ctx.Err() == nil {
-		rec, ref, err := r.Next()
+	// Frames may hold no message, or one: more are read than messages are asked for.
+	// They are made canonical at once, which frees the frame.
+	var found [][]gate.Canonical
+	for _, offset := range spread(frames, 4*n) {
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		records, refs, err := r.Frame(offset)
 		if err != nil {
-			break // what is wrong with the tape, the comparison says
+			break
 		}
-		if rec.Message == nil {
-			continue
-		}
-		if count%step == 0 {
-			if kept = append(kept, item{message: rec.Message, ref: ref}); len(kept) == 2*n {
-				half := kept[:0]
-				for i := 0; i < len(kept); i += 2 {
-					half = append(half, kept[i])
-				}
-				kept, step = half, 2*step
+		var here []item
+		for i := range records {
+			if m := records[i].Message; m != nil {
+				here = append(here, item{message: m, ref: refs[i]})
 			}
 		}
-		count++
-	}
-	var out []gate.Canonical
-	for _, it := range kept[:min(n, len(kept))] {
-		letters, err := d.canonical(it.message, it.ref)
-		if err != nil {
-			return nil, err
+		for _, it := range spread(here, 4*n/len(frames)+1) {
+			letters, err := d.canonical(it.message, it.ref)
+			if err != nil {
+				return nil, err
+			}
+			found = append(found, letters)
 		}
-		out = append(out, letters...)
 	}
-	return out, ctx.Err()
+	return slices.Concat(spread(found, n)...), nil
+}
+
+// spread gives up to n of list, evenly.
+func spread[T any](list []T, n int) []T {
+	if len(list) <= n {
+		return list
+	}
+	out := make([]T, n)
+	for i := range out {
+		out[i] = list[i*len(list)/n]
+	}
+	return out
 }
 
 // gapList adds gaps up, so that a broken run does not give a million of them: those
