@@ -24,6 +24,7 @@ type Item struct {
 	Message   *gate.Canonical
 	Recipient gate.Recipient
 	Body      gate.Digest // of Message, see [gate.Canonical.BodyDigest]
+	Whole     gate.Digest // of the delivery, see [gate.DeliveryDigest]; it settles ties, so that the order of arrival does not
 
 	words []uint64 // hashes of its words, sorted, each once; made when first needed
 }
@@ -74,6 +75,7 @@ func order(items []Item) []int {
 			strings.Compare(string(a.Recipient.Role), string(b.Recipient.Role)),
 			strings.Compare(a.Message.Class, b.Message.Class),
 			slices.Compare(a.Body[:], b.Body[:]),
+			slices.Compare(a.Whole[:], b.Whole[:]),
 			cmp.Compare(a.Message.Ref.Seq, b.Message.Ref.Seq),
 			cmp.Compare(x, y),
 		)

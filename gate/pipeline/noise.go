@@ -82,14 +82,16 @@ func loadItems(ctx context.Context, s side, residue []surplus) (*loaded, error) 
 		return nil, err
 	}
 	l := &loaded{items: make([]match.Item, len(residue)), surplus: residue}
-	bodies := map[*gate.Canonical]gate.Digest{}
+	type digests struct{ body, content gate.Digest }
+	known := map[*gate.Canonical]digests{}
 	for i, m := range messages {
-		body, ok := bodies[m]
+		d, ok := known[m]
 		if !ok {
-			body = bodyOf(m)
-			bodies[m] = body
+			d = digests{bodyOf(m), m.ContentDigest()}
+			known[m] = d
 		}
-		l.items[i] = match.Item{Message: m, Recipient: m.Recipients[residue[i].to], Body: body}
+		to := m.Recipients[residue[i].to]
+		l.items[i] = match.Item{Message: m, Recipient: to, Body: d.body, Whole: gate.DeliveryDigest(d.content, to)}
 	}
 	return l, nil
 }
