@@ -92,6 +92,9 @@ func (d *driver) Do(ctx context.Context, s *gate.Stimulus) gate.Outcome {
 		a.out.Error = "reading the head of the stimulus: " + err.Error()
 		return a.out
 	}
+	if ctx.Err() != nil { // a kept connection could take the stimulus before the deadline is moved
+		return a.end(fmt.Errorf("sending to %s: %w", d.address, context.Cause(ctx)))
+	}
 	c := d.take()
 	fresh := c == nil
 	for {
