@@ -3,6 +3,7 @@ package rolechanged
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/waybill-dev/waybill/checks/kit"
 	"github.com/waybill-dev/waybill/gate"
@@ -33,8 +34,18 @@ func run(c *gate.Comparison) ([]gate.Finding, error) {
 			k.Variant = blind
 		}
 		e := s.At(k)
-		e.Group(i)
-		for _, seen := range newlySeen(g) {
+		newly := newlySeen(g.Before, g.After)
+		cut := strings.HasSuffix(g.Before, "…") || strings.HasSuffix(g.After, "…")
+		if e.Judge(i); !cut && len(newly) == 0 && len(newlySeen(g.After, g.Before)) > 0 {
+			for _, j := range g.Changes { // the addressees that are left were all shown before
+				e.Lose(c.Changes[j].Recipient())
+			}
+		} else {
+			for _, j := range g.Changes {
+				e.Gain(c.Changes[j].Recipient())
+			}
+		}
+		for _, seen := range newly {
 			for _, j := range g.Changes {
 				if r := c.Changes[j].Recipient(); r.ID() != seen.ID() {
 					e.Own(seen)
@@ -63,11 +74,12 @@ func run(c *gate.Comparison) ([]gate.Finding, error) {
 	}), nil
 }
 
-func newlySeen(g *gate.EditGroup) []gate.Recipient {
-	before := kit.Addresses(g.Before)
+// newlySeen gives the addressees that after shows and before does not.
+func newlySeen(before, after string) []gate.Recipient {
+	shown := kit.Addresses(before)
 	var seen []gate.Recipient
-	for _, r := range kit.Addresses(g.After) {
-		if _, held := slices.BinarySearchFunc(before, r, kit.Compare); !held {
+	for _, r := range kit.Addresses(after) {
+		if _, held := slices.BinarySearchFunc(shown, r, kit.Compare); !held {
 			seen = append(seen, r)
 		}
 	}
