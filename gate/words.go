@@ -11,42 +11,74 @@ import (
 // The words share the memory of text.
 func Words(text string) []string {
 	words := make([]string, 0, len(text)/5+1)
-	start := -1
-	for i := 0; i < len(text); {
-		c := rune(text[i])
-		size := 1
-		if c >= utf8.RuneSelf {
-			c, size = utf8.DecodeRuneInString(text[i:])
-		}
-		if InWord(c) {
-			if start < 0 {
-				start = i
-			}
-			i += size
-			continue
-		}
-		if start >= 0 {
-			words = append(words, text[start:i])
-			start = -1
-		}
-		if c == '\n' || !unicode.IsSpace(c) {
-			words = append(words, text[i:i+size])
-		}
-		i += size
-	}
-	if start >= 0 {
-		words = append(words, text[start:])
+	for start, end := NextWord(text, 0); start < end; start, end = NextWord(text, end) {
+		words = append(words, text[start:end])
 	}
 	return words
 }
 
+// NextWord gives where the first of the [Words] of text[i:] starts and ends in
+// text; both are len(text) where there is none. It is for those who need no list.
+func NextWord(text string, i int) (start, end int) {
+	for i < len(text) {
+		if end := endOfWord(text, i); end > i {
+			return i, end
+		}
+		c := text[i]
+		if c < utf8.RuneSelf {
+			if c == '\n' || c != ' ' && (c < '\t' || c > '\r') {
+				return i, i + 1
+			}
+			i++
+			continue
+		}
+		r, size := utf8.DecodeRuneInString(text[i:])
+		if !unicode.IsSpace(r) {
+			return i, i + size
+		}
+		i += size
+	}
+	return len(text), len(text)
+}
+
+// endOfWord is where the run of letters and digits that begins at i ends; i itself
+// where none begins there.
+func endOfWord(text string, i int) int {
+	for i < len(text) {
+		c := text[i]
+		if c < utf8.RuneSelf {
+			if !inASCIIWord(c) {
+				return i
+			}
+			i++
+			continue
+		}
+		r, size := utf8.DecodeRuneInString(text[i:])
+		if !InWord(r) {
+			return i
+		}
+		i += size
+	}
+	return i
+}
+
+// The ASCII characters of words as sets of bits: '-' and digits; letters and '_'.
+const (
+	asciiWordsLow  = 1<<'-' | 0x3ff<<'0'
+	asciiWordsHigh = 0x3ffffff<<('A'-64) | 1<<('_'-64) | 0x3ffffff<<('a'-64)
+)
+
+func inASCIIWord(c byte) bool {
+	if c < 64 {
+		return asciiWordsLow>>c&1 != 0
+	}
+	return asciiWordsHigh>>(c-64)&1 != 0
+}
+
 // InWord reports whether c continues a word in the sense of [Words].
 func InWord(c rune) bool {
-	switch {
-	case 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '_' || c == '-':
-		return true
-	case c < utf8.RuneSelf:
-		return false
+	if c < utf8.RuneSelf {
+		return inASCIIWord(byte(c))
 	}
 	return unicode.IsLetter(c) || unicode.IsDigit(c) || unicode.Is(unicode.M, c)
 }

@@ -25,7 +25,7 @@ func TestPhones(t *testing.T) {
 		"02-04-06-08":                     {"02040608"},
 	} {
 		var got []string
-		exposure.InText("text", s, func(f exposure.Found) {
+		exposure.InText("text", s, func(f *exposure.Found) {
 			if f.Kind == gate.FactPhone {
 				got = append(got, f.Value())
 			}

@@ -25,7 +25,7 @@ func value(s string) []gate.Part { return []gate.Part{{Name: "query/dl", Kind: g
 // found lists the facts of parts as "kind value layers".
 func found(parts []gate.Part) []string {
 	var out []string
-	exposure.In(parts, func(f exposure.Found) {
+	exposure.In(parts, func(f *exposure.Found) {
 		out = append(out, strings.TrimSpace(fmt.Sprintf("%s %s %s", f.Kind, f.Value(), f.Layers)))
 	})
 	return out
@@ -172,7 +172,7 @@ func FuzzFacts(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, s string) {
 		n := 0
-		exposure.In(value(s), func(exposure.Found) { n++ })
+		exposure.In(value(s), func(*exposure.Found) { n++ })
 		if n > 64*(len(s)+1) {
 			t.Errorf("%d facts in %d bytes", n, len(s))
 		}

@@ -34,6 +34,7 @@ type Found struct {
 
 	text [phraseSize]string // as they stand; a phrase has phraseSize words, all else one
 	fold bool               // whether case tells nothing
+	key  Key                // where it is known already; 0 is not
 }
 
 // Value is the normalised value; of a phrase, its words.
@@ -53,25 +54,31 @@ type Key uint64
 
 // Key gives the identity of f. It is the same whatever part f stands in.
 func (f *Found) Key() Key {
-	h := gate.HashWord(string(f.Kind))
-	for i, t := range f.text {
-		if i > 0 {
-			if f.Kind != gate.FactPhrase {
-				break
-			}
-			h = (h ^ ' ') * hashPrime
-		}
-		h = f.hash(h, t)
+	if f.key == 0 {
+		f.key = keyOf(f.Kind, hashText(f.text[0], f.fold))
 	}
-	return Key(h)
+	return f.key
+}
+
+// keyOf joins a kind and the hashes of a value's words, which are hashed once
+// however many phrases they stand in.
+func keyOf(kind gate.FactKind, words ...uint64) Key {
+	h := gate.HashWord(string(kind))
+	for _, w := range words {
+		h = (h ^ w) * hashPrime
+		h ^= h >> 29
+	}
+	return Key(h | 1) // never 0
 }
 
 const hashPrime = 1099511628211 // of FNV-1a, as in gate.HashWord
 
-func (f *Found) hash(h uint64, s string) uint64 {
+// hashText is FNV-1a of s, in lower case where fold is set.
+func hashText(s string, fold bool) uint64 {
+	h := uint64(14695981039346656037)
 	for i := 0; i < len(s); i++ {
 		c := s[i]
-		if f.fold {
+		if fold {
 			if c >= utf8.RuneSelf {
 				for _, c := range []byte(strings.ToLower(s[i:])) { // what is left, at once
 					h = (h ^ uint64(c)) * hashPrime
@@ -101,8 +108,9 @@ func Typed(k gate.FactKind) bool {
 	return k == gate.FactAddress || k == gate.FactPhone || k == gate.FactNumber || k == gate.FactDigest
 }
 
-// In calls found for each fact in parts. A fact that occurs again is given again.
-func In(parts []gate.Part, found func(Found)) {
+// In calls found for each fact in parts. A fact that occurs again is given again. What
+// is given is found's until it returns: it is copied where it is kept.
+func In(parts []gate.Part, found func(*Found)) {
 	s := scanner{found: found}
 	for i := range parts {
 		p := &parts[i]
@@ -128,17 +136,19 @@ func In(parts []gate.Part, found func(Found)) {
 }
 
 // InText calls found for each fact in one text that is no part of a message: a
-// stimulus, or what an edit put in.
-func InText(name, text string, found func(Found)) {
+// stimulus, or what an edit put in. See [In].
+func InText(name, text string, found func(*Found)) {
 	(&scanner{found: found}).text(name, text, "", 0)
 }
 
 type scanner struct {
-	found func(Found)
+	found func(*Found)
+	next  Found
 }
 
 func (s *scanner) give(kind gate.FactKind, text, part, layers string, fold bool) {
-	s.found(Found{Kind: kind, Part: part, Layers: layers, text: [phraseSize]string{text}, fold: fold})
+	s.next = Found{Kind: kind, Part: part, Layers: layers, text: [phraseSize]string{text}, fold: fold}
+	s.found(&s.next)
 }
 
 // value finds facts in one value of a structure: itself, and what is in it.
@@ -154,25 +164,32 @@ func (s *scanner) text(part, text, layers string, depth int) {
 	s.addresses(part, text, layers)
 	s.phones(part, text, layers)
 	var run [phraseSize]string
+	var hashes [phraseSize]uint64
 	n := 0
-	for _, w := range gate.Words(text) {
+	for start, end := gate.NextWord(text, 0); start < end; start, end = gate.NextWord(text, end) {
+		w := text[start:end]
 		if !gate.IsWord(w) {
 			continue
 		}
 		if isDigest(w) {
 			s.give(gate.FactDigest, w, part, layers, true)
 		}
-		if utf8.RuneCountInString(w) >= 2 {
-			if digits(w) >= 4 {
-				s.give(gate.FactNumber, w, part, layers, true)
-			} else if len(w) >= 3 {
-				s.give(gate.FactWord, w, part, layers, true)
-			}
+		h := hashText(w, true)
+		s.next = Found{Part: part, Layers: layers, text: [phraseSize]string{w}, fold: true}
+		switch {
+		case len(w) < 2 || len(w) <= utf8.UTFMax && utf8.RuneCountInString(w) < 2:
+		case digits(w) >= 4:
+			s.next.Kind, s.next.key = gate.FactNumber, keyOf(gate.FactNumber, h)
+			s.found(&s.next)
+		case len(w) >= 3:
+			s.next.Kind, s.next.key = gate.FactWord, keyOf(gate.FactWord, h)
+			s.found(&s.next)
 		}
-		copy(run[:], run[1:])
-		run[phraseSize-1] = w
+		run = [phraseSize]string{run[1], run[2], w}
+		hashes = [phraseSize]uint64{hashes[1], hashes[2], h}
 		if n++; n >= phraseSize {
-			s.found(Found{Kind: gate.FactPhrase, Part: part, Layers: layers, text: run, fold: true})
+			s.next.Kind, s.next.key, s.next.text = gate.FactPhrase, keyOf(gate.FactPhrase, hashes[0], hashes[1], hashes[2]), run
+			s.found(&s.next)
 		}
 	}
 	if depth < maxDepth {

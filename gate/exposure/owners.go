@@ -42,7 +42,7 @@ func NewOwners() *Owners {
 }
 
 // Want asks for the owners of f.
-func (o *Owners) Want(f Found) {
+func (o *Owners) Want(f *Found) {
 	k := f.Key()
 	if o.wanted[k] == nil {
 		o.wanted[k] = &holders{self: -1}
@@ -62,7 +62,7 @@ func (o *Owners) People() int { return len(o.people) }
 func (o *Owners) Hold(to []gate.Recipient, parts []gate.Part) {
 	var keys []Key
 	var identities []string
-	note := func(f Found) {
+	note := func(f *Found) {
 		k := f.Key()
 		if o.wanted[k] != nil {
 			keys = append(keys, k)
@@ -144,7 +144,7 @@ func (h *holders) add(n uint32) {
 
 // Foreign reports whether f belongs to somebody, and not to all of to: typed facts
 // that an edit moves.
-func (o *Owners) Foreign(f Found, to []gate.Recipient) bool {
+func (o *Owners) Foreign(f *Found, to []gate.Recipient) bool {
 	h := o.wanted[f.Key()]
 	if h == nil || h.common || len(h.list) == 0 && h.self < 0 {
 		return false
@@ -185,13 +185,13 @@ type Delivery struct {
 func (o *Owners) Exposed(d Delivery) []gate.Exposure {
 	had := map[Key]bool{}
 	if d.Before != nil {
-		In(d.Before, func(f Found) { had[f.Key()] = true })
+		In(d.Before, func(f *Found) { had[f.Key()] = true })
 	}
 	me, known := o.numbers[d.To.ID()]
 	t := tally{owners: o, mine: map[uint32]*weight{}}
 	seen := map[Key]bool{}
 	var shared []Found
-	In(d.After, func(f Found) {
+	In(d.After, func(f *Found) {
 		k := f.Key()
 		h := o.wanted[k]
 		if seen[k] || h == nil || h.common || d.TypedOnly && !Typed(f.Kind) {
@@ -208,10 +208,11 @@ func (o *Owners) Exposed(d Delivery) []gate.Exposure {
 		case len(h.list) == 1:
 			t.add(h.list[0], f, 1, true)
 		case len(h.list) > 1 && len(h.list) <= maxCandidates:
-			shared = append(shared, f)
+			shared = append(shared, *f)
 		}
 	})
-	for _, f := range shared {
+	for i := range shared {
+		f := &shared[i]
 		list := o.wanted[f.Key()].list
 		if !slices.ContainsFunc(list, func(n uint32) bool { return t.mine[n] != nil && t.mine[n].strong }) {
 			for _, n := range list {
@@ -248,7 +249,7 @@ type weight struct {
 
 const maxSample = 4
 
-func (t *tally) add(n uint32, f Found, among int, isNew bool) {
+func (t *tally) add(n uint32, f *Found, among int, isNew bool) {
 	w := t.mine[n]
 	if w == nil {
 		w = &weight{}

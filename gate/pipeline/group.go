@@ -306,8 +306,8 @@ func (c *comparer) refuse(g *group) string {
 	for _, i := range g.Changes {
 		to = append(to, c.Changes[i].Recipient())
 	}
-	for _, f := range g.typed {
-		if c.owners.Foreign(f, to) {
+	for i := range g.typed {
+		if c.owners.Foreign(&g.typed[i], to) {
 			return "the new text holds a value that belongs to somebody"
 		}
 	}

@@ -31,9 +31,9 @@ func (c *comparer) pass(ctx context.Context) error {
 	c.origins = map[gate.Digest][]gate.Recipient{}
 	for _, g := range c.groups {
 		if g.needed {
-			exposure.InText(g.Part, g.after, func(f exposure.Found) {
+			exposure.InText(g.Part, g.after, func(f *exposure.Found) {
 				if exposure.Typed(f.Kind) {
-					g.typed = append(g.typed, f)
+					g.typed = append(g.typed, *f)
 					c.owners.Want(f)
 				}
 			})
