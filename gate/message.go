@@ -14,8 +14,9 @@ const (
 // RecipientRole is how a recipient was addressed.
 type RecipientRole string
 
-// Roles of a recipient. A delivery goes to an Envelope or a Party; the others
-// are what the message shows, and are facts of their own (invariant 5).
+// Roles of a recipient. A mail goes to an Envelope and a request to a Party; what a
+// provider is asked to fan out goes to its To, Cc and Bcc. What a mail shows of
+// these is parts of it, and so facts of their own (invariant 5).
 const (
 	Envelope RecipientRole = "envelope" // RFC 5321 RCPT
 	Party    RecipientRole = "party"    // the host that a request is made to
@@ -107,8 +108,10 @@ func (k *PartKind) UnmarshalText(b []byte) error {
 }
 
 // A Part is one addressable piece of a payload in canonical form. Value is valid
-// UTF-8 in normal form C, lines ended by "\n" alone. A name may occur again: the
-// order of parts of one name is kept.
+// UTF-8, lines ended by "\n" alone, and in normal form C; but not where an address
+// or a target may stand in it, which are kept as they are: Addresses, Link, Load,
+// and a Value with an "@". A name may occur again: the order of parts of one name
+// is kept.
 type Part struct {
 	Name  string   `json:"name"`
 	Kind  PartKind `json:"kind"`

@@ -96,7 +96,8 @@ type SinkConfig struct {
 	MaxBody int64  // bytes of a body that are kept; what is beyond is counted in Message.Cut; 0 is 128 MiB
 
 	// Keep stores one message. Once it has returned nil the message survives a
-	// kill of this process. It sets Seq. It may be called from many goroutines.
+	// kill of this process. It sets Seq. It may be called from many goroutines. The
+	// message is Keep's from then on: the sink uses no memory of it again.
 	// The sink must not acknowledge a message for which Keep returned an error.
 	Keep func(*gate.Message) error
 
@@ -139,5 +140,5 @@ type Stats struct {
 	Refused  uint64 // transmissions turned away: by mood, or by a script
 	Busy     int    // connections with a transaction under way: after MAIL, within a request
 	Open     int    // connections
-	LastAt   int64  // when something last happened, nanoseconds since 1970 UTC; 0 is never
+	LastAt   int64  // when something last happened, connecting and closing too, nanoseconds since 1970 UTC; 0 is never
 }
