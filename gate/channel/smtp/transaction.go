@@ -137,6 +137,7 @@ func (s *session) rcpt(line, rest string, bareLF bool) error {
 	if !ok {
 		t.record(line, 501)
 		t.refused = true
+		s.sink.gap(gate.GapBrokenMessage, "a RCPT command without TO: and a path was refused")
 		return s.mistake(501, "5.5.4", "want RCPT TO:<path>")
 	}
 	t.noteArgument(rcpt, &a, bareLF)
