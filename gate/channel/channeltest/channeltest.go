@@ -360,6 +360,8 @@ func (s *Suite) listen(t *testing.T, change ...func(*channel.SinkConfig)) (chann
 // open has a transaction under way at the sink.
 func (s *Suite) open(t *testing.T, sink channel.Sink) net.Conn {
 	t.Helper()
+	// An answer may arrive before the sink has put its transaction behind it.
+	until(t, "what was answered is over", func() bool { return sink.Stats().Busy == 0 })
 	conn := dial(t, sink)
 	if _, err := conn.Write(s.Open); err != nil {
 		t.Fatal(err)
