@@ -27,8 +27,22 @@ type Stimulus struct {
 	Key     string `json:"key,omitempty"`    // stimuli of one key stay in order
 	At      int64  `json:"at,omitempty"`     // when recorded, nanoseconds since 1970 UTC; 0 is not known
 	Status  int    `json:"status,omitempty"` // what production answered when recorded; 0 is not known
-	Head    []byte `json:"head"`
-	Body    []byte `json:"body,omitempty"`
+	Cut     int64  `json:"cut,omitempty"`    // bytes of the body that were not kept
+
+	// Bindings are the values in it that production had given in earlier answers.
+	Bindings []Binding `json:"bindings,omitempty"`
+
+	Head []byte `json:"head"`
+	Body []byte `json:"body,omitempty"`
+}
+
+// A Binding says that a value of a stimulus was given by the build in its answer
+// to an earlier one: a session, a token against forgery, the id of something that
+// was made. A replay puts the value there that the build under test gave in its place.
+type Binding struct {
+	From  string `json:"from"`  // id of the stimulus that it was the answer to; it stands earlier in the corpus
+	Place string `json:"place"` // where in that answer, as package dynamic names places: "cookie/session", "json/$.id"
+	Value string `json:"value"` // as recorded, without any encoding; every occurrence in Head and Body is meant
 }
 
 // A Message is one transmission that a build attempted, as a sink or a recorder
@@ -96,6 +110,9 @@ const (
 	GapStore            = "store"             // evidence that could not be written
 	GapInterrupted      = "interrupted"       // stopped by a person
 	GapRecipientUnknown = "recipient-unknown" // an imported message that says nothing of its envelope
+	GapNotRecorded      = "not-recorded"      // traffic that passed a recorder, or stands in an import, and was not kept
+	GapNotCleared       = "not-cleared"       // an item not kept because not all identities in it could be replaced
+	GapNotBound         = "not-bound"         // a value that the build was to give, and did not: the recorded one was sent
 )
 
 // RecordKind says which field of a [Record] is set.
@@ -146,7 +163,24 @@ type Header struct {
 	Sealed   bool              `json:"sealed,omitempty"`   // whether the build could reach nothing but sinks
 	Notes    map[string]string `json:"notes,omitempty"`    // for people; never compared
 	Settings map[string]string `json:"settings,omitempty"` // per sink, what decoding its messages needs: JSON
+
+	// Of a corpus: how it came to be, and how long it may be kept.
+	Origin      string            `json:"origin,omitempty"`       // where from: "record web, mail", "import mbox"; names nobody
+	Made        map[string]string `json:"made,omitempty"`         // the settings it was made with: caps, sampling, rules of privacy
+	Identities  Identities        `json:"identities,omitempty"`   // what became of the people in it
+	Key         string            `json:"key,omitempty"`          // names the key of the pseudonyms without telling it
+	RetainUntil int64             `json:"retain_until,omitempty"` // nanoseconds since 1970 UTC; 0 is without end
 }
+
+// Identities says what became of the people in recorded traffic.
+type Identities string
+
+// What can become of them.
+const (
+	IdentitiesUnknown  Identities = ""           // the tape does not say: made by hand, or of no real traffic
+	IdentitiesReplaced Identities = "pseudonyms" // consistent pseudonyms stand in their place
+	IdentitiesKept     Identities = "kept"       // they stand as they were: reports carry a mark
+)
 
 // Schema is the version of the records in this package.
 const Schema = 1

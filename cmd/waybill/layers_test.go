@@ -25,7 +25,7 @@ var layers = []struct {
 	reason  string
 }{
 	{0, `gate`, "the vocabulary, which everything shares"},
-	{1, `gate/(config|channel|tape|importer|canon|match|diff|exposure|verdict|report|publish)`, "one stage or one face of the outside each, unaware of the others"},
+	{1, `gate/(config|channel|tape|importer|canon|match|diff|exposure|verdict|report|publish|pseudonym|dynamic)`, "one stage or one face of the outside each, unaware of the others"},
 	{1, `checks/[a-z]+(-[a-z]+)+`, "a check sees a comparison and nothing else"},
 	{1, `checks/kit`, "what checks share"},
 	{1, `fixtures(/.*)?`, "software under test, which knows nothing of the gate"},
@@ -60,6 +60,8 @@ var forbidden = []struct{ from, to, reason string }{
 
 // reserved are libraries that only some packages may import.
 var reserved = []struct{ library, pattern, reason string }{
+	{"filippo.io/age", `gate/tape`, "only tapes are encrypted"},
+	{"github.com/gopacket/gopacket", `gate/importer/pcap`, "packets are one format's"},
 	{"github.com/sergi/go-diff/diffmatchpatch", `gate/report`, "it shows differences, and never decides equality"},
 	{"github.com/urfave/cli/v2", `cmd/waybill`, "flags are the program's"},
 	{"github.com/schollz/progressbar/v3", `cmd/waybill`, "only the program knows its terminal"},

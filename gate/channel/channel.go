@@ -38,6 +38,9 @@ type Protocol struct {
 
 	// Check validates settings of a sink without opening it.
 	Check func(settings Settings) error
+
+	// Tap stands between two parties. It returns once it accepts connections.
+	Tap func(TapConfig) (Tap, error)
 }
 
 // Settings decodes the protocol's own keys of one door or sink into dst, a
@@ -141,4 +144,54 @@ type Stats struct {
 	Busy     int    // connections with a transaction under way: after MAIL, within a request
 	Open     int    // connections
 	LastAt   int64  // when something last happened, connecting and closing too, nanoseconds since 1970 UTC; 0 is never
+}
+
+// Side says on which side of production a tap stands.
+type Side int
+
+// The two sides.
+const (
+	Front  Side = iota // before production: what comes in is a stimulus, with the answer that it got
+	Behind             // after production: what goes out is a message
+)
+
+// TapConfig is what a tap needs. Its callbacks may be called from many goroutines.
+//
+// A tap passes on what comes, unaltered, whether or not it can be kept: nothing
+// that fails on the way to the tape is seen by either party. Of a body that is
+// being passed on it holds no more than MaxBody in memory.
+type TapConfig struct {
+	Name     string // of the door (Front) or of the sink (Behind) that it stands for
+	Side     Side
+	Listen   string // host:port to listen on
+	Upstream string // host:port or URL that it passes on to; "" is whatever the client asks for: HTTP behind production, as a forward proxy
+	MaxBody  int64  // bytes of a body that are kept; what is beyond is counted in Cut; 0 is 16 MiB
+
+	// Exchange takes one stimulus with its answer, of a tap in front. It is called
+	// once the answer is known and before the last byte of it is passed on, so that
+	// what a client was told is kept whatever happens next. Stimulus.ID is empty.
+	// Both are Exchange's from then on.
+	Exchange func(*gate.Stimulus, *gate.Outcome)
+
+	// Message takes one message, of a tap behind: under the same terms.
+	Message func(*gate.Message)
+
+	// Missed takes down what passed and was not kept, or not whole.
+	Missed func(gate.Gap)
+
+	TLS       *tls.Config // with which the tap serves; nil is plaintext
+	Authority Authority   // for a forward proxy that is to see into TLS; nil passes it on unseen, and Missed is told
+	Settings  Settings
+}
+
+// A Tap copies what passes between two parties.
+type Tap interface {
+	// Address is where the tap listens: "127.0.0.1:40321".
+	Address() string
+
+	// Stats is a snapshot. Accepted is exchanges or messages that were passed on.
+	Stats() Stats
+
+	// Close stops accepting, waits until ctx is done for what is under way, then breaks it.
+	Close(ctx context.Context) error
 }

@@ -41,6 +41,11 @@ type Config struct {
 	Masks      []Mask          `toml:"masks"`
 	Approvals  Approvals       `toml:"approvals"`
 	Report     Report          `toml:"report"`
+	HTTP       HTTP            `toml:"http"`
+	Dynamic    Dynamic         `toml:"dynamic"`
+	Record     Record          `toml:"record"`
+	Privacy    Privacy         `toml:"privacy"`
+	Encryption Encryption      `toml:"encryption"`
 }
 
 // Build returns the build in a role, nil where there is none.
@@ -201,6 +206,9 @@ type Report struct {
 
 // Defaults, where the file says nothing.
 const (
+	DefaultRotateSize    = 256 << 20
+	DefaultRotateEvery   = 24 * time.Hour
+	DefaultRecordedBody  = 16 << 20
 	DefaultMaxBody       = 128 << 20
 	DefaultConcurrency   = 8
 	DefaultReplays       = 2

@@ -22,6 +22,31 @@ const maxFile = 1 << 20
 // tells every problem that was found, one a line, each with the file's name and
 // the key or the position.
 func Load(path string) (*Config, error) {
+	c, err := read(path)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.Validate(); err != nil {
+		return nil, inFile(c.Path, err)
+	}
+	return c, nil
+}
+
+// LoadRecording is [Load] for recording and importing, where there need be neither
+// builds nor a corpus: Production and Staging may be nil, Corpus.Path may be empty.
+func LoadRecording(path string) (*Config, error) {
+	c, err := read(path)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.ValidateRecording(); err != nil {
+		return nil, inFile(c.Path, err)
+	}
+	return c, nil
+}
+
+// read reads a file and fills it in. It is not validated.
+func read(path string) (*Config, error) {
 	if info, err := os.Stat(path); err == nil && info.IsDir() {
 		path = filepath.Join(path, File)
 	}
@@ -41,20 +66,32 @@ func Load(path string) (*Config, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read configuration %s: %w", path, err)
 	}
-	return Parse(path, dir, data)
+	return parse(path, dir, data)
 }
 
 // document is the file as it stands. Doors and sinks are decoded later: their
 // protocols' keys stand among their own.
 type document struct {
 	Config
-	Doors map[string]toml.Primitive `toml:"doors"`
-	Sinks map[string]toml.Primitive `toml:"sinks"`
+	Doors  map[string]toml.Primitive `toml:"doors"`
+	Sinks  map[string]toml.Primitive `toml:"sinks"`
+	Record recordDocument            `toml:"record"`
 }
 
 // Parse is [Load] of a file that was read already. name is for errors, dir is
 // the absolute folder at which relative paths start.
 func Parse(name, dir string, data []byte) (*Config, error) {
+	c, err := parse(name, dir, data)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.Validate(); err != nil {
+		return nil, inFile(name, err)
+	}
+	return c, nil
+}
+
+func parse(name, dir string, data []byte) (*Config, error) {
 	if len(data) > maxFile {
 		return nil, fmt.Errorf("%s: longer than %d bytes", name, maxFile)
 	}
@@ -101,10 +138,18 @@ func Parse(name, dir string, data []byte) (*Config, error) {
 		s.Settings = t.settings
 		c.Sinks[key] = s
 	}
-	c.fill()
-	if err := c.Validate(); err != nil {
-		return nil, inFile(name, err)
+	c.Record = doc.Record.Record
+	c.Record.Taps = make(map[string]Tap, len(doc.Record.Taps))
+	for _, key := range slices.Sorted(maps.Keys(doc.Record.Taps)) {
+		var tap Tap
+		t := &table{&mu, &md, toml.Key{"record", "taps", key}, doc.Record.Taps[key], []string{"channel", "side", "listen", "upstream", "name"}, name}
+		if err := md.PrimitiveDecode(t.raw, &tap); err != nil {
+			return nil, inFile(name, err)
+		}
+		tap.Settings = t.settings
+		c.Record.Taps[key] = tap
 	}
+	c.fill()
 	return c, nil
 }
 
@@ -114,7 +159,7 @@ func knownOnly(name string, md *toml.MetaData) error {
 		return inFile(name, err)
 	}
 	for _, key := range md.Undecoded() {
-		if key[0] != "doors" && key[0] != "sinks" {
+		if key[0] != "doors" && key[0] != "sinks" && !(len(key) > 1 && key[0] == "record" && key[1] == "taps") {
 			return fmt.Errorf("%s: unknown key %s", name, quote(key.String()))
 		}
 	}
@@ -133,6 +178,7 @@ func (c *Config) fill() {
 			c.fillBuild(b, role)
 		}
 	}
+	c.fillRecord()
 	if len(c.Scenarios) == 0 {
 		c.Scenarios = []Scenario{{Name: "steady", Kind: Steady}}
 	}

@@ -79,12 +79,8 @@ func named[T any](p *complaint, key string, table map[string]T) {
 // Validate tells every problem of c at once. [Load] has called it.
 func (c *Config) Validate() error {
 	var p complaint
-	switch {
-	case c.Version == 0:
-		p.at("version", "missing: write version = %d", Version)
-	case c.Version != Version:
-		p.at("version", "%d is not known; this waybill reads version %d", c.Version, Version)
-	}
+	c.validateVersion(&p)
+	c.validateRecord(&p)
 	oneOf(&p, "baseline", c.Baseline, Replayed, Recorded)
 	if c.Corpus.Path == "" {
 		p.at("corpus.path", "missing: the file with the stimuli, such as \"corpus.tape\"")
@@ -115,6 +111,23 @@ func (c *Config) Validate() error {
 		p.at("approvals.path", "empty")
 	}
 	return errors.Join(p...)
+}
+
+// ValidateRecording tells every problem that recording and importing with c would have.
+func (c *Config) ValidateRecording() error {
+	var p complaint
+	c.validateVersion(&p)
+	c.validateRecord(&p)
+	return errors.Join(p...)
+}
+
+func (c *Config) validateVersion(p *complaint) {
+	switch {
+	case c.Version == 0:
+		p.at("version", "missing: write version = %d", Version)
+	case c.Version != Version:
+		p.at("version", "%d is not known; this waybill reads version %d", c.Version, Version)
+	}
 }
 
 func (c *Config) validateEnds(p *complaint) {
