@@ -87,7 +87,7 @@ func (p *program) gate(c *cli.Context) error {
 // gather replays every scenario and puts all evidence into the verdict's input.
 func (p *program) gather(c *cli.Context, conf *config.Config, in *verdict.Input) (err error) {
 	ctx := c.Context
-	in.Approvals, err = verdict.LoadApprovals(conf.Approvals.Path, verdict.Limits{Now: in.Now})
+	in.Approvals, err = verdict.LoadApprovals(conf.Approvals.Path, verdict.Limits{Now: in.Now, MaxDays: conf.Approvals.MaxDays})
 	if err != nil {
 		return usage(err, "")
 	}
@@ -231,6 +231,7 @@ func next(v *gate.Verdict, path string) []string {
 			return []string{
 				"waybill explain" + at + " " + f.Fingerprint,
 				"waybill checks " + f.Check,
+				"waybill approve" + at + " " + f.Fingerprint + " --reason TEXT --until DAY",
 			}
 		}
 	}

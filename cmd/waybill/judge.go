@@ -47,7 +47,7 @@ func (p *program) judge(c *cli.Context) error {
 		if conf, err = loadConfig(path); err != nil {
 			return err
 		}
-		if in.Approvals, err = verdict.LoadApprovals(conf.Approvals.Path, verdict.Limits{Now: in.Now}); err != nil {
+		if in.Approvals, err = verdict.LoadApprovals(conf.Approvals.Path, verdict.Limits{Now: in.Now, MaxDays: conf.Approvals.MaxDays}); err != nil {
 			return usage(err, "")
 		}
 		corpus = conf.Corpus.Path

@@ -47,7 +47,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	ctx, stop := stoppable()
 	defer stop()
 	done := make(chan error, 1)
-	go func() { done <- guarded(func() error { return p.app().RunContext(ctx, args) }) }()
+	go func() { done <- guarded(func() error { return p.call(ctx, args) }) }()
 	var err error
 	select {
 	case err = <-done:
@@ -68,6 +68,12 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		return p.fail(err)
 	}
 	return p.code
+}
+
+// call is the verb that args name.
+func (p *program) call(ctx context.Context, args []string) error {
+	app := p.app()
+	return app.RunContext(ctx, flagsFirst(app.Commands, args))
 }
 
 // guarded runs f. A panic of it is its error.
@@ -198,7 +204,7 @@ func (p *program) app() *cli.App {
 		ExitErrHandler:            func(*cli.Context, error) {}, // codes are run's to give
 		Commands: []*cli.Command{
 			p.gateVerb(), p.replayVerb(), p.judgeVerb(), p.diffVerb(), p.explainVerb(),
-			p.checksVerb(), p.initVerb(), p.tapeVerb(), p.versionVerb(),
+			p.approveVerb(), p.approvalsVerb(), p.checksVerb(), p.initVerb(), p.tapeVerb(), p.versionVerb(),
 		},
 	}
 	app.Action = func(c *cli.Context) error { return unknownVerb(c, "", app.Commands) }
@@ -208,7 +214,7 @@ func (p *program) app() *cli.App {
 }
 
 // strict makes every verb refuse flags that it does not know, and arguments that
-// look like flags: cli takes flags after the first argument for arguments.
+// look like flags: they are files only where "./" says so.
 func strict(commands []*cli.Command, parent string) {
 	for _, c := range commands {
 		c.OnUsageError = usageError(func() []cli.Flag { return c.Flags })
@@ -223,8 +229,7 @@ func strict(commands []*cli.Command, parent string) {
 		c.Action = func(ctx *cli.Context) error {
 			for _, a := range ctx.Args().Slice() {
 				if strings.HasPrefix(a, "-") && a != "-" { // "-" is standard input
-					return usage(fmt.Errorf("%s: %q stands after an argument, where flags are not read", name, a),
-						"put flags first; write ./"+a+" for a file of that name")
+					return usage(fmt.Errorf("%s: %q looks like a flag", name, a), "write ./"+a+" for a file of that name")
 				}
 			}
 			return action(ctx)

@@ -196,7 +196,8 @@ type Mask struct {
 
 // Approvals says where approvals are kept.
 type Approvals struct {
-	Path string `toml:"path"` // absolute once loaded
+	Path    string `toml:"path"`     // absolute once loaded
+	MaxDays int    `toml:"max_days"` // how many days ahead an approval may expire, 1 to 3650; 0 is 365
 }
 
 // Report says what is written beside the terminal.

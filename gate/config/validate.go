@@ -110,6 +110,9 @@ func (c *Config) Validate() error {
 	if c.Approvals.Path == "" {
 		p.at("approvals.path", "empty")
 	}
+	if n := c.Approvals.MaxDays; n < 0 || n > maxRetainDays {
+		p.at("approvals.max_days", "%d must be from 1 to %d", n, maxRetainDays)
+	}
 	return errors.Join(p...)
 }
 
