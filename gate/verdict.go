@@ -124,7 +124,18 @@ type Verdict struct {
 	Unused      []Approval   `json:"unused_approvals,omitempty"`
 	Drill       string       `json:"drill"` // what the planted misdelivery was found by; empty where it was not run
 	Corpus      string       `json:"corpus"`
+	Made        Made         `json:"made"`
 	Notes       []string     `json:"notes,omitempty"` // what a reader should know: not sealed, digest not pinned
+}
+
+// Made says what a verdict is of and when it was reached: what a deployment holds it to.
+type Made struct {
+	At        string `json:"at,omitempty"`        // RFC 3339, UTC, to the second
+	Version   string `json:"version,omitempty"`   // of waybill
+	Commit    string `json:"commit,omitempty"`    // under test: a whole object id of git, in lower-case hexadecimal
+	Stimuli   uint64 `json:"stimuli,omitempty"`   // in the corpus
+	Config    string `json:"config,omitempty"`    // "sha256:..." of the configuration
+	Approvals string `json:"approvals,omitempty"` // "sha256:..." of the approvals that were read; "" is none
 }
 
 // codeRank is the precedence of exit codes: 5, 70, 2, 1, 3. Lower is stronger.

@@ -31,7 +31,7 @@ func (p *program) gateVerb() *cli.Command {
 			&cli.BoolFlag{Name: "report-only", Usage: "exit with 0 where the release is blocked, and only there"},
 			&cli.BoolFlag{Name: "keep-state", Usage: "leave the folders in which the builds ran, and say where they are"},
 			&cli.IntFlag{Name: "concurrency", Usage: "`N` stimuli under way at once instead of what the configuration says"},
-			seedFlag(),
+			commitFlag(), seedFlag(),
 		}, nameFlags()...),
 		Action: p.gate,
 	}
@@ -73,6 +73,9 @@ func (p *program) gate(c *cli.Context) error {
 		return err
 	}
 	in := &verdict.Input{Now: time.Now()}
+	if err := p.made(c, in, conf.Path, conf.Approvals.Path); err != nil {
+		return err
+	}
 	err = p.gather(c, conf, in)
 	if stop := stoppedBy(c.Context); stop != nil {
 		return stop
@@ -99,7 +102,7 @@ func (p *program) gather(c *cli.Context, conf *config.Config, in *verdict.Input)
 	if err := s.forget(); err != nil {
 		return err
 	}
-	in.Corpus = s.corpus.Digest
+	in.Corpus, in.Made.Stimuli = s.corpus.Digest, s.corpus.Stimuli
 	if conf.Corpus.Digest == "" {
 		note(in, "the corpus is not pinned; its digest is "+s.corpus.Digest)
 	}
@@ -186,6 +189,13 @@ func (p *program) conclude(c *cli.Context, v gate.Verdict, path string, o report
 	if path != "" {
 		if err := writeVerdict(path, &v); err != nil {
 			return err
+		}
+		if v.Made.Commit != "" { // a deployment may be held to it
+			pin, err := pinOf(path)
+			if err != nil {
+				return undecided(fmt.Errorf("read back the verdict: %w", err), "")
+			}
+			fmt.Fprintf(p.stderr, "the verdict %s is of commit %s, and its digest is %s\n", printable(path), v.Made.Commit, pin)
 		}
 		o.Next = next(&v, path)
 	}

@@ -23,7 +23,7 @@ func (p *program) judgeVerb() *cli.Command {
 			&cli.StringFlag{Name: "config", Usage: "take masks, approvals and the corpus from `CONFIG`"},
 			&cli.StringFlag{Name: "json", Usage: "write the verdict to `FILE`"},
 			&cli.BoolFlag{Name: "report-only", Usage: "exit with 0 where the release is blocked, and only there"},
-			seedFlag(),
+			commitFlag(), seedFlag(),
 		}, nameFlags()...),
 		Action: p.judge,
 	}
@@ -51,6 +51,13 @@ func (p *program) judge(c *cli.Context) error {
 			return usage(err, "")
 		}
 		corpus = conf.Corpus.Path
+	}
+	where := config.Config{}
+	if conf != nil {
+		where = *conf
+	}
+	if err := p.made(c, in, where.Path, where.Approvals.Path); err != nil {
+		return err
 	}
 	staging := c.Args().Get(1)
 	production := append([]string{c.Args().Get(0)}, c.StringSlice("again")...)

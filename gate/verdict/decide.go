@@ -32,6 +32,8 @@ type Input struct {
 	Approvals []gate.Approval
 	Now       time.Time // for expiry; required where there are approvals
 
+	Made gate.Made // told as it is
+
 	// Reasons of other stages: usage, containment, interruption.
 	Reasons []gate.Reason
 	Notes   []string
@@ -49,7 +51,7 @@ const unstableCheck = "unstable-recipients"
 // indexes are of.
 func Decide(in Input) gate.Verdict {
 	v := gate.Verdict{
-		Schema: gate.Schema, Comparisons: in.Comparisons, Drill: in.Drill, Corpus: in.Corpus,
+		Schema: gate.Schema, Comparisons: in.Comparisons, Drill: in.Drill, Corpus: in.Corpus, Made: in.Made,
 		Reasons: slices.Clone(in.Reasons), Notes: slices.Clone(in.Notes),
 	}
 	bug := func(format string, args ...any) {
@@ -72,6 +74,12 @@ func Decide(in Input) gate.Verdict {
 	v.Blast = blast(v.Findings)
 	v.Reasons = append(v.Reasons, findingReasons(v.Findings)...)
 	v.Reasons = append(v.Reasons, gapReasons(v.Gaps)...)
+	conclude(&v)
+	return v
+}
+
+// conclude puts the reasons into their order, and makes the decision of them.
+func conclude(v *gate.Verdict) {
 	slices.SortStableFunc(v.Reasons, func(a, b gate.Reason) int {
 		switch {
 		case gate.Stronger(a.Code, b.Code):
@@ -89,7 +97,30 @@ func Decide(in Input) gate.Verdict {
 	default:
 		v.Decision = gate.Undecided
 	}
-	return v
+}
+
+// Again is a verdict as it would be now, under the approvals that there are now:
+// what was found and what was missing stays, and each finding gets its state anew.
+// A verdict that passed can be blocked by it, and one that was blocked can pass.
+func Again(v *gate.Verdict, approvals []gate.Approval, now time.Time) gate.Verdict {
+	out := *v
+	findings := make([]gate.Finding, len(v.Findings))
+	for i := range v.Findings {
+		findings[i] = v.Findings[i].Finding
+	}
+	in := Input{Corpus: v.Corpus, Approvals: approvals, Now: now}
+	out.Findings, out.Unused = approve(findings, &in)
+	out.Blast = blast(out.Findings)
+	out.Reasons = slices.DeleteFunc(slices.Clone(v.Reasons), func(r gate.Reason) bool { return r.Code == gate.ExitBlocked })
+	if v.Decision == gate.Undecided && len(out.Reasons) == 0 {
+		out.Reasons = append(out.Reasons, gate.Reason{Code: gate.ExitUndecided, Text: "it was undecided, and does not say why"})
+	}
+	if len(approvals) > 0 && now.IsZero() {
+		out.Reasons = append(out.Reasons, gate.Reason{Code: gate.ExitBug, Text: "approvals are to be applied, and the day is not known"})
+	}
+	out.Reasons = append(out.Reasons, findingReasons(out.Findings)...)
+	conclude(&out)
+	return out
 }
 
 // gaps are those given, and those that show in what was given.
