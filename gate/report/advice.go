@@ -25,6 +25,12 @@ func advice(kind string) string {
 		return "see that the build trusts ${ca}, and speaks the protocol of the sink"
 	case gate.GapBrokenMessage:
 		return "see in the log of the build why it left in the middle of a message"
+	case gate.GapNotRecorded:
+		return "record or import again with room and rights enough; waybill corpus stat says how much is missing"
+	case gate.GapNotCleared:
+		return "say in [privacy] how the identities in it are found, and record or import again"
+	case gate.GapNotBound:
+		return "see waybill corpus show for where the value came from; correct it under [dynamic]"
 	case gate.GapCutBody:
 		return "raise max_body of the sink"
 	case gate.GapNotDecoded:

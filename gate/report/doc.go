@@ -32,6 +32,9 @@ type Options struct {
 	// outside parties although Names is false.
 	AllowDomains []string
 
+	ReportOnly bool // a release that is blocked is only reported
+	Budget     int  // characters of Markdown; 0 is [DefaultBudget]
+
 	Limit int      // names in a list before "and N more"; 0 is 5
 	Next  []string // commands to type next
 }

@@ -38,6 +38,15 @@ var views = map[string]func(io.Writer, *gate.Verdict, report.Loader) error{
 	"keyed.txt": func(w io.Writer, v *gate.Verdict, _ report.Loader) error {
 		return report.Terminal(w, v, report.Options{Key: []byte("key"), AllowDomains: []string{"tracker.example.net"}})
 	},
+	"report.md": func(w io.Writer, v *gate.Verdict, _ report.Loader) error {
+		return report.Markdown(w, v, report.Options{Key: []byte("key"), Limit: 2, Next: []string{"waybill explain w1-a0a0"}})
+	},
+	"short.md": func(w io.Writer, v *gate.Verdict, _ report.Loader) error {
+		return report.Markdown(w, v, report.Options{Key: []byte("key"), Budget: 2200, ReportOnly: true})
+	},
+	"junit.xml": func(w io.Writer, v *gate.Verdict, _ report.Loader) error {
+		return report.JUnit(w, v, report.Options{})
+	},
 	"explain.txt": func(w io.Writer, v *gate.Verdict, load report.Loader) error {
 		if len(v.Findings) == 0 {
 			return nil
@@ -203,7 +212,7 @@ func TestHostile(t *testing.T) {
 			width = 60
 		}
 		for _, line := range strings.Split(text, "\n") {
-			if n := utf8.RuneCountInString(line); n > width {
+			if n := utf8.RuneCountInString(line); n > width && strings.HasSuffix(name, ".txt") {
 				t.Errorf("%s: a line of %d runes: %s", name, n, line)
 			}
 			if strings.HasPrefix(strings.TrimSpace(line), "::") {
@@ -452,4 +461,68 @@ func FuzzTerminal(f *testing.F) {
 			}
 		}
 	})
+}
+
+// markup is all that Markdown may hold besides text: what this package writes itself.
+var markup = regexp.MustCompile("^(<code>|</code>|<details>|<details open>|</details>|<summary>|</summary>)")
+
+// Nothing that came out of a message is markup, a mention or a reference on a page
+// that obeys what is written on it.
+func TestMarkdownObeysNobody(t *testing.T) {
+	v, _ := readCase(t, "testdata/hostile")
+	for _, names := range []bool{false, true} {
+		var b bytes.Buffer
+		if err := report.Markdown(&b, v, report.Options{Names: names}); err != nil {
+			t.Fatal(err)
+		}
+		inFence := false
+		for _, line := range strings.Split(b.String(), "\n") {
+			if strings.HasPrefix(line, "```") {
+				inFence = !inFence
+			}
+			rest := line
+			for inCode := false; rest != ""; {
+				if m := markup.FindString(rest); m != "" {
+					inCode = m == "<code>" || inCode && m != "</code>"
+					rest = rest[len(m):]
+					continue
+				}
+				c := rest[0]
+				rest = rest[1:]
+				if strings.IndexByte("<>@`[]\\!_~", c) >= 0 && !inFence || inCode && strings.IndexByte("*|:/", c) >= 0 {
+					t.Errorf("names %v: %q stands in %s", names, c, line)
+					break
+				}
+			}
+		}
+	}
+}
+
+// A report that does not fit says what it leaves out, and never more than it may.
+func TestMarkdownKeepsItsBudget(t *testing.T) {
+	v, _ := readCase(t, "testdata/blocked")
+	first := v.Findings[0]
+	for i := range 3000 {
+		f := first
+		f.Fingerprint = fmt.Sprintf("w1-%032x", i)
+		v.Findings = append(v.Findings, f)
+	}
+	for _, budget := range []int{2000, 10_000, report.DefaultBudget} {
+		var b bytes.Buffer
+		if err := report.Markdown(&b, v, report.Options{Budget: budget}); err != nil {
+			t.Fatal(err)
+		}
+		if n := utf8.RuneCount(b.Bytes()); n > budget {
+			t.Errorf("budget %d: %d characters", budget, n)
+		}
+		if !regexp.MustCompile(`Left out here for want of room: [0-9,]+ findings?`).Match(b.Bytes()) {
+			t.Errorf("budget %d: it does not say how many findings were left out", budget)
+		}
+		if opened, closed := strings.Count(b.String(), "<details"), strings.Count(b.String(), "</details>"); opened != closed {
+			t.Errorf("budget %d: %d folds open and %d close", budget, opened, closed)
+		}
+		if !strings.HasPrefix(b.String(), "❌ **Blocked**: ") {
+			t.Errorf("budget %d: begins %.40q", budget, b.String())
+		}
+	}
 }

@@ -50,36 +50,12 @@ type renderer struct {
 func open(s gate.State) bool { return s == gate.Open || s == gate.Expired || s == gate.Outgrown }
 
 func (r *renderer) decision() {
-	blocking, approved := 0, 0
-	var worst string // title of the first that blocks: findings stand most harmful first
-	for i := range r.v.Findings {
-		switch {
-		case open(r.v.Findings[i].State):
-			if blocking++; blocking == 1 {
-				worst = r.names.prose(r.v.Findings[i].Title)
-			}
-		case r.v.Findings[i].State == gate.Approved:
-			approved++
-		}
-	}
-	code := r.v.ExitCode()
-	var head, rest span
-	switch {
-	case code == gate.ExitPass && approved > 0:
-		head, rest = span{good, "Pass: "}, span{bold, "every change is approved (" + plural(approved, "finding", "findings") + ")"}
-	case code == gate.ExitPass:
-		head, rest = span{good, "Pass: "}, span{bold, "no recipient changes"}
-	case r.v.Decision == gate.Blocked && blocking > 0:
-		head, rest = span{bad, "Blocked: "}, span{bold, worst}
-		if blocking > 1 {
-			rest.text += "; and " + plural(blocking-1, "finding more", "findings more")
-		}
-	case r.v.Decision == gate.Blocked:
-		head, rest = span{bad, "Blocked: "}, span{bold, "the release is not to ship"}
-	case len(r.v.Reasons) > 0:
-		head, rest = span{careful, "Undecided: "}, span{bold, r.names.prose(r.v.Reasons[0].Text)}
-	default:
-		head, rest = span{careful, "Undecided: "}, span{bold, "nothing was judged"}
+	c := conclude(r.v, r.names)
+	code := c.code
+	word := map[string]style{"Pass": good, "Blocked": bad}
+	head, rest := span{careful, c.word + ": "}, span{bold, c.text}
+	if style, ok := word[c.word]; ok {
+		head.style = style
 	}
 	r.flow("", "  ", head, rest)
 	if len(r.v.Reasons) > 1 || len(r.v.Reasons) == 1 && r.v.Decision == gate.Blocked && code != gate.ExitBlocked {
