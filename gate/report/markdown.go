@@ -20,12 +20,14 @@ const tailBudget = 1500
 // Markdown writes v for a page that others can read and that obeys what is
 // written on it: a comment, a check run, the summary of a job. It is Markdown as
 // GitHub renders it, at most [Options.Budget] characters of it, cut at rows, and it
-// says what was left out. Text of messages is never in it, whatever Options say.
+// says what was left out. It names nobody and holds no text of messages, whatever
+// [Options.Names] says.
 //
 // Everything that is not Waybill's own word stands in code, all its punctuation as
 // character references: nothing in it can be a mention, a reference, a link, an
 // image, a table's edge, a comment, or a command to the log of a workflow.
 func Markdown(w io.Writer, v *gate.Verdict, o Options) error {
+	o.Names = false
 	budget := o.Budget
 	if budget <= 0 {
 		budget = DefaultBudget

@@ -1,0 +1,107 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/waybill-dev/waybill/gate"
+	"github.com/waybill-dev/waybill/gate/report"
+)
+
+// A view is one way to show a verdict.
+type view struct {
+	name  string
+	about string
+	write func(io.Writer, *gate.Verdict, report.Options) error
+}
+
+func views() []view {
+	return []view{
+		{"terminal", "as the gate prints it", report.Terminal},
+		{"markdown", "for a comment or the summary of a job: names nobody, whatever is asked for", report.Markdown},
+		{"junit", "XML for a test report", report.JUnit},
+		{"json", "the verdict itself, whole, with names", func(w io.Writer, v *gate.Verdict, _ report.Options) error { return report.JSON(w, v) }},
+	}
+}
+
+func viewNames() []string {
+	var names []string
+	for _, f := range views() {
+		names = append(names, f.name)
+	}
+	return names
+}
+
+func (p *program) reportVerb() *cli.Command {
+	var about strings.Builder
+	for _, f := range views() {
+		fmt.Fprintf(&about, "%-10s %s\n", f.name, f.about)
+	}
+	return &cli.Command{
+		Name:        "report",
+		Usage:       "show a verdict again, in another form",
+		UsageText:   "waybill report [--format FORMAT] [--out FILE] [flags]",
+		Description: "Formats:\n" + about.String() + "\nThe exit code says whether the report was written, and nothing of the verdict.",
+		Flags: append([]cli.Flag{
+			&cli.StringFlag{Name: "verdict", Value: defaultVerdict, Usage: "`FILE` with the verdict"},
+			&cli.StringFlag{Name: "format", Value: "terminal", Usage: "`FORMAT`: " + strings.Join(viewNames(), ", ")},
+			&cli.StringFlag{Name: "out", Usage: "write to `FILE` instead of standard output"},
+			&cli.IntFlag{Name: "budget", Usage: "characters that markdown may have"},
+			&cli.BoolFlag{Name: "report-only", Usage: "say of a release that is blocked that it would be"},
+		}, nameFlags()...),
+		Action: p.report,
+	}
+}
+
+func (p *program) report(c *cli.Context) error {
+	if err := arguments(c, 0, 0); err != nil {
+		return err
+	}
+	o, err := p.reportOptions(c)
+	if err != nil {
+		return err
+	}
+	i := slices.IndexFunc(views(), func(f view) bool { return f.name == c.String("format") })
+	if i < 0 {
+		return usage(fmt.Errorf("unknown format %q: the nearest known is %q", c.String("format"), nearest(c.String("format"), viewNames())), "formats: "+strings.Join(viewNames(), ", "))
+	}
+	if c.IsSet("budget") && c.Int("budget") < minBudget {
+		return usage(fmt.Errorf("--budget %d: it must be at least %d", c.Int("budget"), minBudget), "")
+	}
+	v, err := readVerdict(c.String("verdict"))
+	if err != nil {
+		return err
+	}
+	o.Key, o.Budget, o.ReportOnly = []byte(p.getenv(maskKey)), c.Int("budget"), c.Bool("report-only")
+	o.Next = next(v, c.String("verdict"))
+	write := func(w io.Writer) error { return views()[i].write(w, v, o) }
+	out := c.String("out")
+	if out == "" {
+		return asUndecided(write(p.stdout))
+	}
+	o.Color = false
+	if err := os.MkdirAll(filepath.Dir(out), 0o777); err != nil {
+		return undecided(fmt.Errorf("write the report: %w", err), "")
+	}
+	return asUndecided(replaceFile(out, func(f *os.File) error { return write(f) }))
+}
+
+// minBudget is the fewest characters in which Markdown can say what it left out.
+const minBudget = 2000
+
+// maskKey is the environment variable with the key of masks: under one key they
+// stay the same over reports.
+const maskKey = "WAYBILL_MASK_KEY"
+
+func asUndecided(err error) error {
+	if err != nil {
+		return undecided(err, "")
+	}
+	return nil
+}
