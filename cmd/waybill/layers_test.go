@@ -34,6 +34,7 @@ var layers = []struct {
 	{2, `gate/(record|build|replay|pipeline|incident|drill)`, "stages that order others"},
 	{3, `gate/channel/(all|channeltest)`, "lists every protocol, tests every protocol"},
 	{3, `gate/importer/(all|importertest)`, "lists every format, tests every format"},
+	{3, `gate/publish/publishtest`, "stands in for GitHub in tests"},
 	{3, `checks`, "lists every check"},
 	{3, `checks/checktest`, "tests every check"},
 	{4, `cmd/[a-z]+`, "the only place where checks, protocols and stages are joined"},
@@ -62,6 +63,7 @@ var forbidden = []struct{ from, to, reason string }{
 var reserved = []struct{ library, pattern, reason string }{
 	{"filippo.io/age", `gate/tape`, "only tapes are encrypted"},
 	{"github.com/gopacket/gopacket", `gate/importer/pcap`, "packets are one format's"},
+	{"github.com/google/go-github/v60/github", `gate/publish`, "nothing else talks to GitHub"},
 	{"github.com/sergi/go-diff/diffmatchpatch", `gate/report`, "it shows differences, and never decides equality"},
 	{"github.com/urfave/cli/v2", `cmd/waybill`, "flags are the program's"},
 	{"github.com/schollz/progressbar/v3", `cmd/waybill`, "only the program knows its terminal"},

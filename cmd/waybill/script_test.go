@@ -40,6 +40,11 @@ func TestMain(m *testing.M) {
 //	listens FILE                  take a port, and write its number to FILE
 //	truncated FILE BYTES          cut the last bytes of a file
 //	fill FILE FROM TO             replace text in a file; \n in TO is a newline
+//	github EVENT                  start a GitHub, and set the environment of a workflow of EVENT:
+//	                              pull_request, fork, merge_group, workflow_dispatch
+//	github-is WHAT [ARG...]       change it: at COMMIT, read-only, revoked, limited, down, review LOGIN STATE COMMIT,
+//	                              team LOGIN..., base FILE, deleted
+//	github-holds FILE             write what it holds to FILE, a line each
 //	interrupts SIGNAL CODE PROGRAM [ARG...]
 //	                              run a program, send it a signal once the portal was asked, require
 //	                              its exit code, and that the portal has ended too
@@ -56,6 +61,7 @@ func TestScripts(t *testing.T) {
 		RequireUniqueNames: true,
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("ROOT", root)
+			e.Values[hubKey{}] = new(hub)
 			e.Setenv("CI", "")
 			e.Setenv("GITHUB_ACTIONS", "")
 			for _, name := range []string{"GOCACHE", "GOMODCACHE", "GOPROXY", "GOFLAGS"} {
@@ -75,6 +81,9 @@ func TestScripts(t *testing.T) {
 			"truncated":       truncated,
 			"fill":            fill,
 			"interrupts":      interrupts,
+			"github":          startGitHub,
+			"github-is":       changeGitHub,
+			"github-holds":    dumpGitHub,
 		},
 	})
 }

@@ -46,6 +46,7 @@ type Config struct {
 	Record     Record          `toml:"record"`
 	Privacy    Privacy         `toml:"privacy"`
 	Encryption Encryption      `toml:"encryption"`
+	Publish    Publish         `toml:"publish"`
 }
 
 // Build returns the build in a role, nil where there is none.
@@ -198,6 +199,18 @@ type Mask struct {
 type Approvals struct {
 	Path    string `toml:"path"`     // absolute once loaded
 	MaxDays int    `toml:"max_days"` // how many days ahead an approval may expire, 1 to 3650; 0 is 365
+
+	// Whose review counts where reviews are verified.
+	Team      string   `toml:"team"` // "org/team"
+	Reviewers []string `toml:"reviewers"`
+}
+
+// Publish says how a verdict is shown where others can read it.
+type Publish struct {
+	Key          string   `toml:"key"`           // which of several gates of a repository this is; "" is "waybill"
+	Bot          string   `toml:"bot"`           // login whose comments are ours; "" is that of a workflow's token
+	Check        string   `toml:"check"`         // name of a check run; "" makes none
+	AllowDomains []string `toml:"allow_domains"` // whose hosts, and those below them, may be named
 }
 
 // Report says what is written beside the terminal.

@@ -113,6 +113,12 @@ func (c *Config) Validate() error {
 	if n := c.Approvals.MaxDays; n < 0 || n > maxRetainDays {
 		p.at("approvals.max_days", "%d must be from 1 to %d", n, maxRetainDays)
 	}
+	if c.Publish.Key != "" && !nameForm.MatchString(c.Publish.Key) {
+		p.at("publish.key", "a key is a lower-case letter, then up to 62 lower-case letters, digits and hyphens")
+	}
+	if org, team, ok := strings.Cut(c.Approvals.Team, "/"); c.Approvals.Team != "" && (!ok || org == "" || team == "" || strings.Contains(team, "/")) {
+		p.at("approvals.team", "%q is not written as org/team", c.Approvals.Team)
+	}
 	return errors.Join(p...)
 }
 
