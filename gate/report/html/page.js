@@ -171,7 +171,7 @@
       if (!cells.size) return make("p", { class: "faint" }, "Nobody gained anybody else's facts.");
       const top = (m, n) => [...m.keys()].sort((a, b) => m.get(b) - m.get(a) || (name(a) < name(b) ? -1 : 1)).slice(0, n);
       const rows = top(to, 40), columns = top(of, 60), size = 14, left = 260, head = 170;
-      const plot = svg("svg", { width: left + columns.length * size + 10, height: head + rows.length * size + 10, role: "img", "aria-label": "who gained whose facts" });
+      const plot = svg("svg", { width: left + columns.length * size + 130, height: head + rows.length * size + 10, role: "img", "aria-label": "who gained whose facts" });
       const short = (s) => (s.length > 34 ? s.slice(0, 33) + "…" : s);
       rows.forEach((r, y) => plot.append(svg("text", { x: left - 6, y: head + y * size + 11, "text-anchor": "end" }, short(name(r)))));
       columns.forEach((c, x) => plot.append(svg("text", { transform: "translate(" + (left + x * size + 11) + "," + (head - 6) + ") rotate(-60)" }, short(name(c)))));
