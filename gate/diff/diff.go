@@ -8,6 +8,7 @@ package diff
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/waybill-dev/waybill/gate"
 )
@@ -90,8 +91,12 @@ func (d *differ) slot(s slot) {
 		d.hunks = append(d.hunks, whole)
 		return
 	}
-	bw, aw := newWords(s.before.Value), newWords(s.after.Value)
 	spans := d.noise.spans(s.before.Name, s.b)
+	bt, at := s.before.Value, s.after.Value
+	if len(spans) == 0 { // which count words from the beginning
+		bt, at = differing(bt, at)
+	}
+	bw, aw := newWords(bt), newWords(at)
 	var pieces []piece
 	for _, e := range script(bw.words, aw.words) {
 		pieces = append(pieces, peel(e, bw, aw, spans, d.noise)...)
@@ -148,6 +153,9 @@ type slot struct {
 // align joins the parts of two messages by name and, within a name, by order:
 // one to one where there are as many on each side, else by what is equal.
 func align(before, after []gate.Part) []slot {
+	if slots, ok := alignInPlace(before, after); ok {
+		return slots
+	}
 	byName := func(parts []gate.Part) (map[string][]*gate.Part, []string) {
 		m := make(map[string][]*gate.Part, len(parts))
 		var names []string
@@ -203,6 +211,93 @@ func align(before, after []gate.Part) []slot {
 		pair(len(b), len(a))
 	}
 	return slots
+}
+
+// alignInPlace is align of parts that have the same names in the same order, as those
+// of one template have: of equal parts it gives none.
+func alignInPlace(before, after []gate.Part) (slots []slot, ok bool) {
+	if len(before) != len(after) {
+		return nil, false
+	}
+	for i := range before {
+		if before[i].Name != after[i].Name {
+			return nil, false
+		}
+	}
+	var firsts []int // of each slot: where its name stands first, which orders them
+	for i := range before {
+		b, a := &before[i], &after[i]
+		if b.Kind == a.Kind && b.Value == a.Value {
+			continue
+		}
+		n, first := 0, i
+		for j := range before[:i] {
+			if before[j].Name == b.Name {
+				n++
+				first = min(first, j)
+			}
+		}
+		at := len(slots)
+		for at > 0 && firsts[at-1] > first {
+			at--
+		}
+		slots = slices.Insert(slots, at, slot{before: b, after: a, b: n, a: n})
+		firsts = slices.Insert(firsts, at, first)
+	}
+	return slots, true
+}
+
+// differing gives the lines in which two texts differ, and of those around, which they
+// share, as many as hold the words that a hunk keeps.
+func differing(b, a string) (string, string) {
+	n := min(len(a), len(b))
+	start := 0
+	for start+compared <= n && b[start:start+compared] == a[start:start+compared] {
+		start += compared
+	}
+	for start < n && b[start] == a[start] {
+		start++
+	}
+	start = strings.LastIndexByte(b[:start], '\n') + 1
+	n -= start
+	end := 0 // from the ends of both
+	for end+compared <= n && b[len(b)-end-compared:len(b)-end] == a[len(a)-end-compared:len(a)-end] {
+		end += compared
+	}
+	for end < n && b[len(b)-end-1] == a[len(a)-end-1] {
+		end++
+	}
+	if i := strings.IndexByte(b[len(b)-end:], '\n'); i < 0 {
+		end = 0
+	} else {
+		end -= i + 1
+	}
+	for words := 0; start > 0 && words < ContextWords; {
+		from := strings.LastIndexByte(b[:start-1], '\n') + 1
+		words += count(b[from:start])
+		start = from
+	}
+	for words := 0; end > 0 && words < ContextWords; {
+		rest := b[len(b)-end:]
+		line := strings.IndexByte(rest, '\n') + 1
+		if line == 0 {
+			line = len(rest)
+		}
+		words += count(rest[:line])
+		end -= line
+	}
+	return b[start : len(b)-end], a[start : len(a)-end]
+}
+
+// compared is how many bytes are compared at once.
+const compared = 64
+
+// count says how many words a line has, ContextWords at the most.
+func count(line string) (n int) {
+	for start, end := gate.NextWord(line, 0); start < end && n < ContextWords; start, end = gate.NextWord(line, end) {
+		n++
+	}
+	return n
 }
 
 // words is a text cut into words, and where each stands in it.

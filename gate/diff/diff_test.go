@@ -147,3 +147,22 @@ func BenchmarkPartsOneWord(b *testing.B) {
 		diff.Parts(before, after, nil)
 	}
 }
+
+// Only the lines that differ, and those around them, are cut into words: hunks are
+// those of the whole texts, whose words count from the beginning where noise is known.
+func TestHunksOfLines(t *testing.T) {
+	long := strings.Repeat("word ", 5000)
+	whole := diff.Measure(nil, letter(long+"1"), letter(long+"2"), func(string) {})
+	lines := rapid.SliceOfN(rapid.SampledFrom([]string{"", "a", "b c", "b  c", "a b c d e f", "-", "x1", " a", "é"}), 0, 9)
+	rapid.Check(t, func(t *rapid.T) {
+		b, a := strings.Join(lines.Draw(t, "before"), "\n"), strings.Join(lines.Draw(t, "after"), "\n")
+		want, got := diff.Parts(letter(b), letter(a), whole), diff.Parts(letter(b), letter(a), nil)
+		if d := cmp.Diff(want, got); d != "" {
+			t.Fatalf("%q to %q (-whole +lines):\n%s", b, a, d)
+		}
+	})
+}
+
+func letter(text string) *gate.Canonical {
+	return &gate.Canonical{Parts: []gate.Part{{Name: "text", Kind: gate.Text, Value: text}}}
+}

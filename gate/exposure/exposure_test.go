@@ -133,6 +133,37 @@ func TestWhoseFacts(t *testing.T) {
 	}
 }
 
+// A mail to a ward goes to two nurses, and with a release to an archive as well. Others
+// have had mail of the same sender on the same day: these named them beside the nurses,
+// whose mail it is, because the sender stands before the record.
+func TestSharedFactsNameWhoseBodyItIs(t *testing.T) {
+	const body = "From desk@ward.example, 4 March at noon: record 770044 is yours."
+	production := map[string]string{
+		"nurse.a": body, "nurse.b": body,
+		"cat": "From desk@ward.example, 4 March at noon: come in.",
+		"dan": "From desk@ward.example, 4 March at noon: call us.",
+		"eve": "Seen on 4 March at noon.",
+	}
+	nurses := []string{"nurse.a@example.org new", "nurse.b@example.org new"}
+	for _, c := range []struct {
+		name    string
+		after   string
+		origins []gate.Recipient
+		want    []string
+	}{
+		{"the body is known", body, []gate.Recipient{person("nurse.a"), person("nurse.b")}, nurses},
+		{"the body is not known, and the rarest facts are theirs", body, nil, nurses},
+		{"what nobody held alone is of all who did", "4 March at noon", nil,
+			[]string{"cat@example.org new", "dan@example.org new", "eve@example.org new", "nurse.a@example.org new", "nurse.b@example.org new"}},
+		{"unless it is somebody's body", "4 March at noon", []gate.Recipient{person("eve")}, []string{"eve@example.org new"}},
+		{"an address is its owner's in any body", "Seen on 4 March at noon. cat@example.org", []gate.Recipient{person("eve")}, []string{"cat@example.org new", "eve@example.org new"}},
+	} {
+		if got := ask(production, exposure.Delivery{To: person("archive"), After: text(c.after), Origins: c.origins}); !slices.Equal(got, c.want) {
+			t.Errorf("%s: got %q, want %q", c.name, got, c.want)
+		}
+	}
+}
+
 // The published test vector of a tracker's advanced matching: the address of a
 // recipient leaves as its SHA-256.
 func TestDigestOfAnAddress(t *testing.T) {

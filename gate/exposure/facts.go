@@ -153,21 +153,64 @@ func (s *scanner) give(kind gate.FactKind, text, part, layers string, fold bool)
 
 // value finds facts in one value of a structure: itself, and what is in it.
 func (s *scanner) value(part, v, layers string, depth int) {
-	if t := strings.TrimSpace(v); len(t) >= 3 && len(t) <= maxValue {
-		s.give(gate.FactValue, t, part, layers, true)
-	}
+	s.whole(part, v, layers)
 	s.text(part, v, layers, depth)
 }
 
-// text finds facts in text: typed ones, words, phrases, and what is under layers.
+func (s *scanner) whole(part, v, layers string) {
+	if t := strings.TrimSpace(v); len(t) >= 3 && len(t) <= maxValue {
+		s.give(gate.FactValue, t, part, layers, true)
+	}
+}
+
+// text finds facts in text: typed ones, words, phrases, and what is under layers. But
+// for phrases, which run on, and for percent coding, a line says all of its facts by
+// itself: so that lines which many messages have are looked through once (see finder).
 func (s *scanner) text(part, text, layers string, depth int) {
-	s.addresses(part, text, layers)
-	s.phones(part, text, layers)
-	var run [phraseSize]string
-	var hashes [phraseSize]uint64
-	n := 0
-	for start, end := gate.NextWord(text, 0); start < end; start, end = gate.NextWord(text, end) {
-		w := text[start:end]
+	var c carry
+	for line := range strings.Lines(text) {
+		s.line(&c, part, line, layers, depth)
+	}
+	s.percent(part, text, layers, depth)
+}
+
+// percent finds facts under percent coding, which a text has as a whole or not at all.
+func (s *scanner) percent(part, text, layers string, depth int) {
+	if depth < maxDepth && strings.IndexByte(text, '%') >= 0 {
+		unescape(text, func(layer, inner string) { s.value(part, inner, under(layers, layer), depth+1) })
+	}
+}
+
+// A carry is the last words of a text so far.
+type carry struct {
+	words  [phraseSize]string
+	hashes [phraseSize]uint64
+	n      int                    // how many words there were
+	first  [phraseSize - 1]uint64 // hashes of the first ones
+}
+
+func (c *carry) add(word string, hash uint64) {
+	c.words = [phraseSize]string{c.words[1], c.words[2], word}
+	c.hashes = [phraseSize]uint64{c.hashes[1], c.hashes[2], hash}
+	if c.n < len(c.first) {
+		c.first[c.n] = hash
+	}
+	c.n++
+}
+
+func under(layers, layer string) string {
+	if layers == "" {
+		return layer
+	}
+	return layers + " " + layer
+}
+
+// line finds facts in one line of a text, and in the words that c carries into it.
+func (s *scanner) line(c *carry, part, line, layers string, depth int) {
+	s.addresses(part, line, layers)
+	s.phones(part, line, layers)
+	for start, end := gate.NextWord(line, 0); start < end; start, end = gate.NextWord(line, end) {
+		w := line[start:end]
 		if !gate.IsWord(w) {
 			continue
 		}
@@ -185,24 +228,19 @@ func (s *scanner) text(part, text, layers string, depth int) {
 			s.next.Kind, s.next.key = gate.FactWord, keyOf(gate.FactWord, h)
 			s.found(&s.next)
 		}
-		run = [phraseSize]string{run[1], run[2], w}
-		hashes = [phraseSize]uint64{hashes[1], hashes[2], h}
-		if n++; n >= phraseSize {
-			s.next.Kind, s.next.key, s.next.text = gate.FactPhrase, keyOf(gate.FactPhrase, hashes[0], hashes[1], hashes[2]), run
+		c.add(w, h)
+		if c.n >= phraseSize {
+			s.next.Kind, s.next.key, s.next.text = gate.FactPhrase, phraseKey(&c.hashes), c.words
 			s.found(&s.next)
 		}
 	}
 	if depth < maxDepth {
-		queries(text, func(v string) { s.value(part, v, strings.TrimPrefix(layers+" url", " "), depth+1) })
-		unwrap(text, func(layer, inner string) {
-			l := layer
-			if layers != "" {
-				l = layers + " " + layer
-			}
-			s.value(part, inner, l, depth+1)
-		})
+		queries(line, func(v string) { s.value(part, v, under(layers, "url"), depth+1) })
+		unwrap(line, func(layer, inner string) { s.value(part, inner, under(layers, layer), depth+1) })
 	}
 }
+
+func phraseKey(words *[phraseSize]uint64) Key { return keyOf(gate.FactPhrase, words[:]...) }
 
 // addresses finds what looks like a mail address (RFC 5321 dot-string at a domain
 // of two labels or more). Domains are lower-cased, local parts are not.

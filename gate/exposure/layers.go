@@ -15,14 +15,16 @@ import (
 	"unicode/utf8"
 )
 
-// unwrap calls inner for each text that text holds under one more layer. Words
+// unescape calls inner for what text is under percent coding.
+func unescape(text string, inner func(layer, text string)) {
+	if s, err := url.PathUnescape(text); err == nil && s != text && isText(s) {
+		inner("percent", s)
+	}
+}
+
+// unwrap calls inner for each text that words of text hold under one more layer. Words
 // that only look coded give text that is not text, and are passed over.
 func unwrap(text string, inner func(layer, text string)) {
-	if strings.IndexByte(text, '%') >= 0 {
-		if s, err := url.PathUnescape(text); err == nil && s != text && isText(s) {
-			inner("percent", s)
-		}
-	}
 	for start := 0; start < len(text); {
 		if !isCoded(text[start]) {
 			start++

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/waybill-dev/waybill/gate"
 )
@@ -19,26 +20,48 @@ const maxHolders = 1024
 const maxCandidates = 16
 
 // Owners says who held which facts in one run. It is asked for facts first
-// ([Owners.Want]), then shown every delivery ([Owners.Hold]), and then answers.
-// Want may not be called while Hold is; Hold may be called from many goroutines.
+// ([Owners.Want]), then shown every delivery ([Owners.Hold]) or what was gathered of
+// them before ([Owners.LookUp]), and then answers. Want may not be called while Hold
+// is; Hold may be called from many goroutines.
 type Owners struct {
 	mu      sync.Mutex
 	wanted  map[Key]*holders
 	digests map[string]Key // digests that are wanted, and their keys
+	finders sync.Pool      // of *finder
+	commons atomic.Uint64  // how many of wanted are common
+
 	people  []gate.Recipient
 	numbers map[string]uint32 // index in people by identity
-	hashed  map[string]bool   // identities whose digests were compared already
+	index   Index             // nil where deliveries were shown
+	err     error
 }
 
 type holders struct {
 	list   []uint32 // sorted, each once
-	common bool
+	common atomic.Bool
 	self   int64 // the recipient whose identity the fact is; -1 is none
 }
 
 // NewOwners returns an empty index.
 func NewOwners() *Owners {
-	return &Owners{wanted: map[Key]*holders{}, digests: map[string]Key{}, numbers: map[string]uint32{}, hashed: map[string]bool{}}
+	o := &Owners{wanted: map[Key]*holders{}, digests: map[string]Key{}, numbers: map[string]uint32{}}
+	o.finders.New = func() any {
+		f := &finder{generation: o.commons.Load, wanted: func(k Key) bool {
+			h := o.wanted[k]
+			return h != nil && !h.common.Load()
+		}}
+		if len(o.digests) > 0 {
+			f.identity = func(_ gate.FactKind, value string, also func(Key)) {
+				for _, d := range digestsOf(value) {
+					if k, ok := o.digests[d]; ok {
+						also(k)
+					}
+				}
+			}
+		}
+		return f
+	}
+	return o
 }
 
 // Want asks for the owners of f.
@@ -55,102 +78,107 @@ func (o *Owners) Want(f *Found) {
 // Wanted reports whether anything was asked for.
 func (o *Owners) Wanted() bool { return len(o.wanted) > 0 }
 
-// People is how many different holders were seen.
-func (o *Owners) People() int { return len(o.people) }
+// People is how many different holders there are.
+func (o *Owners) People() int {
+	if o.index != nil {
+		return o.index.People()
+	}
+	return len(o.people)
+}
 
 // Hold notes the facts of parts as held by each of to, and to's own identities as theirs.
 func (o *Owners) Hold(to []gate.Recipient, parts []gate.Part) {
-	var keys []Key
-	var identities []string
-	note := func(f *Found) {
-		k := f.Key()
-		if o.wanted[k] != nil {
-			keys = append(keys, k)
-		}
-		if len(o.digests) > 0 && (f.Kind == gate.FactAddress || f.Kind == gate.FactPhone) {
-			identities = append(identities, f.Value())
-		}
-	}
-	In(parts, note)
-	slices.Sort(keys)
-	keys = slices.Compact(keys)
-
+	f := o.finders.Get().(*finder)
+	defer o.finders.Put(f)
+	keys := f.of(parts)
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for _, r := range to {
-		n := o.number(r)
+		n := o.hold(r)
 		for _, k := range keys {
-			o.wanted[k].add(n)
-		}
-		if r.Kind != gate.Host {
-			self := []pair{{gate.FactAddress, r.Address}, {gate.FactPhone, strings.TrimPrefix(r.Address, "+")}, {gate.FactValue, strings.ToLower(r.Address)}}
-			for _, f := range self {
-				if h := o.wanted[key(f.kind, f.value)]; h != nil {
-					h.self = int64(n)
-				}
+			if h := o.wanted[k]; h.add(n) {
+				o.commons.Add(1)
 			}
-			o.digest(r.Address, func(h *holders) { h.self = int64(n) })
-		}
-	}
-	for _, id := range identities {
-		o.digest(id, func(h *holders) {
-			for _, r := range to {
-				h.add(o.number(r))
-			}
-		})
-	}
-}
-
-// pair is a kind of fact and its value.
-type pair struct {
-	kind  gate.FactKind
-	value string
-}
-
-// digest calls held for each wanted digest of identity.
-func (o *Owners) digest(identity string, held func(*holders)) {
-	if len(o.digests) == 0 {
-		return
-	}
-	for _, d := range digestsOf(identity) {
-		if k, ok := o.digests[d]; ok {
-			held(o.wanted[k])
 		}
 	}
 }
 
-func (o *Owners) number(r gate.Recipient) uint32 {
+// hold gives the number of r, whose own identities are noted when r is first met.
+func (o *Owners) hold(r gate.Recipient) uint32 {
 	id := r.ID()
 	n, ok := o.numbers[id]
-	if !ok {
-		n = uint32(len(o.people))
-		o.numbers[id] = n
-		r.Role = ""
-		o.people = append(o.people, r)
+	if ok {
+		return n
 	}
+	n = uint32(len(o.people))
+	o.numbers[id] = n
+	r.Role = ""
+	o.people = append(o.people, r)
+	o.own(r, func(h *holders) {
+		// Where two have one identity, who is met first does not decide.
+		if h.self < 0 || gate.HashWord(id) < gate.HashWord(o.people[h.self].ID()) {
+			h.self = int64(n)
+		}
+	})
 	return n
 }
 
-func (h *holders) add(n uint32) {
+// own calls self for each wanted fact that is an identity of r.
+func (o *Owners) own(r gate.Recipient, self func(*holders)) {
+	if r.Kind == gate.Host {
+		return
+	}
+	for _, k := range identityKeys(r) {
+		if h := o.wanted[k]; h != nil {
+			self(h)
+		}
+	}
+	if len(o.digests) == 0 {
+		return
+	}
+	for _, d := range digestsOf(r.Address) {
+		if k, ok := o.digests[d]; ok {
+			self(o.wanted[k])
+		}
+	}
+}
+
+// identityKeys gives the keys of the facts that are r by themselves.
+func identityKeys(r gate.Recipient) [3]Key {
+	return [3]Key{
+		key(gate.FactAddress, r.Address),
+		key(gate.FactPhone, strings.TrimPrefix(r.Address, "+")),
+		key(gate.FactValue, strings.ToLower(r.Address)),
+	}
+}
+
+// add adds a holder, and reports whether the fact has become common by that.
+func (h *holders) add(n uint32) bool {
+	if h.common.Load() {
+		return false
+	}
 	at, found := slices.BinarySearch(h.list, n)
 	switch {
-	case found || h.common:
+	case found:
 	case len(h.list) == maxHolders:
-		h.list, h.common = nil, true
+		h.list = nil
+		h.common.Store(true)
+		return true
 	default:
 		h.list = slices.Insert(h.list, at, n)
 	}
+	return false
 }
 
 // Foreign reports whether f belongs to somebody, and not to all of to: typed facts
 // that an edit moves.
 func (o *Owners) Foreign(f *Found, to []gate.Recipient) bool {
 	h := o.wanted[f.Key()]
-	if h == nil || h.common || len(h.list) == 0 && h.self < 0 {
+	if h == nil || h.common.Load() || len(h.list) == 0 && h.self < 0 {
 		return false
 	}
 	for _, r := range to {
-		n, known := o.numbers[r.ID()]
+		n, known := o.number(r)
 		if !known || !h.holds(n) {
 			return true
 		}
@@ -170,7 +198,11 @@ func (h *holders) holds(n uint32) bool {
 type Delivery struct {
 	To     gate.Recipient
 	After  []gate.Part
-	Before []gate.Part // what the same recipient's delivery held in production; nil for none
+	Before func() []gate.Part // gives what the same recipient's delivery held in production; nil for none
+
+	// Origins are all who had exactly this body in production, where that is known:
+	// what it holds is theirs, whoever else held some of it.
+	Origins []gate.Recipient
 
 	// TypedOnly leaves words and phrases out: the message was reworded alike for all.
 	TypedOnly bool
@@ -183,25 +215,35 @@ type Delivery struct {
 // Exposed says whose facts d holds, heaviest first. Facts that nobody held, that
 // many hold, or that the recipient held together with others, say nothing.
 func (o *Owners) Exposed(d Delivery) []gate.Exposure {
-	had := map[Key]bool{}
-	if d.Before != nil {
-		In(d.Before, func(f *Found) { had[f.Key()] = true })
-	}
-	me, known := o.numbers[d.To.ID()]
+	had := sync.OnceValue(func() map[Key]bool {
+		keys := map[Key]bool{}
+		if d.Before != nil {
+			In(d.Before(), func(f *Found) { keys[f.Key()] = true })
+		}
+		return keys
+	})
+	me, known := o.number(d.To)
 	t := tally{owners: o, mine: map[uint32]*weight{}}
+	var origins []uint32
+	for _, r := range d.Origins {
+		if n, ok := o.number(r); ok {
+			origins = append(origins, n)
+		}
+	}
 	seen := map[Key]bool{}
 	var shared []Found
 	In(d.After, func(f *Found) {
 		k := f.Key()
 		h := o.wanted[k]
-		if seen[k] || h == nil || h.common || d.TypedOnly && !Typed(f.Kind) {
+		if h == nil || h.common.Load() || seen[k] || d.TypedOnly && !Typed(f.Kind) {
 			return
 		}
 		seen[k] = true
 		switch {
 		case known && h.holds(me):
 			if len(h.list) <= 1 && (h.self < 0 || h.self == int64(me)) {
-				t.add(me, f, 1, !had[k] && f.Kind != gate.FactWord && f.Kind != gate.FactPhrase)
+				isNew := f.Kind != gate.FactWord && f.Kind != gate.FactPhrase && !had()[k]
+				t.add(me, f, 1, isNew)
 			}
 		case h.self >= 0:
 			t.add(uint32(h.self), f, 1, true)
@@ -211,11 +253,20 @@ func (o *Owners) Exposed(d Delivery) []gate.Exposure {
 			shared = append(shared, *f)
 		}
 	})
+	// What several held points at those to whom more points: whose body this is, then
+	// who held something that fewer did.
+	slices.SortStableFunc(shared, func(x, y Found) int {
+		return cmp.Compare(len(o.wanted[x.key].list), len(o.wanted[y.key].list))
+	})
 	for i := range shared {
 		f := &shared[i]
-		list := o.wanted[f.Key()].list
+		list := o.wanted[f.key].list
+		theirs := slices.DeleteFunc(slices.Clone(list), func(n uint32) bool { return !slices.Contains(origins, n) })
+		if len(theirs) == 0 {
+			theirs = list
+		}
 		if !slices.ContainsFunc(list, func(n uint32) bool { return t.mine[n] != nil && t.mine[n].strong }) {
-			for _, n := range list {
+			for _, n := range theirs {
 				t.add(n, f, len(list), true)
 			}
 		}
@@ -225,7 +276,7 @@ func (o *Owners) Exposed(d Delivery) []gate.Exposure {
 		if !w.strong && !(d.Stimuli && w.Bits >= 3) {
 			continue
 		}
-		w.Owner = o.people[n]
+		w.Owner = o.person(n)
 		w.Own = known && n == me
 		w.Stimuli = d.Stimuli
 		out = append(out, w.Exposure)
@@ -255,7 +306,7 @@ func (t *tally) add(n uint32, f *Found, among int, isNew bool) {
 		w = &weight{}
 		t.mine[n] = w
 	}
-	bits := math.Log2(float64(max(len(t.owners.people), 2)) / float64(among))
+	bits := math.Log2(float64(max(t.owners.People(), 2)) / float64(among))
 	w.Facts++
 	w.Bits += bits
 	w.New = w.New || isNew

@@ -26,6 +26,10 @@ type Item struct {
 	Body      gate.Digest // of Message, see [gate.Canonical.BodyDigest]
 	Whole     gate.Digest // of the delivery, see [gate.DeliveryDigest]; it settles ties, so that the order of arrival does not
 
+	// Parts gives the parts of Message where that has none, since they are too many to
+	// be in memory at once; nil where it has them.
+	Parts func() []gate.Part
+
 	words []uint64 // hashes of its words, sorted, each once; made when first needed
 }
 
@@ -88,7 +92,7 @@ func (m *matcher) take(pairs []Pair) {
 	if len(pairs) == 0 {
 		return
 	}
-	goneB, goneA := make(map[int]bool, len(pairs)), make(map[int]bool, len(pairs))
+	goneB, goneA := make([]bool, len(m.before)), make([]bool, len(m.after))
 	for _, p := range pairs {
 		goneB[p.B], goneA[p.A] = true, true
 	}
@@ -161,9 +165,13 @@ func (m *matcher) byBody() {
 	m.take(pairs)
 
 	pairs = nil
+	had := map[gate.Digest]bool{}
+	for _, i := range m.b {
+		had[m.before[i].Body] = true
+	}
 	bodies := map[gate.Digest][]int{}
 	for _, i := range m.a {
-		if hasBody(m.after[i].Message) {
+		if had[m.after[i].Body] && hasBody(m.after[i].parts()) {
 			bodies[m.after[i].Body] = append(bodies[m.after[i].Body], i)
 		}
 	}
@@ -176,8 +184,15 @@ func (m *matcher) byBody() {
 	m.take(pairs)
 }
 
-func hasBody(c *gate.Canonical) bool {
-	return slices.ContainsFunc(c.Parts, func(p gate.Part) bool {
+func (it *Item) parts() []gate.Part {
+	if it.Parts != nil {
+		return it.Parts()
+	}
+	return it.Message.Parts
+}
+
+func hasBody(parts []gate.Part) bool {
+	return slices.ContainsFunc(parts, func(p gate.Part) bool {
 		return p.Kind != gate.Addresses && p.Kind != gate.Transport && p.Value != "" && p.Name != "structure"
 	})
 }
@@ -185,14 +200,15 @@ func hasBody(c *gate.Canonical) bool {
 // byRecipient pairs what goes to one recipient, most similar first.
 func (m *matcher) byRecipient(sameSink bool) {
 	type key struct {
-		to   gate.Recipient
-		sink string
+		to            gate.Recipient
+		channel, sink string
 	}
 	of := func(it *Item) key {
+		k := key{it.Recipient, it.Message.Channel, ""}
 		if sameSink {
-			return key{it.Recipient, it.Message.Channel + "\x00" + it.Message.Sink}
+			k.sink = it.Message.Sink
 		}
-		return key{it.Recipient, it.Message.Channel}
+		return k
 	}
 	index := map[key][]int{}
 	for _, i := range m.a {

@@ -14,6 +14,9 @@ const (
 	leastAlike   = 0.60 // of different recipients
 )
 
+// classBonus is what one class adds to the similarity of two deliveries.
+const classBonus = 0.25
+
 const (
 	mostCompared = 1 << 14 // pairs of a bucket that are compared one with each
 	mostShared   = 32      // a word held by more items of a large bucket says nothing
@@ -30,6 +33,12 @@ type scored struct {
 func (m *matcher) assign(bs, as []int, rule gate.Rule, least float64) []Pair {
 	if len(bs) == 0 || len(as) == 0 {
 		return nil
+	}
+	if len(bs) == 1 && len(as) == 1 && least <= classBonus {
+		// Most of what is reworded is alone with its counterpart: no word need be compared.
+		if x, y := m.before[bs[0]].Message, m.after[as[0]].Message; x.Channel == y.Channel && x.Class == y.Class {
+			return []Pair{{bs[0], as[0], rule}}
+		}
 	}
 	var all []scored
 	consider := func(b, a int) {
@@ -136,7 +145,7 @@ func (m *matcher) similarity(b, a int) float64 {
 		s = (float64(n)/float64(len(wx)+len(wy)-n) + float64(n)/float64(min(len(wx), len(wy)))) / 2
 	}
 	if x.Message.Class == y.Message.Class {
-		s += 0.25
+		s += classBonus
 	}
 	return s
 }
@@ -163,7 +172,7 @@ func wordsOf(it *Item) []uint64 {
 		return it.words
 	}
 	words := []uint64{}
-	for _, p := range it.Message.Parts {
+	for _, p := range it.parts() {
 		if p.Kind == gate.Addresses || p.Kind == gate.Transport {
 			continue
 		}

@@ -39,10 +39,15 @@ func options(t testing.TB) pipeline.Options {
 	}
 }
 
-// run writes n mails of about 4 KiB to a tape. Volatile headers differ from run to run.
+// run writes n mails of about 4 KiB to a tape: of staging where name is "s", else of
+// production. Volatile headers differ from run to run.
 func run(t testing.TB, path string, n int, name string, text func(i int) string) string {
 	t.Helper()
-	w, err := tape.Create(path, gate.Header{Content: gate.RunTape, Schema: gate.Schema, Role: gate.Production, Corpus: "sha256:0", Scenario: "steady"}, tape.Options{})
+	role := gate.Production
+	if name == "s" {
+		role = gate.Staging
+	}
+	w, err := tape.Create(path, gate.Header{Content: gate.RunTape, Schema: gate.Schema, Role: role, Corpus: "sha256:0", Scenario: "steady"}, tape.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,8 +3,11 @@ package pipeline
 import (
 	"cmp"
 	"context"
+	"errors"
+	"hash/maphash"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/waybill-dev/waybill/gate"
 	"github.com/waybill-dev/waybill/gate/diff"
@@ -25,6 +28,8 @@ type comparer struct {
 	before, after *loaded
 	pairs         []pairing // of the same index as Changes
 	groups        []*group  // of the same index as Groups
+	seed          maphash.Seed
+	looking       sync.Mutex // guards what groups hold
 	owners        *exposure.Owners
 	origins       map[gate.Digest][]gate.Recipient // bodies of the residue, and who had them
 }
@@ -43,12 +48,14 @@ func (c *comparer) compare(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	if c.before, err = loadItems(ctx, c.p.side, b); err != nil {
+	if c.before, err = load(ctx, c.p.side, b); err != nil {
 		return err
 	}
-	if c.after, err = loadItems(ctx, c.s.side, a); err != nil {
+	defer func() { err = errors.Join(err, c.before.Close()) }()
+	if c.after, err = load(ctx, c.s.side, a); err != nil {
 		return err
 	}
+	defer func() { err = errors.Join(err, c.after.Close()) }()
 	c.wholeRuns()
 	c.state(match.Pairs(c.before.items, c.after.items))
 	c.group()
@@ -90,30 +97,47 @@ func (c *comparer) state(pairs []match.Pair) {
 		noisy         bool
 	}
 	known := map[both]int{} // the first pairing of two messages
+	first := make([]int, len(pairs))
 	for i, p := range pairs {
 		all[i].Pair = p
+		first[i] = i
 		if p.B < 0 || p.A < 0 {
 			continue
 		}
 		b, a := &c.before.items[p.B], &c.after.items[p.A]
 		k := both{b.Message, a.Message, b.Recipient == a.Recipient}
-		if first, ok := known[k]; ok {
-			all[i].hunks, masked[i] = all[first].hunks, masked[first]
-			continue
+		if n, ok := known[k]; ok {
+			first[i] = n
+		} else {
+			known[k] = i
 		}
-		known[k] = i
-		var n *diff.Noise
-		if k.noisy {
-			n = c.noise.of[c.before.surplus[p.B].at]
-		}
-		for _, h := range diff.Parts(b.Message, a.Message, n) {
-			if h.Masked {
-				masked[i] = append(masked[i], h)
-			} else {
-				all[i].hunks = append(all[i].hunks, h)
+	}
+	parallel(c.o.workers(), len(pairs), func() func(int) {
+		return func(i int) {
+			p := pairs[i]
+			if first[i] != i || p.B < 0 || p.A < 0 {
+				return
 			}
+			b, a := &c.before.items[p.B], &c.after.items[p.A]
+			var n *diff.Noise
+			if b.Recipient == a.Recipient {
+				n = c.noise.of[c.before.surplus[p.B].at]
+			}
+			for _, h := range diff.Parts(c.before.text(p.B), c.after.text(p.A), n) {
+				if c.before.texts != nil || c.after.texts != nil {
+					h = shared(h)
+				}
+				if h.Masked {
+					masked[i] = append(masked[i], h)
+				} else {
+					all[i].hunks = append(all[i].hunks, h)
+				}
+			}
+			all[i].hunks = slices.Clip(all[i].hunks)
 		}
-		all[i].hunks = slices.Clip(all[i].hunks)
+	})
+	for i, n := range first {
+		all[i].hunks, masked[i] = all[n].hunks, masked[n]
 	}
 	for _, b := range broken(masked) {
 		all[b.pair].hunks = append(all[b.pair].hunks, b.hunk)
@@ -157,7 +181,7 @@ func (c *comparer) state(pairs []match.Pair) {
 	})
 	slices.SortStableFunc(changes, func(x, y made) int {
 		return cmp.Or(
-			strings.Compare(x.Recipient().ID(), y.Recipient().ID()),
+			compareIdentities(x.Recipient(), y.Recipient()),
 			strings.Compare(string(x.Kind), string(y.Kind)),
 			strings.Compare(x.Delivery().Class, y.Delivery().Class),
 			strings.Compare(x.Delivery().Title, y.Delivery().Title),
@@ -170,6 +194,20 @@ func (c *comparer) state(pairs []match.Pair) {
 			c.Uncaused = append(c.Uncaused, i)
 		}
 	}
+}
+
+// shared is h in memory that equal hunks share, rather than that of its texts.
+func shared(h diff.Hunk) diff.Hunk {
+	h.Part, h.Before, h.After = interned(h.Part), interned(h.Before), interned(h.After)
+	for _, words := range [][]string{h.Left, h.Right} {
+		for i := range words {
+			words[i] = interned(words[i])
+		}
+	}
+	for i, v := range h.Values {
+		h.Values[i] = [2]string{interned(v[0]), interned(v[1])}
+	}
+	return h
 }
 
 const noiseRule = "a/a"
@@ -261,17 +299,14 @@ func (c *comparer) orders(ctx context.Context) error {
 			if p[i].digest == s[i].digest {
 				continue
 			}
-			messages, err := c.p.side.load(ctx, []position{p[i].at})
+			first, err := deliveryAt(ctx, c.p.side, p[i])
 			if err != nil {
 				return err
 			}
-			late := messages[0]
-			first := deliveryOf(&match.Item{Message: late, Recipient: late.Recipients[p[i].to]})
-			if messages, err = c.s.side.load(ctx, []position{s[i].at}); err != nil {
+			second, err := deliveryAt(ctx, c.s.side, s[i])
+			if err != nil {
 				return err
 			}
-			early := messages[0]
-			second := deliveryOf(&match.Item{Message: early, Recipient: early.Recipients[s[i].to]})
 			c.Orders = append(c.Orders, gate.OrderChange{
 				Channel: first.Channel, Sink: first.Sink, Recipient: first.Recipient, First: *first, Second: *second,
 			})
@@ -279,6 +314,14 @@ func (c *comparer) orders(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+func deliveryAt(ctx context.Context, s side, a arrival) (d *gate.Delivery, err error) {
+	err = s.load(ctx, []position{a.at}, func(_ []int, m *gate.Canonical) error {
+		d = deliveryOf(m, m.Parts, m.Recipients[a.to])
+		return nil
+	})
+	return d, err
 }
 
 // common keeps, in order of arrival, what counts has, as often as it has it.

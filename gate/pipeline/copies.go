@@ -52,10 +52,16 @@ func (k copies) count(p match.Pair) (n [2]int) {
 	}
 	it := &over.items[at]
 	like := 0
+	var text *gate.Canonical
 	for _, q := range k.of[copyKey{it.Recipient, it.Message.Class}] {
-		before, after := k.c.before.items[q.B].Message, it.Message
+		if text == nil {
+			text = over.text(at)
+		}
+		var before, after *gate.Canonical
 		if side == 0 {
-			before, after = it.Message, k.c.after.items[q.A].Message
+			before, after = text, k.c.after.text(q.A)
+		} else {
+			before, after = k.c.before.text(q.B), text
 		}
 		hunks := diff.Parts(before, after, k.c.noise.of[k.c.before.surplus[q.B].at])
 		if !slices.ContainsFunc(hunks, func(h diff.Hunk) bool { return !h.Masked }) {

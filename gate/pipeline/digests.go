@@ -20,7 +20,6 @@ import (
 	"sync"
 
 	"github.com/waybill-dev/waybill/gate"
-	"github.com/waybill-dev/waybill/gate/tape"
 )
 
 // What a scan of a run found is kept beside its tape, in a file called as the tape
@@ -35,10 +34,12 @@ import (
 //   - [Options].Form, which names the canonical form, its masks and the program;
 //   - the names of the sinks at which order matters, and this format's version.
 //
-// SHA-256 over the whole file must match too. Where anything does not, or the file
+// SHA-256 over the file must match too, and over each piece of what is only looked
+// up in it, when that is read. Where anything does not, or the file
 // is not there or cannot be read, the run is scanned and the file is made anew. It is
 // made of a run whose tape is whole and has its footer; of a corpus it is neither
-// made nor used, since a corpus is pinned by a digest that does not cover it.
+// made nor used, since a corpus is pinned by a digest that does not cover it. Nor is
+// it of an encrypted tape: it would stand there in the clear.
 //
 // What this does not hold against is somebody who can write the file and wants to
 // deceive: who can do that can write the tape beside it as well.
@@ -46,20 +47,22 @@ import (
 // DigestsSuffix is what the name of a tape's file of digests has after the tape's.
 const DigestsSuffix = ".digests"
 
-// Format, version 1; integers are little-endian:
+// Format, version 2; integers are little-endian:
 //
 //	"waybill-digests", u8 version
 //	key of 32 bytes
-//	u64 each: bytes of meta, extents, people, arrivals, entries
+//	u64 each: bytes of index, then of meta, seals, extents, people, arrivals, entries
+//	index    of a run of production: see [runIndex]; of other runs there is none
 //	meta     [digestsMeta] as JSON
+//	seal     16 bytes, the first of SHA-256 over each 16 KiB of the index
 //	extent   u64 offset, u32 first
 //	person   u64
 //	arrival  u64 sink and recipient, u64 seq, digest of 16 bytes, u64 offset, u32 index, u32 letter, u32 to
 //	entry    digest of 16 bytes, u32 record, u32 letter, u32 to
-//	SHA-256 of all that stands before it
+//	SHA-256 of all that stands before it but the index
 const (
-	digestsMagic  = "waybill-digests\x01"
-	digestsHead   = len(digestsMagic) + sha256.Size + 5*8
+	digestsMagic  = "waybill-digests\x02"
+	digestsHead   = len(digestsMagic) + sha256.Size + 7*8
 	extentSize    = 12
 	personSize    = 8
 	arrivalSize   = 52
@@ -75,6 +78,7 @@ type digestsMeta struct {
 	Parties []string          `json:"parties"`
 	Masks   []gate.Masked     `json:"masks"`
 	Traced  uint64            `json:"traced"`
+	Index   *indexMeta        `json:"index,omitempty"`
 }
 
 // digestsKey is what a file of digests must begin with to be used.
@@ -86,6 +90,9 @@ func KeepDigests(ctx context.Context, o Options, path string) error {
 	t := &tapeSide{path: path, o: &o}
 	k := newKeys(&o)
 	r, key, err := k.restore(t)
+	if r != nil {
+		err = errors.Join(err, r.index.Close())
+	}
 	if err != nil || r != nil {
 		return err
 	}
@@ -93,14 +100,32 @@ func KeepDigests(ctx context.Context, o Options, path string) error {
 	if err != nil {
 		return err
 	}
-	if r, err = scan(ctx, &o, causes, t, "run"); err != nil {
+	g := k.gatherer(t, key)
+	defer g.Close()
+	if r, err = scan(ctx, &o, causes, t, "run", g); err != nil {
 		return err
 	}
-	return k.store(t, key, r)
+	if err := k.store(t, key, r, g); err != nil {
+		return err
+	}
+	return r.index.Close()
+}
+
+// gatherer makes one for the run of production on t, where there is a place for it;
+// else it is nil, and production is read once more where staging differs.
+func (k *keys) gatherer(t *tapeSide, key stamped) *gatherer {
+	if key.role != gate.Production {
+		return nil
+	}
+	g, err := newGatherer(filepath.Dir(t.path))
+	if err != nil {
+		return nil
+	}
+	return g
 }
 
 // errNoDigests says that no digests are kept of a run, by rule.
-var errNoDigests = errors.New("digests are kept beside whole tapes of runs alone")
+var errNoDigests = errors.New("digests are kept beside whole tapes of runs alone, that are not encrypted")
 
 // keys computes the keys of the tapes of one comparison.
 type keys struct {
@@ -121,6 +146,7 @@ func newKeys(o *Options) *keys {
 type stamped struct {
 	digestsKey
 	file fs.FileInfo
+	role gate.Role
 }
 
 func (k *keys) key(path string) (key stamped, err error) {
@@ -165,18 +191,19 @@ func (k *keys) restore(t *tapeSide) (*scanned, stamped, error) {
 	if k.o.Form == "" {
 		return nil, stamped{}, errNoDigests
 	}
-	r, err := tape.Open(t.path) // which also keeps writers from replacing it meanwhile
+	r, err := t.o.Keys.Open(t.path) // which also keeps writers from replacing it meanwhile
 	if err != nil {
 		return nil, stamped{}, err
 	}
 	defer r.Close()
-	if r.Header().Content != gate.RunTape {
+	if r.Header().Content != gate.RunTape || r.Encrypted() {
 		return nil, stamped{}, errNoDigests
 	}
 	key, err := k.key(t.path)
 	if err != nil {
 		return nil, stamped{}, err
 	}
+	key.role = r.Header().Role
 	kept, err := readDigests(t.path+DigestsSuffix, key.digestsKey)
 	if err != nil {
 		return nil, key, nil
@@ -185,8 +212,9 @@ func (k *keys) restore(t *tapeSide) (*scanned, stamped, error) {
 	return kept, key, nil
 }
 
-// store keeps r beside t's tape, unless that is not what it was when key was made.
-func (k *keys) store(t *tapeSide, key stamped, r *scanned) (err error) {
+// store keeps r, and an index of what g gathered, beside t's tape, unless that is not
+// what it was when key was made. r has the index then.
+func (k *keys) store(t *tapeSide, key stamped, r *scanned, g *gatherer) (err error) {
 	now, err := os.Stat(t.path)
 	if err != nil {
 		return err
@@ -204,16 +232,44 @@ func (k *keys) store(t *tapeSide, key stamped, r *scanned) (err error) {
 			err = fmt.Errorf("keep digests in %s: %w", path, errors.Join(err, os.Remove(f.Name())))
 		}
 	}()
-	w := &digestsWriter{hash: sha256.New()}
-	w.out = bufio.NewWriterSize(io.MultiWriter(f, w.hash), digestsBuffer)
-	err = w.scanned(key.digestsKey, r)
+	index, err := writeDigests(f, key.digestsKey, r, g)
 	if err == nil {
-		_, err = f.Write(w.hash.Sum(nil))
+		err = os.Rename(f.Name(), path)
 	}
-	if err = errors.Join(err, f.Close()); err != nil {
-		return err
+	if index == nil || err != nil {
+		return errors.Join(err, f.Close())
 	}
-	return os.Rename(f.Name(), path)
+	r.index = index
+	return nil
+}
+
+// writeDigests writes a file of digests. The index is open where there is one.
+func writeDigests(f *os.File, key digestsKey, r *scanned, g *gatherer) (*runIndex, error) {
+	w := &digestsWriter{hash: sha256.New()}
+	index := &sealer{out: bufio.NewWriterSize(io.NewOffsetWriter(f, int64(digestsHead)), digestsBuffer)}
+	meta := digestsMeta{Facts: r.facts, Gaps: r.gaps, Classes: r.classes, Parties: slices.Sorted(maps.Keys(r.parties)), Traced: r.traced}
+	if g != nil {
+		m, err := g.write(index, r.people)
+		if err = errors.Join(err, index.out.(*bufio.Writer).Flush()); err != nil {
+			return nil, err
+		}
+		meta.Index = &m
+	}
+	if _, err := f.Seek(int64(digestsHead)+index.n, io.SeekStart); err != nil {
+		return nil, err
+	}
+	w.out = bufio.NewWriterSize(io.MultiWriter(f, w.hash), digestsBuffer)
+	head, err := w.scanned(key, r, meta, index)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := f.Write(w.hash.Sum(nil)); err != nil {
+		return nil, err
+	}
+	if _, err := f.WriteAt(head, 0); err != nil || g == nil {
+		return nil, err
+	}
+	return openIndex(f, &region{file: f, at: int64(digestsHead), size: index.n, seals: index.seals}, *meta.Index, r.people)
 }
 
 type digestsWriter struct {
@@ -222,8 +278,8 @@ type digestsWriter struct {
 	b    []byte // one item
 }
 
-func (w *digestsWriter) scanned(key digestsKey, r *scanned) error {
-	meta := digestsMeta{Facts: r.facts, Gaps: r.gaps, Classes: r.classes, Parties: slices.Sorted(maps.Keys(r.parties)), Traced: r.traced}
+// scanned writes all but the head, which it gives, and the index.
+func (w *digestsWriter) scanned(key digestsKey, r *scanned, meta digestsMeta, index *sealer) (head []byte, err error) {
 	meta.Facts.Tape = ""
 	for m, n := range r.masks {
 		m.Count = n
@@ -231,18 +287,21 @@ func (w *digestsWriter) scanned(key digestsKey, r *scanned) error {
 	}
 	text, err := json.Marshal(meta)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	arrivals := 0
 	for _, list := range r.order {
 		arrivals += len(list)
 	}
-	w.out.WriteString(digestsMagic)
-	w.out.Write(key[:])
-	for _, n := range []int{len(text), len(r.extents), len(r.people), arrivals, len(r.entries)} {
-		w.u64(uint64(n)).flush()
+	head = append([]byte(digestsMagic), key[:]...)
+	for _, n := range []int64{index.n, int64(len(text)), int64(len(index.seals)), int64(len(r.extents)), int64(len(r.people)), int64(arrivals), int64(len(r.entries))} {
+		head = binary.LittleEndian.AppendUint64(head, uint64(n))
 	}
+	w.hash.Write(head)
 	w.out.Write(text)
+	for _, s := range index.seals {
+		w.out.Write(s[:])
+	}
 	for _, e := range r.extents {
 		w.u64(uint64(e.offset)).u32(e.first).flush()
 	}
@@ -258,7 +317,7 @@ func (w *digestsWriter) scanned(key digestsKey, r *scanned) error {
 		e := &r.entries[i]
 		w.digest(e.digest).u32(e.record).u32(e.letter).u32(e.to).flush()
 	}
-	return w.out.Flush() // which tells of all errors before it
+	return head, w.out.Flush() // which tells of all errors before it
 }
 
 func (w *digestsWriter) u64(n uint64) *digestsWriter {
@@ -283,75 +342,112 @@ func (w *digestsWriter) flush() {
 
 // readDigests reads a file of digests made under key. Sizes are held against the
 // file's own before memory is taken for them.
-func readDigests(path string, key digestsKey) (*scanned, error) {
+func readDigests(path string, key digestsKey) (_ *scanned, err error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
+	var r *scanned
+	defer func() {
+		if err != nil {
+			err = fmt.Errorf("read digests %s: %w", path, err)
+		}
+		if err != nil || r.index == nil {
+			f.Close()
+		}
+	}()
 	info, err := f.Stat()
 	if err != nil {
 		return nil, err
 	}
 	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("read digests %s: it is not a regular file", path)
+		return nil, errors.New("it is not a regular file")
 	}
-	h := sha256.New()
-	in := &digestsReader{in: bufio.NewReaderSize(io.TeeReader(io.LimitReader(f, info.Size()-sha256.Size), h), digestsBuffer)}
-	r, err := in.scanned(key, info.Size())
+	head := make([]byte, digestsHead)
+	if _, err := f.ReadAt(head, 0); err != nil {
+		return nil, err
+	}
+	sizes, err := readHead(head, key, info.Size())
 	if err != nil {
-		return nil, fmt.Errorf("read digests %s: %w", path, err)
+		return nil, err
+	}
+	from := int64(digestsHead) + sizes.index
+	h := sha256.New()
+	h.Write(head)
+	rest := io.NewSectionReader(f, from, info.Size()-sha256.Size-from)
+	in := &digestsReader{in: bufio.NewReaderSize(io.TeeReader(rest, h), digestsBuffer)}
+	r, meta, seals, err := in.scanned(sizes)
+	if err != nil {
+		return nil, err
 	}
 	var sum [sha256.Size]byte
 	if _, err := f.ReadAt(sum[:], info.Size()-sha256.Size); err != nil {
-		return nil, fmt.Errorf("read digests %s: %w", path, err)
+		return nil, err
 	}
 	if !bytes.Equal(sum[:], h.Sum(nil)) {
-		return nil, fmt.Errorf("read digests %s: its checksum does not match", path)
+		return nil, errors.New("its checksum does not match")
 	}
-	return r, nil
+	if meta.Index != nil {
+		r.index, err = openIndex(f, &region{file: f, at: int64(digestsHead), size: sizes.index, seals: seals}, *meta.Index, r.people)
+	}
+	return r, err
+}
+
+// digestsSizes is what the head of a file of digests says of its parts: bytes of index
+// and meta, and how many there are of the others.
+type digestsSizes struct{ index, meta, seals, extents, people, arrivals, entries int64 }
+
+// readHead reads the head of a file of size bytes.
+func readHead(head []byte, key digestsKey, size int64) (s digestsSizes, err error) {
+	if string(head[:len(digestsMagic)]) != digestsMagic || !bytes.Equal(head[len(digestsMagic):][:sha256.Size], key[:]) {
+		return s, errDigests
+	}
+	head = head[len(digestsMagic)+sha256.Size:]
+	want := int64(digestsHead + sha256.Size)
+	for i, n := range []struct {
+		to *int64
+		of int64
+	}{{&s.index, 1}, {&s.meta, 1}, {&s.seals, int64(len(seal{}))}, {&s.extents, extentSize}, {&s.people, personSize}, {&s.arrivals, arrivalSize}, {&s.entries, entrySize}} {
+		count := binary.LittleEndian.Uint64(head[8*i:])
+		if count > uint64(size) {
+			return s, errDigests
+		}
+		*n.to = int64(count)
+		want += int64(count) * n.of // of numbers below a file's size: no overflow
+	}
+	if want != size || s.seals != (s.index+sealedPiece-1)/sealedPiece {
+		return s, errDigests
+	}
+	return s, nil
 }
 
 type digestsReader struct {
 	in  *bufio.Reader
 	b   []byte // what is left of one item
-	buf [max(arrivalSize, digestsHead)]byte
+	buf [arrivalSize]byte
 	err error
 }
 
 var errDigests = errors.New("it is damaged, or made under another key")
 
-func (r *digestsReader) scanned(key digestsKey, size int64) (*scanned, error) {
-	r.next(digestsHead)
-	if r.err != nil || string(r.b[:len(digestsMagic)]) != digestsMagic || !bytes.Equal(r.b[len(digestsMagic):][:sha256.Size], key[:]) {
-		return nil, errors.Join(errDigests, r.err)
-	}
-	r.b = r.b[len(digestsMagic)+sha256.Size:]
-	var n [5]int64
-	want := int64(digestsHead + sha256.Size)
-	for i, of := range []int64{1, extentSize, personSize, arrivalSize, entrySize} {
-		count := r.u64()
-		if count > uint64(size) {
-			return nil, errDigests
-		}
-		n[i] = int64(count)
-		want += n[i] * of // of numbers below a file's size: no overflow
-	}
-	if want != size {
-		return nil, errDigests
-	}
-	text := make([]byte, n[0])
+func (r *digestsReader) scanned(n digestsSizes) (*scanned, *digestsMeta, []seal, error) {
+	text := make([]byte, n.meta)
 	if _, err := io.ReadFull(r.in, text); err != nil {
-		return nil, err
+		return nil, nil, nil, err
 	}
 	var meta digestsMeta
 	if err := json.Unmarshal(text, &meta); err != nil {
-		return nil, err
+		return nil, nil, nil, err
+	}
+	seals := make([]seal, n.seals)
+	for i := range seals {
+		r.next(len(seals[i]))
+		copy(seals[i][:], r.b)
 	}
 	s := &scanned{
-		about:   about{facts: meta.Facts, gaps: meta.Gaps, extents: make([]extent, n[1])},
-		people:  make([]uint64, n[2]),
-		entries: make([]entry, n[4]),
+		about:   about{facts: meta.Facts, gaps: meta.Gaps, extents: make([]extent, n.extents)},
+		people:  make([]uint64, n.people),
+		entries: make([]entry, n.entries),
 		classes: meta.Classes, parties: map[string]struct{}{}, masks: map[gate.Masked]uint64{}, order: map[uint64][]arrival{},
 		traced: meta.Traced,
 	}
@@ -371,7 +467,7 @@ func (r *digestsReader) scanned(key digestsKey, size int64) (*scanned, error) {
 		r.next(personSize)
 		s.people[i] = r.u64()
 	}
-	for range n[3] {
+	for range n.arrivals {
 		r.next(arrivalSize)
 		k := r.u64()
 		s.order[k] = append(s.order[k], arrival{r.u64(), r.digest(), position{int64(r.u64()), r.u32(), r.u32()}, r.u32()})
@@ -380,7 +476,7 @@ func (r *digestsReader) scanned(key digestsKey, size int64) (*scanned, error) {
 		r.next(entrySize)
 		s.entries[i] = entry{r.digest(), place{r.u32(), r.u32()}, r.u32()}
 	}
-	return s, r.err
+	return s, &meta, seals, r.err
 }
 
 // next reads an item of n bytes; after an error, zeros.

@@ -293,3 +293,46 @@ func TestNoDigestsOfCorpus(t *testing.T) {
 		t.Error("a file of digests was made of a corpus")
 	}
 }
+
+// Two replays of production, or two runs given the wrong way round, were compared and
+// could pass: nothing of staging had been looked at. A recorded corpus has no role.
+func TestRunsOfTheWrongBuild(t *testing.T) {
+	dir := t.TempDir()
+	tapes := map[gate.Role]string{}
+	for _, role := range []gate.Role{gate.Production, gate.Staging, ""} {
+		tapes[role] = write(t, filepath.Join(dir, "run-"+string(role)), runHeader(role), letterTo(1, "hello", "x@x", 1))
+	}
+	corpus := write(t, filepath.Join(dir, "corpus"), gate.Header{Content: gate.CorpusTape}, letterTo(1, "hello", "x@x", 1))
+	digest, err := tape.Digest(corpus)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := runHeader(gate.Staging)
+	h.Corpus = digest
+	of := write(t, filepath.Join(dir, "staging-of-corpus"), h, letterTo(1, "hello", "x@x", 1))
+	p, s := tapes[gate.Production], tapes[gate.Staging]
+	for _, c := range []struct {
+		name       string
+		production []string
+		staging    string
+		wrong      []string
+	}{
+		{"in order", []string{p, p}, s, nil},
+		{"production twice", []string{p}, p, []string{p}},
+		{"the wrong way round", []string{s}, p, []string{s, p}},
+		{"staging as a replay of production", []string{p, s}, s, []string{s}},
+		{"no role", []string{tapes[""]}, s, []string{tapes[""]}},
+		{"a corpus as recorded", []string{corpus}, of, nil},
+	} {
+		_, gaps := compared(t, options(t), c.production, c.staging)
+		var wrong []string
+		for _, g := range gaps {
+			if g.Kind == gate.GapRunMismatch {
+				wrong = append(wrong, g.Where)
+			}
+		}
+		if diff := cmp.Diff(c.wrong, wrong); diff != "" {
+			t.Errorf("%s: mismatches (-want +got):\n%s", c.name, diff)
+		}
+	}
+}

@@ -3,6 +3,7 @@ package pipeline
 import (
 	"cmp"
 	"crypto/sha256"
+	"hash/maphash"
 	"slices"
 	"strings"
 
@@ -36,7 +37,10 @@ type group struct {
 }
 
 // A setting is the words around a place that all who were edited share.
-type setting struct{ left, right []string }
+type setting struct {
+	left, right []string
+	frame       *frame // of these, once they are known
+}
 
 // evidence counts the deliveries of the group's classes that hold a text in the
 // group's place. Indexes: 0 production, 1 staging.
@@ -79,8 +83,8 @@ func (c *comparer) group() {
 			if g.Class != d.Class {
 				g.Class = ""
 			}
-			for _, m := range c.messages(i) {
-				g.join(c.wideClass(m), h)
+			for _, class := range c.wideClasses(i) {
+				g.join(class, h)
 			}
 			c.Changes[i].Edits[j].Group = n
 		}
@@ -100,7 +104,7 @@ func (c *comparer) group() {
 func (g *group) join(class string, h diff.Hunk) {
 	f := g.settings[class]
 	if f == nil {
-		g.settings[class] = &setting{h.Left, h.Right}
+		g.settings[class] = &setting{left: h.Left, right: h.Right}
 		return
 	}
 	n := 0
@@ -115,14 +119,14 @@ func (g *group) join(class string, h diff.Hunk) {
 	f.right = f.right[:n]
 }
 
-// messages gives the messages of change i, production's first.
-func (c *comparer) messages(i int) []*gate.Canonical {
-	var out []*gate.Canonical
+// wideClasses gives the classes of the messages of change i, production's first.
+func (c *comparer) wideClasses(i int) []string {
+	var out []string
 	if b := c.pairs[i].B; b >= 0 {
-		out = append(out, c.before.items[b].Message)
+		out = append(out, c.wideClass(c.before.items[b].Message, c.before.items[b].Parts))
 	}
 	if a := c.pairs[i].A; a >= 0 {
-		out = append(out, c.after.items[a].Message)
+		out = append(out, c.wideClass(c.after.items[a].Message, c.after.items[a].Parts))
 	}
 	return out
 }
@@ -148,29 +152,52 @@ func (c *comparer) unlikely(g *group) string {
 // rare is how many deliveries of production a class needs to stand for itself.
 const rare = 3
 
+const rareClass = "\x00rare\x00"
+
 // wideClass is the class of m, or, where production has few of it, everything
 // rare from one sender: subjects that are free text must not make every message
-// a class of its own, in which every edit would be made to all.
-func (c *comparer) wideClass(m *gate.Canonical) string {
+// a class of its own, in which every edit would be made to all. parts gives its parts
+// where m has none.
+func (c *comparer) wideClass(m *gate.Canonical, parts func() []gate.Part) string {
 	if c.p.classes[classKey(m.Channel, m.Sink, m.Class)] >= rare {
 		return m.Channel + "\x00" + m.Sink + "\x00" + m.Class
 	}
 	from := ""
-	for i := range m.Parts {
-		if m.Parts[i].Name == "header/from" {
-			from = m.Parts[i].Value
+	list := m.Parts
+	if parts != nil {
+		list = parts()
+	}
+	for i := range list {
+		if list[i].Name == "header/from" {
+			from = list[i].Value
 			break
 		}
 	}
-	return m.Channel + "\x00" + m.Sink + "\x00rare\x00" + from
+	return m.Channel + "\x00" + m.Sink + rareClass + from
 }
 
-// look takes down what a message says of a group of its wide class. run is 0 for
-// production and 1 for staging; deliveries is how many it is worth.
-func (g *group) look(class string, parts []partWords, run, deliveries int) {
-	var old, new, third bool
-	switch {
-	case g.NewPart || g.GonePart:
+// A sighting is what one message holds in a group's place.
+type sighting struct{ old, new, third bool }
+
+func (s *sighting) or(t sighting) {
+	s.old, s.new, s.third = s.old || t.old, s.new || t.new, s.third || t.third
+}
+
+// add notes what was seen in a message. run is 0 for production and 1 for staging;
+// deliveries is how many the message is worth.
+func (e *evidence) add(s sighting, run, deliveries int) {
+	if s.old {
+		e.old[run] += deliveries
+	}
+	if s.new {
+		e.new[run] += deliveries
+	}
+	e.third = e.third || s.third
+}
+
+// look gives what a message of a wide class holds in the group's place.
+func (g *group) look(c *cutter, class string, parts []partWords) (s sighting) {
+	if g.NewPart || g.GonePart {
 		present := false
 		for i := range parts {
 			if parts[i].name != g.Part {
@@ -178,34 +205,25 @@ func (g *group) look(class string, parts []partWords, run, deliveries int) {
 			}
 			present = true
 			v := parts[i].value
-			third = third || v != g.before && v != g.after
-			old = old || g.GonePart && v == g.before
-			new = new || g.NewPart && v == g.after
+			s.or(sighting{g.GonePart && v == g.before, g.NewPart && v == g.after, v != g.before && v != g.after})
 		}
-		old = old || g.NewPart && !present
-		new = new || g.GonePart && !present
-	default:
-		for i := range parts {
-			if parts[i].name == g.Part {
-				o, n, t := g.hold(&parts[i], g.settings[class])
-				old, new, third = old || o, new || n, third || t
-			}
+		s.old = s.old || g.NewPart && !present
+		s.new = s.new || g.GonePart && !present
+		return s
+	}
+	for i := range parts {
+		if parts[i].name == g.Part {
+			s.or(g.hold(c, &parts[i], g.settings[class]))
 		}
 	}
-	if old {
-		g.held.old[run] += deliveries
-	}
-	if new {
-		g.held.new[run] += deliveries
-	}
-	g.held.third = g.held.third || third
+	return s
 }
 
 // partWords is a part and, once they are needed, its words between Start and End.
 type partWords struct {
 	name, value string
 	kind        gate.PartKind
-	words       []string
+	words       []word
 }
 
 func partsWords(m *gate.Canonical) []partWords {
@@ -216,32 +234,100 @@ func partsWords(m *gate.Canonical) []partWords {
 	return out
 }
 
+// A word is the hash of one, under a seed that nobody outside of this process knows.
+type word uint64
+
+// A cutter cuts texts into words. Lines that it met it remembers: messages of one
+// template share most of theirs. It is for one goroutine.
+type cutter struct {
+	seed  maphash.Seed
+	lines map[string][]word
+}
+
+// Bounds of what a cutter remembers.
+const (
+	mostLines   = 1 << 12
+	longestLine = 1 << 10
+)
+
+func (c *cutter) word(s string) word { return word(maphash.String(c.seed, s)) }
+
+// words gives the words of text between [diff.Start] and [diff.End].
+func (c *cutter) words(text string) []word {
+	words := make([]word, 1, len(text)/4+2)
+	words[0] = c.word(diff.Start)
+	for line := range strings.Lines(text) {
+		known, ok := c.lines[line]
+		if !ok {
+			for start, end := gate.NextWord(line, 0); start < end; start, end = gate.NextWord(line, end) {
+				known = append(known, c.word(line[start:end]))
+			}
+			if len(line) <= longestLine {
+				if c.lines == nil || len(c.lines) >= mostLines {
+					c.lines = map[string][]word{}
+				}
+				c.lines[strings.Clone(line)] = known
+			}
+		}
+		words = append(words, known...)
+	}
+	return append(words, c.word(diff.End))
+}
+
+// hashed gives the hashes of words.
+func (c *cutter) hashed(words []string) []word {
+	out := make([]word, len(words))
+	for i, w := range words {
+		out[i] = c.word(w)
+	}
+	return out
+}
+
+// frame is a setting, and the texts that may stand in it, as hashes of words.
+type frame struct {
+	left, right []word
+	old, new    []word
+	whole       bool // it is all of a part
+	framed      bool // it is told apart well enough to recognise a third text in it
+}
+
+// frame makes the setting of a class ready to be looked for.
+func (g *group) frame(c *cutter, s *setting) *frame {
+	f := &frame{
+		left: c.hashed(s.left), right: c.hashed(s.right),
+		old: c.hashed(gate.Words(g.before)), new: c.hashed(gate.Words(g.after)),
+		whole:  slices.Equal(s.left, []string{diff.Start}) && slices.Equal(s.right, []string{diff.End}),
+		framed: slices.ContainsFunc(s.left, gate.IsWord) && len(s.right) > 0,
+	}
+	return f
+}
+
 // mostMiddle is how many words a third text may have.
 const mostMiddle = 12
 
 // hold says which texts a part holds in the group's place.
-func (g *group) hold(p *partWords, f *setting) (old, new, third bool) {
+func (g *group) hold(c *cutter, p *partWords, s *setting) sighting {
 	if g.Kind != gate.Text && g.Kind != gate.Value {
-		return p.value == g.before, p.value == g.after, false
+		return sighting{p.value == g.before, p.value == g.after, false}
 	}
 	if p.words == nil {
-		p.words = append(append([]string{diff.Start}, gate.Words(p.value)...), diff.End)
+		p.words = c.words(p.value)
 	}
-	oldWords, newWords := gate.Words(g.before), gate.Words(g.after)
-	if slices.Equal(f.left, []string{diff.Start}) && slices.Equal(f.right, []string{diff.End}) {
+	f := s.frame
+	if f.whole {
 		inner := p.words[1 : len(p.words)-1]
-		old, new = slices.Equal(inner, oldWords), slices.Equal(inner, newWords)
-		return old, new, !old && !new
+		old, new := slices.Equal(inner, f.old), slices.Equal(inner, f.new)
+		return sighting{old, new, !old && !new}
 	}
-	framed := slices.ContainsFunc(f.left, gate.IsWord) && len(f.right) > 0
-	long, short := oldWords, newWords
+	long, short := f.old, f.new
 	if len(long) < len(short) {
 		long, short = short, long
 	}
-	var hasLong, hasShort bool
+	var hasLong, hasShort, third bool
+	newline := c.word("\n")
 	covered := -1 // up to here the words are those of the longer text, in which the shorter may stand too
 	for at := 0; at+len(f.left) <= len(p.words); at++ {
-		if !slices.Equal(p.words[at:at+len(f.left)], f.left) {
+		if !begins(p.words[at:], f.left) {
 			continue
 		}
 		start := at + len(f.left)
@@ -252,26 +338,40 @@ func (g *group) hold(p *partWords, f *setting) (old, new, third bool) {
 			covered = start + len(long)
 		case begins(rest, short) && begins(rest[len(short):], f.right):
 			hasShort = hasShort || start+len(short) > covered
-		case framed:
+		case f.framed && !third:
 			for k := range min(mostMiddle, len(rest)) {
 				if begins(rest[k:], f.right) {
 					third = true
 					break
 				}
-				if rest[k] == "\n" {
+				if rest[k] == newline {
 					break
 				}
 			}
 		}
 	}
-	if len(oldWords) < len(newWords) {
-		return hasShort, hasLong, third
+	if len(f.old) < len(f.new) {
+		return sighting{hasShort, hasLong, third}
 	}
-	return hasLong, hasShort, third
+	return sighting{hasLong, hasShort, third}
 }
 
-func begins(words, with []string) bool {
-	return len(words) >= len(with) && slices.Equal(words[:len(with)], with)
+func begins(words, with []word) bool {
+	if len(words) < len(with) {
+		return false
+	}
+	for i, w := range with {
+		if words[i] != w {
+			return false
+		}
+	}
+	return true
+}
+
+// refuted reports whether what was looked at suffices to say that g is not wording,
+// whatever else there is.
+func (g *group) refuted() bool {
+	return g.held.third || g.held.new[0] > 0 || g.held.old[0] > len(g.Changes)
 }
 
 // settle decides which groups are wording.
@@ -291,16 +391,14 @@ func (c *comparer) settle() {
 func (c *comparer) refuse(g *group) string {
 	n := len(g.Changes)
 	switch h := &g.held; {
+	case g.refuted():
+		return "messages that were not edited so hold the old text, the new one or a third in its place"
 	case h.old[0] != n:
-		return "not every message that holds the old text was edited so"
+		return "not every message that was edited so shows the old text in its place"
 	case h.new[1] != n:
 		return "staging holds the new text in messages that were not edited so"
-	case h.new[0] > 0:
-		return "the new text stood in messages of production already"
 	case h.old[1] > 0:
 		return "staging still holds the old text elsewhere"
-	case h.third:
-		return "the place holds different texts for different people"
 	}
 	var to []gate.Recipient
 	for _, i := range g.Changes {
@@ -317,11 +415,13 @@ func (c *comparer) refuse(g *group) string {
 // byWideClass lists the groups that need evidence under the classes they look at.
 func (c *comparer) byWideClass() map[string][]*group {
 	m := map[string][]*group{}
+	cutter := cutter{seed: c.seed}
 	for _, g := range c.groups {
 		if !g.needed {
 			continue
 		}
-		for class := range g.settings {
+		for class, s := range g.settings {
+			s.frame = g.frame(&cutter, s)
 			m[class] = append(m[class], g)
 		}
 	}

@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 
@@ -24,16 +25,18 @@ func newNoise() *noise {
 // measure compares first with another replay of the same build. What differs in
 // the content of a pair is volatile there; deliveries without a pair, or whose
 // addressing differs, are unstable.
-func (n *noise) measure(ctx context.Context, first, again *scanned) error {
+func (n *noise) measure(ctx context.Context, first, again *scanned) (err error) {
 	b, a, _ := cancel(first, again)
-	before, err := loadItems(ctx, first.side, b)
+	before, err := load(ctx, first.side, b)
 	if err != nil {
 		return err
 	}
-	after, err := loadItems(ctx, again.side, a)
+	defer func() { err = errors.Join(err, before.Close()) }()
+	after, err := load(ctx, again.side, a)
 	if err != nil {
 		return err
 	}
+	defer func() { err = errors.Join(err, after.Close()) }()
 	seen := func(text string) { n.known[gate.HashWord(text)] = struct{}{} }
 	measured := map[[2]*gate.Canonical]bool{} // a message to many is measured once
 	for _, p := range match.Pairs(before.items, after.items) {
@@ -48,6 +51,7 @@ func (n *noise) measure(ctx context.Context, first, again *scanned) error {
 			continue
 		}
 		measured[[2]*gate.Canonical{one, other}] = true
+		one, other = before.text(p.B), after.text(p.A)
 		m := diff.Measure(n.of[at], one, other, seen)
 		m.Known = func(text string) bool {
 			_, ok := n.known[gate.HashWord(text)]
@@ -64,36 +68,6 @@ func (n *noise) measure(ctx context.Context, first, again *scanned) error {
 		}
 	}
 	return nil
-}
-
-// loaded is the residue of one run, in memory.
-type loaded struct {
-	items   []match.Item
-	surplus []surplus // of the same index
-}
-
-func loadItems(ctx context.Context, s side, residue []surplus) (*loaded, error) {
-	at := make([]position, len(residue))
-	for i := range residue {
-		at[i] = residue[i].at
-	}
-	messages, err := s.load(ctx, at)
-	if err != nil {
-		return nil, err
-	}
-	l := &loaded{items: make([]match.Item, len(residue)), surplus: residue}
-	type digests struct{ body, content gate.Digest }
-	known := map[*gate.Canonical]digests{}
-	for i, m := range messages {
-		d, ok := known[m]
-		if !ok {
-			d = digests{bodyOf(m), m.ContentDigest()}
-			known[m] = d
-		}
-		to := m.Recipients[residue[i].to]
-		l.items[i] = match.Item{Message: m, Recipient: to, Body: d.body, Whole: gate.DeliveryDigest(d.content, to)}
-	}
-	return l, nil
 }
 
 // bodyOf is the digest of what a person reads of m, without what it is addressed
@@ -114,11 +88,11 @@ func bodyOf(m *gate.Canonical) gate.Digest {
 func newChange(before, after *loaded, p match.Pair) gate.Change {
 	c := gate.Change{Rule: p.Rule}
 	if p.B >= 0 {
-		c.Before = deliveryOf(&before.items[p.B])
+		c.Before = before.deliveries[p.B]
 		c.Copies = before.surplus[p.B].copies
 	}
 	if p.A >= 0 {
-		c.After = deliveryOf(&after.items[p.A])
+		c.After = after.deliveries[p.A]
 		c.Copies = after.surplus[p.A].copies
 	}
 	switch {
@@ -136,13 +110,11 @@ func newChange(before, after *loaded, p match.Pair) gate.Change {
 
 const maxTitle = 120 // runes
 
-func deliveryOf(it *match.Item) *gate.Delivery {
-	m := it.Message
-	d := &gate.Delivery{
-		Ref: m.Ref, Channel: m.Channel, Sink: m.Sink, Phase: m.Phase, Class: m.Class, Recipient: it.Recipient,
-	}
+// deliveryOf is m, of which parts are the text, as it was delivered to one.
+func deliveryOf(m *gate.Canonical, parts []gate.Part, to gate.Recipient) *gate.Delivery {
+	d := &gate.Delivery{Ref: m.Ref, Channel: m.Channel, Sink: m.Sink, Phase: m.Phase, Class: m.Class, Recipient: to}
 	var method, path string
-	for _, p := range m.Parts {
+	for _, p := range parts {
 		d.Bytes += len(p.Value)
 		switch p.Name {
 		case "header/subject":
@@ -156,7 +128,7 @@ func deliveryOf(it *match.Item) *gate.Delivery {
 	if d.Title == "" && path != "" {
 		d.Title = method + " " + path
 	}
-	d.Title = gate.Clip(d.Title, maxTitle)
+	d.Title = strings.Clone(gate.Clip(d.Title, maxTitle))
 	return d
 }
 

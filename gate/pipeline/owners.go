@@ -3,6 +3,7 @@ package pipeline
 import (
 	"cmp"
 	"context"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -24,12 +25,26 @@ const (
 // maxOrigins is how many former recipients of one body are named.
 const maxOrigins = 8
 
-// pass goes over production once more, for the residue alone: whose facts does
-// it hold, who had its bodies, and which edits are wording.
+// pass finds, for the residue alone: whose facts does it hold, who had its bodies, and
+// which edits are wording. Production is asked by its index, where it has one, else it
+// is gone over once more; the answers are the same.
 func (c *comparer) pass(ctx context.Context) error {
+	if c.p.index != nil {
+		err := c.ask(ctx, c.lookUp)
+		if err == nil || ctx.Err() != nil {
+			return err
+		}
+		// The index cannot be read: what it was made of can.
+	}
+	return c.ask(ctx, c.again)
+}
+
+// ask has production answer all that is wanted of it.
+func (c *comparer) ask(ctx context.Context, production func(context.Context, map[string][]*group) error) error {
 	c.owners = exposure.NewOwners()
 	c.origins = map[gate.Digest][]gate.Recipient{}
 	for _, g := range c.groups {
+		g.held, g.typed = evidence{}, nil
 		if g.needed {
 			exposure.InText(g.Part, g.after, func(f *exposure.Found) {
 				if exposure.Typed(f.Kind) {
@@ -44,15 +59,19 @@ func (c *comparer) pass(ctx context.Context) error {
 	}
 	groups := c.byWideClass()
 	if c.owners.Wanted() || len(groups) > 0 || len(c.origins) > 0 {
-		if err := c.again(ctx, groups); err != nil {
+		if err := production(ctx, groups); err != nil {
 			return err
 		}
-		for i := range c.after.items {
-			c.look(groups, c.after.items[i].Message, 1, 1)
-		}
+		parallel(c.o.workers(), len(c.after.items), func() func(int) {
+			look := c.looker(groups)
+			return func(i int) { look(c.after.text(i), 1, 1) }
+		})
 	}
 	c.settle()
-	return c.expose(ctx)
+	if err := c.expose(ctx); err != nil {
+		return err
+	}
+	return c.owners.Err()
 }
 
 // want asks for the owners of what the recipient of change i gains.
@@ -70,9 +89,8 @@ func (c *comparer) want(i int) {
 // else all that After holds, so that the recipient's own facts are known too.
 func (c *comparer) gained(i int) []gate.Part {
 	p := c.pairs[i]
-	after := c.after.items[p.A].Message.Parts
 	if c.Changes[i].Kind != gate.Altered || !c.reworded(i) {
-		return after
+		return c.after.text(p.A).Parts
 	}
 	parts := make([]gate.Part, 0, len(p.hunks))
 	for _, h := range p.hunks {
@@ -81,7 +99,7 @@ func (c *comparer) gained(i int) []gate.Part {
 		case h.Kind == gate.Text && !h.NewPart:
 			parts = append(parts, gate.Part{Name: h.Part, Kind: h.Kind, Value: beside(h)})
 		default: // the value as a whole is a fact
-			for _, a := range after {
+			for _, a := range c.after.text(p.A).Parts {
 				if a.Name == h.Part {
 					parts = append(parts, a)
 				}
@@ -110,31 +128,146 @@ func (c *comparer) reworded(i int) bool {
 	return true
 }
 
+// lookUp asks the index of production.
+func (c *comparer) lookUp(ctx context.Context, groups map[string][]*group) error {
+	if err := c.owners.LookUp(c.p.index); err != nil {
+		return err
+	}
+	bodies := map[uint64]gate.Digest{}
+	for d := range c.origins {
+		bodies[bodyKey(d)] = d
+	}
+	err := c.p.index.origins(slices.Sorted(maps.Keys(bodies)), func(body uint64, who []gate.Recipient) {
+		c.origins[bodies[body]] = who
+	})
+	if err != nil {
+		return err
+	}
+	first := map[*gate.Canonical]int{}
+	for i := range c.before.items {
+		if m := c.before.items[i].Message; len(m.Recipients) > 1 {
+			if _, ok := first[m]; !ok {
+				first[m] = i
+			}
+		}
+	}
+	parallel(c.o.workers(), len(c.before.items), func() func(int) {
+		look := c.looker(groups)
+		return func(i int) {
+			m := c.before.items[i].Message
+			if len(m.Recipients) == 1 || first[m] == i {
+				look(c.before.text(i), 0, len(m.Recipients))
+			}
+		}
+	})
+	return c.lookAtEqual(ctx, groups)
+}
+
+// firstFrames is how many frames are read before it is asked whether more need be: twice
+// as many each time.
+const firstFrames = 4
+
+// lookAtEqual looks at the messages of production that cancelled, in the classes of groups,
+// until nothing can be learnt.
+func (c *comparer) lookAtEqual(ctx context.Context, groups map[string][]*group) error {
+	open := func(class string) bool {
+		return slices.ContainsFunc(groups[class], func(g *group) bool { return !g.refuted() })
+	}
+	var keys []uint64
+	isRare := false
+	for class := range groups {
+		if open(class) {
+			keys = append(keys, gate.HashWord(class)) // as classKey
+			isRare = isRare || strings.Contains(class, rareClass)
+		}
+	}
+	if isRare {
+		for k, n := range c.p.classes {
+			if n < rare {
+				keys = append(keys, k)
+			}
+		}
+	}
+	if len(keys) == 0 {
+		return nil
+	}
+	places, err := c.p.index.of(keys)
+	if err != nil {
+		return err
+	}
+	residue := make([]position, len(c.before.surplus))
+	for i, s := range c.before.surplus {
+		residue[i] = s.at
+	}
+	slices.SortFunc(residue, position.compare)
+	t := c.p.side.(*tapeSide) // nothing else has an index
+	var at []position
+	for _, n := range places {
+		p := c.p.position(n)
+		if _, changed := slices.BinarySearchFunc(residue, p, position.compare); !changed {
+			at = append(at, p)
+		}
+	}
+	lookers := sync.Pool{New: func() any { return c.looker(groups) }}
+	for most := firstFrames; len(at) > 0 && slices.ContainsFunc(slices.Collect(maps.Keys(groups)), open); most *= 2 {
+		n, frames := 0, 0
+		for n < len(at) {
+			if n == 0 || at[n].offset != at[n-1].offset {
+				if frames++; frames > most {
+					break
+				}
+			}
+			n++
+		}
+		here := at[:n]
+		at = at[n:]
+		err := t.visit(ctx, here, func(i, end int, letters []gate.Canonical) error {
+			see := lookers.Get().(func(*gate.Canonical, int, int))
+			defer lookers.Put(see)
+			for ; i < end; i++ {
+				if int(here[i].letter) >= len(letters) {
+					return errDecoded
+				}
+				m := &letters[here[i].letter]
+				see(m, 0, len(m.Recipients))
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // again streams production a second time.
 func (c *comparer) again(ctx context.Context, groups map[string][]*group) error {
 	var mu sync.Mutex
 	var done uint64
-	err := each(ctx, c.p.side, c.o.workers(), func(m *gate.Canonical) {
-		c.owners.Hold(m.Recipients, m.Parts)
-		body := bodyOf(m)
-		mu.Lock()
-		defer mu.Unlock()
-		if had, wanted := c.origins[body]; wanted {
-			c.origins[body] = withOrigins(had, m.Recipients)
-		}
-		c.look(groups, m, 0, len(m.Recipients))
-		if done++; c.o.Progress != nil && done%1024 == 0 {
-			c.o.Progress("looking up owners", done, c.p.facts.Messages)
+	_, err := c.p.side.stream(ctx, c.o.workers(), func() func(place, *gate.Canonical) {
+		look := c.looker(groups)
+		return func(_ place, m *gate.Canonical) {
+			c.owners.Hold(m.Recipients, m.Parts)
+			look(m, 0, len(m.Recipients))
+			body := bodyOf(m)
+			mu.Lock()
+			defer mu.Unlock()
+			if had, wanted := c.origins[body]; wanted {
+				c.origins[body] = withOrigins(had, m.Recipients)
+			}
+			if done++; c.o.Progress != nil && done%1024 == 0 {
+				c.o.Progress("looking up owners", done, c.p.facts.Messages)
+			}
 		}
 	})
 	return err
 }
 
-// withOrigins adds recipients, keeping the first maxOrigins by identity, so that
-// the order of messages decides nothing.
+// withOrigins adds recipients, keeping the first maxOrigins in the order of [withRole], so
+// that the order of messages decides nothing.
 func withOrigins(had, more []gate.Recipient) []gate.Recipient {
 	for _, r := range more {
-		at, found := slices.BinarySearchFunc(had, r, compareRecipients)
+		at, found := slices.BinarySearchFunc(had, withRole(r), func(x gate.Recipient, y uint64) int { return cmp.Compare(withRole(x), y) })
 		if !found && at < maxOrigins {
 			had = slices.Insert(had, at, r)
 			had = had[:min(len(had), maxOrigins)]
@@ -144,19 +277,43 @@ func withOrigins(had, more []gate.Recipient) []gate.Recipient {
 }
 
 func compareRecipients(x, y gate.Recipient) int {
-	return slices.Compare([]string{x.ID(), string(x.Role)}, []string{y.ID(), string(y.Role)})
+	return cmp.Or(compareIdentities(x, y), strings.Compare(string(x.Role), string(y.Role)))
 }
 
-func (c *comparer) look(groups map[string][]*group, m *gate.Canonical, run, deliveries int) {
-	class := c.wideClass(m)
-	list := groups[class]
-	if len(list) == 0 {
-		return
+// compareIdentities orders as [gate.Recipient.ID] does: no kind begins another.
+func compareIdentities(x, y gate.Recipient) int {
+	return cmp.Or(strings.Compare(string(x.Kind), string(y.Kind)), strings.Compare(x.Address, y.Address))
+}
+
+// looker looks at what messages say of groups. It is for one goroutine.
+func (c *comparer) looker(groups map[string][]*group) func(m *gate.Canonical, run, deliveries int) {
+	if len(groups) == 0 {
+		return func(*gate.Canonical, int, int) {}
 	}
-	parts := partsWords(m)
-	for _, g := range list {
-		if g.Channel == m.Channel && g.Sink == m.Sink {
-			g.look(class, parts, run, deliveries)
+	cutter := cutter{seed: c.seed}
+	var open []*group
+	var seen []sighting
+	return func(m *gate.Canonical, run, deliveries int) {
+		class := c.wideClass(m, nil)
+		open, seen = open[:0], seen[:0]
+		c.looking.Lock()
+		for _, g := range groups[class] {
+			if !g.refuted() && g.Channel == m.Channel && g.Sink == m.Sink {
+				open = append(open, g)
+			}
+		}
+		c.looking.Unlock()
+		if len(open) == 0 {
+			return
+		}
+		parts := partsWords(m)
+		for _, g := range open {
+			seen = append(seen, g.look(&cutter, class, parts))
+		}
+		c.looking.Lock()
+		defer c.looking.Unlock()
+		for i, g := range open {
+			g.held.add(seen[i], run, deliveries)
 		}
 	}
 }
@@ -171,6 +328,7 @@ func (c *comparer) expose(ctx context.Context) error {
 			continue
 		}
 		ch := &c.Changes[i]
+		ch.Origins, ch.More = nil, 0
 		after := &c.after.items[p.A]
 		if ch.Kind != gate.Altered || c.before.items[p.B].Body != after.Body {
 			for _, r := range c.origins[after.Body] {
@@ -178,10 +336,14 @@ func (c *comparer) expose(ctx context.Context) error {
 					ch.Origins = append(ch.Origins, r)
 				}
 			}
+			slices.SortFunc(ch.Origins, compareRecipients)
 		}
 		d := exposure.Delivery{To: after.Recipient, After: c.gained(i)}
+		if len(c.origins[after.Body]) < maxOrigins { // else there may be more
+			d.Origins = ch.Origins
+		}
 		if ch.Kind == gate.Altered {
-			d.Before = c.before.items[p.B].Message.Parts
+			d.Before = func() []gate.Part { return c.before.text(p.B).Parts }
 			d.TypedOnly = c.wording(i)
 		}
 		ch.Gains = c.owners.Exposed(d)
@@ -222,9 +384,9 @@ func (c *comparer) exposeStimuli(ctx context.Context, changes []int) error {
 		p := c.pairs[i]
 		var before []gate.Part
 		if c.Changes[i].Kind == gate.Altered {
-			before = c.before.items[p.B].Message.Parts
+			before = c.before.text(p.B).Parts
 		}
-		for _, part := range c.after.items[p.A].Message.Parts {
+		for _, part := range c.after.text(p.A).Parts {
 			if !slices.Contains(before, part) {
 				gained[n] = append(gained[n], part)
 			}
@@ -232,7 +394,7 @@ func (c *comparer) exposeStimuli(ctx context.Context, changes []int) error {
 		exposure.In(gained[n], asked.Want)
 	}
 	var d *decoding
-	err := eachStimulus(ctx, c.o.Corpus, func(s *gate.Stimulus, ref gate.Ref, header gate.Header) error {
+	err := eachStimulus(ctx, c.o, func(s *gate.Stimulus, ref gate.Ref, header gate.Header) error {
 		if s.Channel == "exec" {
 			return nil
 		}

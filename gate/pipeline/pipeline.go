@@ -8,21 +8,25 @@
 //	noise     what differs between replays of production is measured
 //	pair      the residue, strongest evidence first
 //	state     edits, grouped over messages
-//	owners    one more pass over production, for the facts of the residue alone
+//	owners    production is asked for the facts of the residue alone: by an index
+//	          that was made in its scan, or in one more pass
 //
-// Memory beyond one pass is a digest and a position for each delivery, and the
-// residue. Results do not depend on the order of messages, on how many workers
-// there are, or on how a tape was cut into frames.
+// Memory beyond one pass is a digest and a position for each delivery, and of the
+// residue what is stated of it: its texts are on disk where they are many. Results
+// do not depend on the order of messages, on how many workers there are, or on how a
+// tape was cut into frames.
 package pipeline
 
 import (
 	"context"
 	"fmt"
+	"hash/maphash"
 	"runtime"
 	"slices"
 
 	"github.com/waybill-dev/waybill/gate"
 	"github.com/waybill-dev/waybill/gate/channel"
+	"github.com/waybill-dev/waybill/gate/tape"
 )
 
 // Options are what a comparison needs besides runs.
@@ -51,6 +55,9 @@ type Options struct {
 
 	// Ordered names the sinks at which the order of one recipient's messages matters.
 	Ordered []string
+
+	// Keys read the tapes that are encrypted. Of these nothing is kept.
+	Keys tape.Keys
 
 	// Workers is how many goroutines decode; 0 is one for each processor.
 	Workers int
@@ -97,21 +104,21 @@ func CompareMessages(ctx context.Context, o Options, production [][]gate.Canonic
 
 func compare(ctx context.Context, o *Options, production side, again []side, staging side) (*gate.Comparison, []gate.Gap, error) {
 	runs := newRuns(ctx, o, slices.Concat([]side{production}, again, []side{staging}))
+	defer runs.close()
 	p, err := runs.scan(ctx, 0, "production")
 	if err != nil {
 		return nil, nil, err
 	}
 	n := newNoise()
-	var gaps []gate.Gap
+	gaps := misplaced(p, gate.Production)
 	for i := range again {
 		r, err := runs.scan(ctx, 1+i, fmt.Sprintf("production again (%d)", i+2))
 		if err != nil {
 			return nil, nil, err
 		}
 		gaps = append(gaps, of("production again", r.gaps)...)
-		if err := mismatch(p, r, "two replays of production"); err != nil {
-			gaps = append(gaps, *err)
-		}
+		gaps = append(gaps, misplaced(r, gate.Production)...)
+		gaps = append(gaps, mismatch(p, r, "two replays of production")...)
 		if err := n.measure(ctx, p, r); err != nil {
 			return nil, nil, err
 		}
@@ -122,10 +129,9 @@ func compare(ctx context.Context, o *Options, production side, again []side, sta
 	}
 	gaps = append(gaps, of("production", p.gaps)...)
 	gaps = append(gaps, of("staging", s.gaps)...)
-	if gap := mismatch(p, s, "production and staging"); gap != nil {
-		gaps = append(gaps, *gap)
-	}
-	c := &comparer{o: o, p: p, s: s, stimuli: runs.causes, noise: n, Comparison: gate.Comparison{
+	gaps = append(gaps, misplaced(s, gate.Staging)...)
+	gaps = append(gaps, mismatch(p, s, "production and staging")...)
+	c := &comparer{o: o, p: p, s: s, seed: maphash.MakeSeed(), stimuli: runs.causes, noise: n, Comparison: gate.Comparison{
 		Scenario: p.header.Scenario, Production: p.facts, Staging: s.facts,
 	}}
 	if c.Scenario == "" {
@@ -147,8 +153,25 @@ func of(run string, gaps []gate.Gap) []gate.Gap {
 	return gaps
 }
 
+// misplaced says that a run was given as one of role, and is not: production held
+// against itself would pass whatever staging does. It says too that a run is one
+// shard of a replay: what the others sent is not in it.
+func misplaced(r *scanned, role gate.Role) []gate.Gap {
+	if r.header.Shard != "" {
+		return []gate.Gap{{Kind: gate.GapRunMismatch, Where: r.facts.Tape, Detail: "it is shard " + r.header.Shard + " of a replay: put all shards together first"}}
+	}
+	if r.header.Content != gate.RunTape || r.header.Role == role {
+		return nil
+	}
+	detail := fmt.Sprintf("it was given as a run of %s, and says that it is one of %s", role, r.header.Role)
+	if r.header.Role == "" {
+		detail = fmt.Sprintf("it was given as a run of %s, and does not say of which build it is one", role)
+	}
+	return []gate.Gap{{Kind: gate.GapRunMismatch, Where: r.facts.Tape, Detail: detail}}
+}
+
 // mismatch says that two runs are not of one corpus or scenario.
-func mismatch(p, s *scanned, what string) *gate.Gap {
+func mismatch(p, s *scanned, what string) []gate.Gap {
 	detail := ""
 	switch {
 	case p.header.Content == gate.CorpusTape:
@@ -163,5 +186,5 @@ func mismatch(p, s *scanned, what string) *gate.Gap {
 	if detail == "" {
 		return nil
 	}
-	return &gate.Gap{Kind: gate.GapRunMismatch, Where: what, Detail: detail}
+	return []gate.Gap{{Kind: gate.GapRunMismatch, Where: what, Detail: detail}}
 }

@@ -12,7 +12,6 @@ import (
 	"sync/atomic"
 
 	"github.com/waybill-dev/waybill/gate"
-	"github.com/waybill-dev/waybill/gate/tape"
 )
 
 // A place is where a canonical message stands in its run: which record it was made
@@ -46,6 +45,7 @@ type scanned struct {
 	masks   map[gate.Masked]uint64 // with Count 0
 	traced  uint64                 // messages that carry the trace of a stimulus
 	order   map[uint64][]arrival   // per sink and recipient, where order matters
+	index   *runIndex              // of a run of production, where one is kept
 }
 
 // arrival is one delivery at a sink where order matters.
@@ -56,14 +56,17 @@ type arrival struct {
 	to     uint32
 }
 
-// scan makes one pass over a run.
-func scan(ctx context.Context, o *Options, causes traceSet, s side, stage string) (*scanned, error) {
+// scan makes one pass over a run, of which g, which may be nil, gathers what may be asked.
+func scan(ctx context.Context, o *Options, causes traceSet, s side, stage string, g *gatherer) (*scanned, error) {
 	var mu sync.Mutex
 	var done atomic.Uint64
 	var tallies []*tally
 	var gaps gapList
 	about, err := s.stream(ctx, o.workers(), func() func(place, *gate.Canonical) {
 		t := newTally(o, causes, &mu, &gaps)
+		if g != nil {
+			t.gather = g.worker()
+		}
 		mu.Lock()
 		tallies = append(tallies, t)
 		mu.Unlock()
@@ -91,6 +94,7 @@ type runs struct {
 	keys   *keys
 	kept   []kept // of the same index as sides
 	causes func() (traceSet, error)
+	open   []*runIndex
 }
 
 type kept struct {
@@ -113,6 +117,11 @@ func newRuns(ctx context.Context, o *Options, sides []side) *runs {
 		wg.Go(func() { r.kept[i].run, r.kept[i].key, r.kept[i].err = r.keys.restore(t) })
 	}
 	wg.Wait()
+	for i := range r.kept {
+		if run := r.kept[i].run; run != nil {
+			r.open = append(r.open, run.index)
+		}
+	}
 	return r
 }
 
@@ -127,12 +136,25 @@ func (r *runs) scan(ctx context.Context, i int, stage string) (*scanned, error) 
 	if err != nil {
 		return nil, err
 	}
-	run, err := scan(ctx, r.o, causes, r.sides[i], stage)
-	if err == nil && k.err == nil {
+	if k.err != nil {
+		return scan(ctx, r.o, causes, r.sides[i], stage, nil)
+	}
+	t := r.sides[i].(*tapeSide)
+	g := r.keys.gatherer(t, k.key)
+	defer g.Close()
+	run, err := scan(ctx, r.o, causes, t, stage, g)
+	if err == nil {
 		// Where it cannot be kept, the next comparison scans again: nothing is lost.
-		_ = r.keys.store(r.sides[i].(*tapeSide), k.key, run)
+		_ = r.keys.store(t, k.key, run, g)
+		r.open = append(r.open, run.index)
 	}
 	return run, err
+}
+
+func (r *runs) close() {
+	for _, x := range r.open {
+		_ = x.Close() // of what was only read
+	}
 }
 
 // sumUp makes one of what the workers of a scan have found.
@@ -184,6 +206,7 @@ type tally struct {
 	maskAt  map[gate.Masked]int
 	traced  uint64
 	order   map[uint64][]arrived
+	gather  *gatherWorker // nil where nothing is gathered
 
 	mu   *sync.Mutex // guards
 	gaps *gapList    // which all workers share, since one message's gaps are told once
@@ -217,7 +240,11 @@ func (t *tally) message(at place, c *gate.Canonical) {
 	for _, id := range loadHosts(c) {
 		t.parties[id] = struct{}{}
 	}
-	t.classes[classKey(c.Channel, c.Sink, c.Class)] += uint32(len(c.Recipients))
+	class := classKey(c.Channel, c.Sink, c.Class)
+	t.classes[class] += uint32(len(c.Recipients))
+	if t.gather != nil {
+		t.gather.message(at, c, class)
+	}
 	for i := range c.Masks {
 		t.mask(i, &c.Masks[i])
 	}
@@ -349,7 +376,7 @@ func stimulusTraces(ctx context.Context, o *Options) (traceSet, error) {
 	if o.Traces == nil || o.Corpus == "" {
 		return known, nil
 	}
-	err := eachStimulus(ctx, o.Corpus, func(s *gate.Stimulus, _ gate.Ref, _ gate.Header) error {
+	err := eachStimulus(ctx, o, func(s *gate.Stimulus, _ gate.Ref, _ gate.Header) error {
 		for _, id := range o.Traces(s) {
 			known[gate.HashWord(id)] = struct{}{}
 		}
@@ -358,10 +385,10 @@ func stimulusTraces(ctx context.Context, o *Options) (traceSet, error) {
 	return known, err
 }
 
-// eachStimulus calls f for the stimuli of a corpus up to its end, or up to where
+// eachStimulus calls f for the stimuli of the corpus up to its end, or up to where
 // it is damaged: what is wrong with a corpus is said when it is replayed.
-func eachStimulus(ctx context.Context, corpus string, f func(*gate.Stimulus, gate.Ref, gate.Header) error) error {
-	r, err := tape.Open(corpus)
+func eachStimulus(ctx context.Context, o *Options, f func(*gate.Stimulus, gate.Ref, gate.Header) error) error {
+	r, err := o.Keys.Open(o.Corpus)
 	if err != nil {
 		return err
 	}
@@ -388,6 +415,7 @@ func classKey(channel, sink, class string) uint64 {
 
 // surplus is a delivery that did not cancel.
 type surplus struct {
+	digest gate.Digest
 	at     position
 	to     uint32 // index in the message's recipients
 	copies [2]int // how many equal ones each run has
@@ -417,10 +445,10 @@ func cancel(p, s *scanned) (before, after []surplus, equal uint64) {
 		both := min(nb, na)
 		equal += uint64(both)
 		for _, e := range b[both:nb] {
-			before = append(before, surplus{p.position(e.place), e.to, [2]int{nb, na}})
+			before = append(before, surplus{e.digest, p.position(e.place), e.to, [2]int{nb, na}})
 		}
 		for _, e := range a[both:na] {
-			after = append(after, surplus{s.position(e.place), e.to, [2]int{nb, na}})
+			after = append(after, surplus{e.digest, s.position(e.place), e.to, [2]int{nb, na}})
 		}
 		b, a = b[nb:], a[na:]
 	}

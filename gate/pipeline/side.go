@@ -30,8 +30,9 @@ type side interface {
 	// of itself.
 	stream(ctx context.Context, workers int, worker func() func(place, *gate.Canonical)) (about, error)
 
-	// load gives the messages at positions, in their order.
-	load(ctx context.Context, at []position) ([]*gate.Canonical, error)
+	// load calls each, from many goroutines and in no order, for every message at one of
+	// the positions, with the indexes of those that are its.
+	load(ctx context.Context, at []position, each func(of []int, m *gate.Canonical) error) error
 }
 
 // about is what a run says of itself.
@@ -63,14 +64,6 @@ func (a *about) position(p place) position {
 	return position{a.extents[i].offset, p.record - a.extents[i].first, p.letter}
 }
 
-// each calls message for every message of a run, from many goroutines at once, in no order.
-func each(ctx context.Context, s side, workers int, message func(*gate.Canonical)) error {
-	_, err := s.stream(ctx, workers, func() func(place, *gate.Canonical) {
-		return func(_ place, m *gate.Canonical) { message(m) }
-	})
-	return err
-}
-
 // tapeSide is a run on a tape.
 type tapeSide struct {
 	path string
@@ -87,7 +80,7 @@ type item struct {
 }
 
 func (t *tapeSide) stream(ctx context.Context, workers int, worker func() func(place, *gate.Canonical)) (about, error) {
-	r, err := tape.Open(t.path)
+	r, err := t.o.Keys.Open(t.path)
 	if err != nil {
 		return about{}, err
 	}
@@ -196,94 +189,97 @@ func (a *about) number(ref gate.Ref) (uint32, error) {
 	return uint32(n), nil
 }
 
-// few is how many records are looked up one by one; more are found by reading on,
-// since a look-up undoes a whole frame.
-const few = 16
+func (t *tapeSide) load(ctx context.Context, at []position, each func(of []int, m *gate.Canonical) error) error {
+	groups := grouped(at)
+	places := make([]position, len(groups))
+	for i, of := range groups {
+		places[i] = at[of[0]]
+	}
+	return t.visit(ctx, places, func(i, end int, letters []gate.Canonical) error {
+		for ; i < end; i++ {
+			if int(places[i].letter) >= len(letters) {
+				return errDecoded
+			}
+			if err := each(groups[i], &letters[places[i].letter]); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
 
-func (t *tapeSide) load(ctx context.Context, at []position) ([]*gate.Canonical, error) {
-	r, err := tape.Open(t.path)
+var errDecoded = errors.New("it decoded otherwise than before")
+
+// visit calls each, from many goroutines and in no order, for every record that at,
+// which is sorted, points into: with the range of at that does, and its messages. Of
+// the tape it reads the frames of these alone.
+func (t *tapeSide) visit(ctx context.Context, at []position, each func(i, end int, letters []gate.Canonical) error) error {
+	r, err := t.o.Keys.Open(t.path)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer r.Close()
 	header := r.Header()
-	order := make([]int, len(at))
-	for i := range order {
-		order[i] = i
-	}
-	slices.SortFunc(order, func(x, y int) int { return at[x].compare(at[y]) })
-	next := func(p position) (*gate.Message, gate.Ref, error) { // the message at p, which is behind the last one
-		for {
-			rec, ref, err := r.Next()
-			if err != nil {
-				return nil, ref, fmt.Errorf("load message from %s at offset %d: %w", t.path, p.offset, err)
-			}
-			if ref.Offset == p.offset && uint32(ref.Index) == p.index && rec.Message != nil {
-				return rec.Message, ref, nil
-			}
-		}
-	}
-	if len(at) <= few {
-		next = func(p position) (*gate.Message, gate.Ref, error) {
-			ref := gate.Ref{Tape: t.path, Offset: p.offset, Index: int(p.index)}
-			rec, err := r.At(ref)
-			if err != nil || rec.Message == nil {
-				return nil, ref, errors.Join(err, fmt.Errorf("load message from %s at offset %d", t.path, p.offset))
-			}
-			ref.Seq = rec.Message.Seq
-			return rec.Message, ref, nil
-		}
-	}
-	type job struct {
-		message *gate.Message
-		ref     gate.Ref
-		wanted  []int // indexes in at, of this record
-	}
-	out := make([]*gate.Canonical, len(at))
-	work := make(chan job, batch)
+	frames := make(chan [2]int)
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	var wg sync.WaitGroup
 	for range t.o.workers() {
 		wg.Go(func() {
 			d := decoding{o: t.o, header: &header}
-			for j := range work {
-				letters, err := d.canonical(j.message, j.ref)
-				for _, i := range j.wanted {
-					if err == nil && int(at[i].letter) >= len(letters) {
-						err = errors.New("it decoded otherwise than before")
-					}
-					if err != nil {
-						cancel(fmt.Errorf("load message from %s at offset %d: %w", t.path, j.ref.Offset, err))
-						break
-					}
-					out[i] = &letters[at[i].letter]
+			for f := range frames {
+				if ctx.Err() != nil {
+					continue
+				}
+				if err := d.frame(r, at[f[0]:f[1]], func(i, end int, letters []gate.Canonical) error { return each(f[0]+i, f[0]+end, letters) }); err != nil {
+					cancel(fmt.Errorf("load message from %s at offset %d: %w", t.path, at[f[0]].offset, err))
 				}
 			}
 		})
 	}
-	for i := 0; i < len(order) && ctx.Err() == nil; {
-		p := at[order[i]]
+	for i := 0; i < len(at) && ctx.Err() == nil; {
 		end := i + 1
-		for end < len(order) && at[order[end]].offset == p.offset && at[order[end]].index == p.index {
+		for end < len(at) && at[end].offset == at[i].offset {
 			end++
 		}
-		m, ref, err := next(p)
-		if err != nil {
-			cancel(err)
-			break
-		}
-		work <- job{m, ref, order[i:end]}
+		frames <- [2]int{i, end}
 		i = end
 	}
-	close(work)
+	close(frames)
 	wg.Wait()
-	return out, context.Cause(ctx)
+	return context.Cause(ctx)
+}
+
+// frame calls each for every record of one frame that at, which is sorted, points into.
+func (d *decoding) frame(r *tape.Reader, at []position, each func(i, end int, letters []gate.Canonical) error) error {
+	records, refs, err := r.Frame(at[0].offset)
+	if err != nil {
+		return err
+	}
+	for i := 0; i < len(at); {
+		n := at[i].index
+		end := i + 1
+		for end < len(at) && at[end].index == n {
+			end++
+		}
+		if int(n) >= len(records) || records[n].Message == nil {
+			return fmt.Errorf("record %d is no message", n)
+		}
+		letters, err := d.canonical(records[n].Message, refs[n])
+		if err != nil {
+			return err
+		}
+		if err := each(i, end, letters); err != nil {
+			return err
+		}
+		i = end
+	}
+	return nil
 }
 
 // Load gives the canonical messages of the record that ref points at.
 func Load(o Options, ref gate.Ref) ([]gate.Canonical, error) {
-	r, err := tape.Open(ref.Tape)
+	r, err := o.Keys.Open(ref.Tape)
 	if err != nil {
 		return nil, err
 	}
@@ -349,19 +345,29 @@ func (m memorySide) stream(ctx context.Context, _ int, worker func() func(place,
 	return about{facts: gate.RunFacts{Messages: uint64(len(m))}}, ctx.Err()
 }
 
-func (m memorySide) load(_ context.Context, at []position) ([]*gate.Canonical, error) {
-	out := make([]*gate.Canonical, len(at))
-	for i, p := range at {
-		out[i] = &m[p.offset]
+func (m memorySide) load(_ context.Context, at []position, each func(of []int, m *gate.Canonical) error) error {
+	for _, of := range grouped(at) {
+		if err := each(of, &m[at[of[0]].offset]); err != nil {
+			return err
+		}
 	}
-	return out, nil
+	return nil
 }
 
+// mostSampled is how many bytes the bodies of a sample may have together, and
+// largestSampled one of them: a sample is compared several times over, and a mail of
+// 64 MiB shows a misdelivery no better than one of 64 KiB does.
+const (
+	mostSampled    = 16 << 20
+	largestSampled = 64 << 10
+)
+
 // Sample gives up to n messages of the tape at path, spread evenly over it, with all
-// that one of them fans out to. Only some frames are read of a long tape: what is
+// that one of them fans out to. Large messages are left out, and of others as many as
+// would make it larger than some MiB; where all are large it is the smallest. Only some frames are read of a long tape: what is
 // wrong with it is said by the comparison, and ends the sample here.
 func Sample(ctx context.Context, o Options, path string, n int) ([]gate.Canonical, error) {
-	r, err := tape.Open(path)
+	r, err := o.Keys.Open(path)
 	if err != nil {
 		return nil, err
 	}
@@ -378,7 +384,10 @@ func Sample(ctx context.Context, o Options, path string, n int) ([]gate.Canonica
 	// Frames may hold no message, or one: more are read than messages are asked for.
 	// They are made canonical at once, which frees the frame.
 	var found [][]gate.Canonical
-	for _, offset := range spread(frames, 4*n) {
+	var large []item // the smallest of the large ones
+	size := 0
+	frames = spread(frames, 4*n)
+	for i, offset := range frames {
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
@@ -388,17 +397,33 @@ func Sample(ctx context.Context, o Options, path string, n int) ([]gate.Canonica
 		}
 		var here []item
 		for i := range records {
-			if m := records[i].Message; m != nil {
-				here = append(here, item{message: m, ref: refs[i]})
+			m := records[i].Message
+			if m == nil {
+				continue
+			}
+			it := item{message: m, ref: refs[i]}
+			switch {
+			case len(m.Body) <= largestSampled:
+				here = append(here, it)
+			case len(large) == 0 || len(m.Body) < len(large[0].message.Body):
+				large = []item{it}
 			}
 		}
+		allowed := mostSampled * (i + 1) / len(frames) // so that what is left out is not the end of the tape
 		for _, it := range spread(here, 4*n/len(frames)+1) {
+			if size += len(it.message.Body); size > allowed {
+				size -= len(it.message.Body)
+				continue
+			}
 			letters, err := d.canonical(it.message, it.ref)
 			if err != nil {
 				return nil, err
 			}
 			found = append(found, letters)
 		}
+	}
+	if len(found) == 0 && len(large) > 0 {
+		return d.canonical(large[0].message, large[0].ref)
 	}
 	return slices.Concat(spread(found, n)...), nil
 }
