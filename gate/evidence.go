@@ -160,6 +160,7 @@ type Header struct {
 	Scenario string            `json:"scenario,omitempty"`
 	Replay   int               `json:"replay,omitempty"`   // which replay of this build and scenario, from 1
 	Corpus   string            `json:"corpus,omitempty"`   // digest of the corpus that a run replayed
+	Shard    string            `json:"shard,omitempty"`    // of a run that replayed a part of it: "3/8"
 	Sealed   bool              `json:"sealed,omitempty"`   // whether the build could reach nothing but sinks
 	Notes    map[string]string `json:"notes,omitempty"`    // for people; never compared
 	Settings map[string]string `json:"settings,omitempty"` // per sink, what decoding its messages needs: JSON

@@ -1,0 +1,142 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os/exec"
+	"strings"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/waybill-dev/waybill/gate"
+	"github.com/waybill-dev/waybill/gate/config"
+	"github.com/waybill-dev/waybill/gate/publish"
+	"github.com/waybill-dev/waybill/gate/verdict"
+)
+
+func (p *program) doctorVerb() *cli.Command {
+	return &cli.Command{
+		Name:      "doctor",
+		Usage:     "look whether everything that the gate needs is there, and change nothing",
+		UsageText: "waybill doctor [--config CONFIG]\nwaybill doctor --head",
+		Flags: []cli.Flag{
+			&cli.StringFlag{Name: "config", Value: ".", Usage: "`CONFIG`, or the folder that holds it"},
+			&cli.BoolFlag{Name: "head", Usage: "print the commit that this workflow of GitHub Actions is to evaluate, and nothing else"},
+		},
+		Action: p.doctor,
+	}
+}
+
+func (p *program) doctor(c *cli.Context) error {
+	if err := arguments(c, 0, 0); err != nil {
+		return err
+	}
+	if c.Bool("head") {
+		e, err := publish.ReadEvent(p.getenv)
+		if err != nil {
+			return usage(err, "")
+		}
+		_, err = fmt.Fprintln(p.stdout, e.Head)
+		return err
+	}
+	d := &diagnosis{p: p}
+	d.look("waybill", func() (string, error) { return version(), nil })
+	var conf *config.Config
+	d.look("configuration", func() (_ string, err error) {
+		if conf, err = config.Load(c.String("config")); err != nil {
+			return "", errors.New(firstLine(err.Error()))
+		}
+		return conf.Path, nil
+	})
+	if conf != nil {
+		d.configured(conf)
+	}
+	if p.getenv("GITHUB_ACTIONS") != "" {
+		d.workflow()
+	}
+	if d.wrong > 0 {
+		return usage(fmt.Errorf("doctor: %d of %d things are not as the gate needs them", d.wrong, d.all), "")
+	}
+	return nil
+}
+
+// A diagnosis is what was looked at.
+type diagnosis struct {
+	p          *program
+	all, wrong int
+}
+
+// look prints one line: what, and how it is or what is wrong with it.
+func (d *diagnosis) look(what string, is func() (string, error)) {
+	d.all++
+	text, err := is()
+	if err != nil {
+		d.wrong++
+		fmt.Fprintf(d.p.stdout, "WRONG  %-16s %s\n", what, printable(firstLine(err.Error())))
+		return
+	}
+	fmt.Fprintf(d.p.stdout, "ok     %-16s %s\n", what, printable(text))
+}
+
+func (d *diagnosis) configured(conf *config.Config) {
+	d.look("corpus", func() (string, error) {
+		keys, err := d.p.ownKeys(conf)
+		if err != nil {
+			return "", err
+		}
+		r, err := keys.Verify(conf.Corpus.Path, nil)
+		switch {
+		case err != nil:
+			return "", err
+		case r.Header.Content != gate.CorpusTape:
+			return "", fmt.Errorf("%s is a run and not a corpus", conf.Corpus.Path)
+		case r.Stimuli == 0 && !onlyJobs(conf):
+			return "", errors.New("it has no stimuli")
+		case conf.Corpus.Digest != "" && conf.Corpus.Digest != r.Digest:
+			return "", fmt.Errorf("its digest is %s, and %s is pinned", r.Digest, conf.Corpus.Digest)
+		}
+		if _, err := retained(conf.Corpus.Path, &r.Header, time.Now()); err != nil {
+			return "", err
+		}
+		text := fmt.Sprintf("%d stimuli, %s", r.Stimuli, r.Digest)
+		if conf.Corpus.Digest == "" {
+			text += ", not pinned"
+		}
+		return text, nil
+	})
+	d.look("approvals", func() (string, error) {
+		list, err := verdict.LoadApprovals(conf.Approvals.Path, verdict.Limits{Now: time.Now(), MaxDays: conf.Approvals.MaxDays})
+		return fmt.Sprintf("%d in %s", len(list), conf.Approvals.Path), err
+	})
+	for _, role := range []gate.Role{gate.Production, gate.Staging} {
+		b := conf.Build(role)
+		if b == nil || len(b.Command) == 0 || strings.Contains(b.Command[0], "${") {
+			continue
+		}
+		d.look(string(role), func() (string, error) {
+			name := b.Command[0]
+			if strings.Contains(name, "/") {
+				return name, nil // relative to the build's folder, which its setup may make
+			}
+			return exec.LookPath(name)
+		})
+	}
+}
+
+func (d *diagnosis) workflow() {
+	d.look("workflow", func() (string, error) {
+		e, err := publish.ReadEvent(d.p.getenv)
+		switch {
+		case err != nil:
+			return "", err
+		case e.Fork:
+			return "", errors.New("the pull request is of a fork: its token can only read, and nothing can be posted")
+		}
+		return fmt.Sprintf("%s of %s/%s, commit %s", e.Name, e.Owner, e.Repo, e.Head), nil
+	})
+	d.look("token", func() (string, error) {
+		_, err := publish.New(publish.Options{Token: d.p.getenv("GITHUB_TOKEN"), API: d.p.getenv("GITHUB_API_URL")})
+		return "there is one", err
+	})
+}

@@ -1,0 +1,194 @@
+package shard
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/waybill-dev/waybill/gate"
+	"github.com/waybill-dev/waybill/gate/tape"
+)
+
+// Merge puts the runs of all shards of one replay together in the folder out,
+// which it makes and which must not be there yet. folders are those of the shards,
+// in any order. The manifest that it returns, and writes into out, is of shard 1/1.
+//
+// A [MismatchError] says why they do not make one replay. A tape that is torn or
+// damaged is an error of package tape. After an error out holds no manifest.
+func Merge(folders []string, out string, keys tape.Keys, o tape.Options) (*Manifest, error) {
+	var list []*Manifest
+	where := map[*Manifest]string{}
+	for _, folder := range folders {
+		m, err := ReadManifest(folder)
+		if err != nil {
+			return nil, err
+		}
+		list, where[m] = append(list, m), folder
+	}
+	if err := complete(list); err != nil {
+		return nil, err
+	}
+	if err := os.Mkdir(out, 0o700); err != nil {
+		return nil, fmt.Errorf("make the folder for merged runs: %w", err)
+	}
+	whole := *list[0]
+	whole.Shard, whole.Stimuli, whole.Runs = Of{1, 1}, whole.Total, nil
+	for _, r := range list[0].Runs {
+		j := joining{keys: keys, run: r, total: whole.Total}
+		for _, m := range list {
+			i := slices.IndexFunc(m.Runs, func(other Run) bool { return other.String() == r.String() })
+			j.parts = append(j.parts, part{filepath.Join(where[m], m.Runs[i].File), m, m.Runs[i]})
+		}
+		digest, err := j.join(filepath.Join(out, r.File), o)
+		if err != nil {
+			return nil, err
+		}
+		r.Digest = digest
+		whole.Runs = append(whole.Runs, r)
+	}
+	if err := whole.Write(out); err != nil {
+		return nil, err
+	}
+	return &whole, nil
+}
+
+// A part is one shard's tape of a run.
+type part struct {
+	path     string
+	manifest *Manifest
+	run      Run
+}
+
+// A joining puts the parts of one run together.
+type joining struct {
+	keys  tape.Keys
+	run   Run
+	total uint64
+	parts []part
+}
+
+func (j *joining) join(path string, o tape.Options) (digest string, err error) {
+	header, err := j.header()
+	if err != nil {
+		return "", err
+	}
+	w, err := tape.Create(path, header, o)
+	if err != nil {
+		return "", err
+	}
+	var footer gate.Footer
+	var seq uint64
+	for i, p := range j.parts {
+		f, last, err := j.copy(w, p, seq)
+		if err != nil {
+			return "", errors.Join(err, w.Abort())
+		}
+		seq = last
+		footer.Accepted += f.Accepted
+		footer.Refused += f.Refused
+		if i == 0 || weaker(f.Quiet, footer.Quiet) {
+			footer.Quiet = f.Quiet
+		}
+	}
+	if err := w.Close(footer); err != nil {
+		return "", err
+	}
+	r, err := j.keys.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer r.Close()
+	return r.Digest()
+}
+
+// weaker reports whether the end of a run is known less well by a than by b.
+func weaker(a, b string) bool {
+	order := []string{"", "stopped", "idle", "probe"}
+	return slices.Index(order, a) < slices.Index(order, b)
+}
+
+// header is that of the whole run: what the headers of all parts say.
+func (j *joining) header() (gate.Header, error) {
+	var whole gate.Header
+	for i, p := range j.parts {
+		r, err := j.keys.Open(p.path)
+		if err != nil {
+			return whole, err
+		}
+		h := r.Header()
+		if err := r.Close(); err != nil {
+			return whole, fmt.Errorf("close %s: %w", p.path, err)
+		}
+		switch {
+		case h.Content != gate.RunTape || h.Role != p.run.Role || h.Scenario != p.run.Scenario || h.Replay != p.run.Replay:
+			return whole, mismatch("%s is not the run that its manifest says: %s", p.path, p.run)
+		case h.Corpus != p.manifest.Corpus:
+			return whole, mismatch("%s is of the corpus %s, and its manifest says %s", p.path, h.Corpus, p.manifest.Corpus)
+		case h.Shard != p.manifest.Shard.String():
+			return whole, mismatch("%s is of shard %q, and its manifest says %s", p.path, h.Shard, p.manifest.Shard)
+		}
+		if i == 0 {
+			whole = h
+			continue
+		}
+		if h.Build != whole.Build || h.Schema != whole.Schema || h.Identities != whole.Identities || !maps.Equal(h.Settings, whole.Settings) {
+			return whole, mismatch("%s and %s are not of one replay: their builds, schemas, identities or settings of sinks differ", j.parts[0].path, p.path)
+		}
+		whole.Sealed = whole.Sealed && h.Sealed
+	}
+	whole.Shard = ""
+	return whole, nil
+}
+
+// copy appends one part, its messages numbered on from seq. It returns the part's
+// footer and the last number.
+func (j *joining) copy(w *tape.Writer, p part, seq uint64) (gate.Footer, uint64, error) {
+	r, err := j.keys.Open(p.path)
+	if err != nil {
+		return gate.Footer{}, 0, err
+	}
+	defer r.Close()
+	digest, err := r.Digest()
+	if err != nil {
+		return gate.Footer{}, 0, err
+	}
+	if digest != p.run.Digest {
+		return gate.Footer{}, 0, mismatch("%s has the digest %s, and its manifest says %s", p.path, digest, p.run.Digest)
+	}
+	last, outcomes := seq, uint64(0)
+	for {
+		record, _, err := r.Next()
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			return gate.Footer{}, 0, err
+		}
+		switch record.Kind {
+		case gate.KindMessage:
+			record.Message.Seq += seq
+			last = max(last, record.Message.Seq)
+		case gate.KindGap:
+			if record.Gap.Seq > 0 {
+				record.Gap.Seq += seq
+			}
+		case gate.KindOutcome:
+			if !strings.HasPrefix(record.Outcome.Stimulus, "job/") { // a job's is of no stimulus
+				outcomes++
+			}
+		}
+		if err := w.Append(&record); err != nil {
+			return gate.Footer{}, 0, err
+		}
+	}
+	if outcomes > p.manifest.Stimuli {
+		return gate.Footer{}, 0, mismatch("%s has %d outcomes, and its shard has %d stimuli", p.path, outcomes, p.manifest.Stimuli)
+	}
+	f, _ := r.Footer()
+	return f, last, nil
+}
