@@ -52,9 +52,14 @@ func deliveries(run []note) []string {
 	return out
 }
 
-// onTape writes a run to a tape in batches of the given size: each batch is one frame at least.
+// onTape writes a run to a tape, of production where it is called p, in batches of the
+// given size: each batch is one frame at least.
 func onTape(t *rapid.T, path string, run []note, batch int) {
-	w, err := tape.Create(path, gate.Header{Content: gate.RunTape, Schema: gate.Schema}, tape.Options{})
+	role := gate.Staging
+	if strings.HasPrefix(filepath.Base(path), "p") {
+		role = gate.Production
+	}
+	w, err := tape.Create(path, gate.Header{Content: gate.RunTape, Schema: gate.Schema, Role: role}, tape.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

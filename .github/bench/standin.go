@@ -4,6 +4,8 @@
 // other programs:
 //
 //	standin sink PROTOCOL ADDRESS TAPE      store what comes until it is told to terminate
+//	standin durable PROTOCOL ADDRESS TAPE   the same, and acknowledge only what is synced
+//	standin corpus COUNT KIB TAPE           write a corpus of that many mails of that size
 //	standin drive ADDRESS CONNECTIONS TIME  post 1,000 bytes over and over; prints requests per second
 package main
 
@@ -37,7 +39,19 @@ func main() {
 func run(args []string) error {
 	switch {
 	case len(args) == 4 && args[0] == "sink":
-		return sink(args[1], args[2], args[3])
+		return sink(args[1], args[2], args[3], tape.Options{})
+	case len(args) == 4 && args[0] == "durable":
+		return sink(args[1], args[2], args[3], tape.Options{Sync: true})
+	case len(args) == 4 && args[0] == "corpus":
+		n, err := strconv.Atoi(args[1])
+		if err != nil {
+			return err
+		}
+		kib, err := strconv.Atoi(args[2])
+		if err != nil {
+			return err
+		}
+		return corpus(n, kib, args[3])
 	case len(args) == 4 && args[0] == "drive":
 		n, err := strconv.Atoi(args[2])
 		if err != nil {
@@ -49,7 +63,7 @@ func run(args []string) error {
 		}
 		return drive(args[1], n, d)
 	}
-	return errors.New("usage: standin sink PROTOCOL ADDRESS TAPE, or standin drive ADDRESS CONNECTIONS TIME")
+	return errors.New("usage: standin sink|durable PROTOCOL ADDRESS TAPE, standin corpus COUNT KIB TAPE, or standin drive ADDRESS CONNECTIONS TIME")
 }
 
 func protocol(name string) (channel.Protocol, error) {
@@ -61,13 +75,14 @@ func protocol(name string) (channel.Protocol, error) {
 	return protocols[i], nil
 }
 
-// sink acknowledges what a replay's sink does: what survives a kill of this process.
-func sink(name, address, path string) (err error) {
+// sink acknowledges what survives a kill of this process, as a replay's sink does,
+// or what is synced, as a recorder does.
+func sink(name, address, path string, options tape.Options) (err error) {
 	p, err := protocol(name)
 	if err != nil {
 		return err
 	}
-	w, err := tape.Create(path, gate.Header{Content: gate.RunTape}, tape.Options{})
+	w, err := tape.Create(path, gate.Header{Content: gate.RunTape}, options)
 	if err != nil {
 		return err
 	}
@@ -89,6 +104,26 @@ func sink(name, address, path string) (err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
 	return errors.Join(s.Close(ctx), w.Close(gate.Footer{Accepted: seq.Load()}))
+}
+
+// corpus writes what smtp-source sends: each mail to one recipient, and all of one size.
+func corpus(n, kib int, path string) error {
+	w, err := tape.Create(path, gate.Header{Content: gate.CorpusTape}, tape.Options{})
+	if err != nil {
+		return err
+	}
+	body := strings.Repeat(strings.Repeat("X", 78)+"\r\n", kib<<10/80)
+	for i := range n {
+		s := &gate.Stimulus{
+			ID: fmt.Sprintf("bench-%07d", i), Channel: "smtp", Door: "in", Status: 250,
+			Head: []byte("HELO bench.example.org\r\nMAIL FROM:<sender@example.org>\r\nRCPT TO:<recipient@example.org>\r\n"),
+			Body: fmt.Appendf(nil, "From: <sender@example.org>\r\nTo: <recipient@example.org>\r\nSubject: mail %d\r\n\r\n%s", i, body),
+		}
+		if err := w.Append(&gate.Record{Kind: gate.KindStimulus, Stimulus: s}); err != nil {
+			return errors.Join(err, w.Abort())
+		}
+	}
+	return w.Close(gate.Footer{})
 }
 
 func drive(address string, connections int, d time.Duration) error {

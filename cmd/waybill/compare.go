@@ -55,6 +55,9 @@ func comparing(conf *config.Config, corpus string) (pipeline.Options, error) {
 			if conf != nil && s == nil && conf.Sinks[sink].Channel == name {
 				s = conf.Sinks[sink].Settings
 			}
+			if p.Decode == nil {
+				return nil, undecodable(sink)
+			}
 			d, err := p.Decode(s)
 			if err != nil {
 				return nil, fmt.Errorf("decode what sink %s took: %w", sink, err)
@@ -101,6 +104,10 @@ func (p *program) judged(ctx context.Context, o pipeline.Options, production []s
 		mu.Unlock()
 		b.at(done)
 	}
+	from, err := provenance(o, append([]string{staging}, production...), in)
+	if err != nil {
+		return err
+	}
 	c, gaps, err := pipeline.Compare(ctx, o, production, staging)
 	for _, b := range bars {
 		b.done()
@@ -114,6 +121,9 @@ func (p *program) judged(ctx context.Context, o pipeline.Options, production []s
 	found, more := pipeline.Judge(checks.All(), c)
 	in.Comparisons = append(in.Comparisons, *c)
 	in.Findings = append(in.Findings, found...)
+	if from[1].Content == gate.CorpusTape {
+		gaps = once(gaps)
+	}
 	in.Gaps = append(append(in.Gaps, gaps...), more...)
 	if !c.Production.Sealed || !c.Staging.Sealed {
 		note(in, "the builds were not sealed: what they sent to anything but a sink was not seen")

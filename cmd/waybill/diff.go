@@ -31,7 +31,7 @@ func (p *program) diffVerb() *cli.Command {
 			&cli.StringFlag{Name: "json", Usage: "write the verdict to `FILE`"},
 			&cli.StringFlag{Name: "sink", Value: "mail", Usage: "compare imported mail as if sink `NAME` had taken it"},
 			&cli.BoolFlag{Name: "report-only", Usage: "exit with 0 where something differs that blocks, and only there"},
-			seedFlag(),
+			identitiesFlag(), seedFlag(),
 		}, nameFlags()...),
 		Action: p.diff,
 	}
@@ -63,7 +63,11 @@ func (p *program) diff(c *cli.Context) error {
 	}
 	defer os.RemoveAll(scratch)
 	in := &verdict.Input{Now: time.Now()}
-	a, b, err := p.captures(c, scratch, in)
+	keys, err := p.keys(nil, c.String("identities"))
+	if err != nil {
+		return err
+	}
+	a, b, err := p.captures(c, keys, scratch, in)
 	if err != nil {
 		return err
 	}
@@ -71,12 +75,13 @@ func (p *program) diff(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	options.Keys = keys
 	return p.weigh(c, options, []string{a}, b, in, o)
 }
 
 // captures gives both captures as runs. What is imported takes scenario and
 // corpus from the other side, where that is a run: nothing says that they differ.
-func (p *program) captures(c *cli.Context, scratch string, in *verdict.Input) (a, b string, err error) {
+func (p *program) captures(c *cli.Context, keys tape.Keys, scratch string, in *verdict.Input) (a, b string, err error) {
 	paths := [2]string{c.Args().Get(0), c.Args().Get(1)}
 	like := gate.Header{Scenario: "diff"}
 	var isRun [2]bool
@@ -84,7 +89,7 @@ func (p *program) captures(c *cli.Context, scratch string, in *verdict.Input) (a
 		if _, err := os.Stat(path); err != nil {
 			return "", "", usage(fmt.Errorf("open the capture: %w", err), "")
 		}
-		h, err := header(path)
+		h, err := header(keys, path)
 		if err != nil {
 			return "", "", err
 		}
@@ -110,7 +115,7 @@ func (p *program) captures(c *cli.Context, scratch string, in *verdict.Input) (a
 }
 
 // header is that of the tape at path, or nil where path is not a tape.
-func header(path string) (*gate.Header, error) {
+func header(keys tape.Keys, path string) (*gate.Header, error) {
 	if info, err := os.Stat(path); err == nil && info.IsDir() {
 		return nil, nil
 	}
@@ -127,7 +132,7 @@ func header(path string) (*gate.Header, error) {
 	if !bytes.Contains(prefix[:n], []byte("waybill")) { // see package tape, format
 		return nil, nil
 	}
-	r, err := tape.Open(path)
+	r, err := keys.Open(path)
 	if err != nil {
 		return nil, tapeFailure(fmt.Errorf("open the capture: %w", err))
 	}

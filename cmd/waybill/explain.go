@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/urfave/cli/v2"
 
@@ -14,6 +15,7 @@ import (
 	"github.com/waybill-dev/waybill/gate/config"
 	"github.com/waybill-dev/waybill/gate/pipeline"
 	"github.com/waybill-dev/waybill/gate/report"
+	"github.com/waybill-dev/waybill/gate/tape"
 )
 
 // defaultVerdict is where a verdict is looked for, and where it is written
@@ -28,6 +30,7 @@ func (p *program) explainVerb() *cli.Command {
 		Flags: append([]cli.Flag{
 			&cli.StringFlag{Name: "verdict", Value: defaultVerdict, Usage: "`FILE` with the verdict"},
 			&cli.StringFlag{Name: "config", Usage: "`CONFIG` whose masks were used; the one beside the verdict's folder if not given"},
+			identitiesFlag(),
 		}, nameFlags()...),
 		Action: func(c *cli.Context) error {
 			if err := arguments(c, 1, 1); err != nil {
@@ -52,22 +55,37 @@ func (p *program) explainVerb() *cli.Command {
 			if err != nil {
 				return err
 			}
-			load := func(ref gate.Ref) ([]gate.Canonical, error) {
-				if _, err := os.Stat(ref.Tape); errors.Is(err, fs.ErrNotExist) {
-					// The folder may have been moved since.
-					ref.Tape = filepath.Join(filepath.Dir(c.String("verdict")), "runs", filepath.Base(ref.Tape))
-				}
-				return pipeline.Load(po, ref)
+			if po.Keys, err = p.keys(conf, c.String("identities")); err != nil {
+				return err
 			}
+			load := loader(po, c.String("verdict"))
 			if err := report.Explain(p.stdout, v, c.Args().First(), load, o); err != nil {
 				code := gate.ExitUndecided
 				if errors.Is(err, fs.ErrNotExist) {
 					code = gate.ExitUsage
 				}
+				var locked *tape.KeyError
+				if errors.As(err, &locked) {
+					return tapeFailure(err)
+				}
 				return &failure{code, err, "the runs that were judged are gone, or others stand in their place: run the gate again"}
 			}
-			return nil
+			if slices.Contains(v.Notes, markKept) {
+				_, err = fmt.Fprintln(p.stdout, "\nNote: "+markKept)
+			}
+			return err
 		},
+	}
+}
+
+// loader brings messages of the runs that the verdict at path was reached from.
+func loader(o pipeline.Options, path string) report.Loader {
+	return func(ref gate.Ref) ([]gate.Canonical, error) {
+		if _, err := os.Stat(ref.Tape); errors.Is(err, fs.ErrNotExist) {
+			// The folder may have been moved since.
+			ref.Tape = filepath.Join(filepath.Dir(path), "runs", filepath.Base(ref.Tape))
+		}
+		return pipeline.Load(o, ref)
 	}
 }
 

@@ -28,6 +28,7 @@ func (p *program) gateVerb() *cli.Command {
 		Flags: append([]cli.Flag{
 			&cli.StringFlag{Name: "json", Usage: "write the verdict to `FILE` instead of where the configuration says"},
 			&cli.StringFlag{Name: "approvals", Usage: "read approvals from `FILE` instead of where the configuration says"},
+			reviewsFlag(),
 			&cli.BoolFlag{Name: "report-only", Usage: "exit with 0 where the release is blocked, and only there"},
 			&cli.BoolFlag{Name: "keep-state", Usage: "leave the folders in which the builds ran, and say where they are"},
 			&cli.IntFlag{Name: "concurrency", Usage: "`N` stimuli under way at once instead of what the configuration says"},
@@ -94,6 +95,9 @@ func (p *program) gather(c *cli.Context, conf *config.Config, in *verdict.Input)
 	if err != nil {
 		return usage(err, "")
 	}
+	if err := p.weighApprovals(c, conf, in); err != nil {
+		return err
+	}
 	s, err := p.openSession(conf, sessionOptions{concurrency: c.Int("concurrency"), keepState: c.Bool("keep-state")})
 	if err != nil {
 		return err
@@ -103,6 +107,9 @@ func (p *program) gather(c *cli.Context, conf *config.Config, in *verdict.Input)
 		return err
 	}
 	in.Corpus, in.Made.Stimuli = s.corpus.Digest, s.corpus.Stimuli
+	if err := s.mark(in); err != nil {
+		return err
+	}
 	if conf.Corpus.Digest == "" {
 		note(in, "the corpus is not pinned; its digest is "+s.corpus.Digest)
 	}
@@ -114,6 +121,7 @@ func (p *program) gather(c *cli.Context, conf *config.Config, in *verdict.Input)
 	if err != nil {
 		return err
 	}
+	options.Keys = s.keys
 	proven := false
 	for _, scenario := range conf.Scenarios {
 		production, staging, err := s.both(ctx, scenario)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"os"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -17,20 +18,21 @@ func (p *program) judgeVerb() *cli.Command {
 	return &cli.Command{
 		Name:      "judge",
 		Usage:     "judge two runs that are there already; no build is started",
-		UsageText: "waybill judge [--again RUN]... [--config CONFIG] PRODUCTION STAGING",
+		UsageText: "waybill judge [--again RUN]... [--config CONFIG] PRODUCTION STAGING\nwaybill judge --config CONFIG FOLDER",
 		Flags: append([]cli.Flag{
 			&cli.StringSliceFlag{Name: "again", Usage: "`RUN` of production again, to measure what differs by itself"},
 			&cli.StringFlag{Name: "config", Usage: "take masks, approvals and the corpus from `CONFIG`"},
 			&cli.StringFlag{Name: "json", Usage: "write the verdict to `FILE`"},
+			reviewsFlag(),
 			&cli.BoolFlag{Name: "report-only", Usage: "exit with 0 where the release is blocked, and only there"},
-			commitFlag(), seedFlag(),
+			identitiesFlag(), commitFlag(), seedFlag(),
 		}, nameFlags()...),
 		Action: p.judge,
 	}
 }
 
 func (p *program) judge(c *cli.Context) error {
-	if err := arguments(c, 2, 2); err != nil {
+	if err := arguments(c, 1, 2); err != nil {
 		return err
 	}
 	o, err := p.reportOptions(c)
@@ -59,16 +61,29 @@ func (p *program) judge(c *cli.Context) error {
 	if err := p.made(c, in, where.Path, where.Approvals.Path); err != nil {
 		return err
 	}
+	if err := p.weighApprovals(c, conf, in); err != nil {
+		return err
+	}
+	if c.NArg() == 1 {
+		if info, err := os.Stat(c.Args().First()); err != nil || !info.IsDir() {
+			return usage(fmt.Errorf("judge: %s alone is no folder with runs", c.Args().First()), "usage: "+c.Command.UsageText)
+		}
+		return p.judgeFolder(c, conf, c.Args().First(), in, o)
+	}
 	staging := c.Args().Get(1)
 	production := append([]string{c.Args().Get(0)}, c.StringSlice("again")...)
 	if err := distinct(append([]string{staging}, production...)); err != nil {
 		return err
 	}
-	if in.Corpus, err = replayedBy(staging); err != nil {
+	keys, err := p.keys(conf, c.String("identities"))
+	if err != nil {
+		return err
+	}
+	if in.Corpus, err = replayedBy(keys, staging); err != nil {
 		return err
 	}
 	if corpus != "" {
-		digest, err := tape.Digest(corpus)
+		digest, err := keys.Digest(corpus)
 		if err != nil {
 			return tapeFailure(fmt.Errorf("open the corpus: %w", err))
 		}
@@ -81,12 +96,18 @@ func (p *program) judge(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	options.Keys = keys
+	if corpus != "" {
+		if _, err := provenance(options, []string{corpus}, in); err != nil {
+			return err
+		}
+	}
 	return p.weigh(c, options, production, staging, in, o)
 }
 
 // replayedBy is the digest of the corpus that a run replayed.
-func replayedBy(run string) (string, error) {
-	r, err := tape.Open(run)
+func replayedBy(keys tape.Keys, run string) (string, error) {
+	r, err := keys.Open(run)
 	if err != nil {
 		return "", tapeFailure(fmt.Errorf("open the run: %w", err))
 	}

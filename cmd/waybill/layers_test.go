@@ -31,7 +31,7 @@ var layers = []struct {
 	{1, `fixtures(/.*)?`, "software under test, which knows nothing of the gate"},
 	{2, `gate/channel/(smtp|http|exec)`, "a protocol is a value of the type that gate/channel describes"},
 	{2, `gate/importer/[a-z]+`, "a format is a value of the type that gate/importer describes"},
-	{2, `gate/(record|build|replay|pipeline|incident|drill)`, "stages that order others"},
+	{2, `gate/(record|shard|build|corpus|replay|pipeline|incident|drill)`, "stages that order others"},
 	{3, `gate/channel/(all|channeltest)`, "lists every protocol, tests every protocol"},
 	{3, `gate/importer/(all|importertest)`, "lists every format, tests every format"},
 	{3, `gate/publish/publishtest`, "stands in for GitHub in tests"},

@@ -10,17 +10,20 @@ import (
 	"github.com/waybill-dev/waybill/gate"
 	"github.com/waybill-dev/waybill/gate/config"
 	"github.com/waybill-dev/waybill/gate/pipeline"
+	"github.com/waybill-dev/waybill/gate/shard"
 )
 
 func (p *program) replayVerb() *cli.Command {
 	return &cli.Command{
 		Name:      "replay",
 		Usage:     "replay the corpus to one build, and leave a run",
-		UsageText: "waybill replay [--role ROLE] [--scenario NAME] --out RUN [DIR|CONFIG]",
+		UsageText: "waybill replay [--role ROLE] [--scenario NAME] --out RUN [DIR|CONFIG]\nwaybill replay --shard 3/8 --out FOLDER [DIR|CONFIG]",
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "out", Usage: "write the run to `RUN`, which must not be there yet"},
 			&cli.StringFlag{Name: "role", Value: string(gate.Staging), Usage: "`ROLE` of the build: production or staging"},
 			&cli.StringFlag{Name: "scenario", Usage: "`NAME` of the scenario; the first if not given"},
+			&cli.StringFlag{Name: "shard", Usage: "replay `N/M` of the corpus to both builds, every scenario, for waybill merge"},
+			commitFlag(),
 			&cli.BoolFlag{Name: "keep-state", Usage: "leave the folder in which the build ran, and say where it is"},
 			&cli.IntFlag{Name: "concurrency", Usage: "`N` stimuli under way at once instead of what the configuration says"},
 		},
@@ -51,6 +54,13 @@ func (p *program) replay(c *cli.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	if c.IsSet("shard") {
+		of, err := shard.Parse(c.String("shard"))
+		if err != nil {
+			return usage(fmt.Errorf("replay: --shard: %w", err), "")
+		}
+		return p.replayShard(c, conf, of, out)
+	}
 	scenario, err := scenarioOf(conf, c.String("scenario"))
 	if err != nil {
 		return err
@@ -66,6 +76,7 @@ func (p *program) replay(c *cli.Context) (err error) {
 	// With these the run is judged without being decoded again; where they cannot be
 	// kept, judging goes without.
 	if o, err := comparing(conf, conf.Corpus.Path); err == nil {
+		o.Keys = s.keys
 		_ = pipeline.KeepDigests(c.Context, o, out)
 	}
 	_, err = fmt.Fprintf(p.stdout, "wrote %s: %s, scenario %s; judge it with another by waybill judge PRODUCTION STAGING\n", out, role, scenario.Name)

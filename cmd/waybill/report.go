@@ -21,18 +21,27 @@ type view struct {
 	write func(io.Writer, *gate.Verdict, report.Options) error
 }
 
-func views() []view {
+// views are all there are. load brings messages of the runs, for those that show them whole.
+func views(load report.Loader) []view {
 	return []view{
+		{"html", "one page that opens from disk: by recipient, by finding, by message", func(w io.Writer, v *gate.Verdict, o report.Options) error {
+			return report.HTML(w, v, load, o)
+		}},
+		{"schema", "the JSON Schema of the verdict", func(w io.Writer, _ *gate.Verdict, _ report.Options) error {
+			_, err := w.Write(report.Schema())
+			return err
+		}},
 		{"terminal", "as the gate prints it", report.Terminal},
 		{"markdown", "for a comment or the summary of a job: names nobody, whatever is asked for", report.Markdown},
 		{"junit", "XML for a test report", report.JUnit},
+		{"outputs", "name=value lines for the outputs of a step of GitHub Actions", outputs},
 		{"json", "the verdict itself, whole, with names", func(w io.Writer, v *gate.Verdict, _ report.Options) error { return report.JSON(w, v) }},
 	}
 }
 
 func viewNames() []string {
 	var names []string
-	for _, f := range views() {
+	for _, f := range views(nil) {
 		names = append(names, f.name)
 	}
 	return names
@@ -40,7 +49,7 @@ func viewNames() []string {
 
 func (p *program) reportVerb() *cli.Command {
 	var about strings.Builder
-	for _, f := range views() {
+	for _, f := range views(nil) {
 		fmt.Fprintf(&about, "%-10s %s\n", f.name, f.about)
 	}
 	return &cli.Command{
@@ -50,6 +59,8 @@ func (p *program) reportVerb() *cli.Command {
 		Description: "Formats:\n" + about.String() + "\nThe exit code says whether the report was written, and nothing of the verdict.",
 		Flags: append([]cli.Flag{
 			&cli.StringFlag{Name: "verdict", Value: defaultVerdict, Usage: "`FILE` with the verdict"},
+			&cli.StringFlag{Name: "config", Usage: "`CONFIG` whose masks were used; the one beside the verdict's folder if not given"},
+			identitiesFlag(),
 			&cli.StringFlag{Name: "format", Value: "terminal", Usage: "`FORMAT`: " + strings.Join(viewNames(), ", ")},
 			&cli.StringFlag{Name: "out", Usage: "write to `FILE` instead of standard output"},
 			&cli.IntFlag{Name: "budget", Usage: "characters that markdown may have"},
@@ -67,7 +78,7 @@ func (p *program) report(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	i := slices.IndexFunc(views(), func(f view) bool { return f.name == c.String("format") })
+	i := slices.IndexFunc(views(nil), func(f view) bool { return f.name == c.String("format") })
 	if i < 0 {
 		return usage(fmt.Errorf("unknown format %q: the nearest known is %q", c.String("format"), nearest(c.String("format"), viewNames())), "formats: "+strings.Join(viewNames(), ", "))
 	}
@@ -80,7 +91,18 @@ func (p *program) report(c *cli.Context) error {
 	}
 	o.Key, o.Budget, o.ReportOnly = []byte(p.getenv(maskKey)), c.Int("budget"), c.Bool("report-only")
 	o.Next = next(v, c.String("verdict"))
-	write := func(w io.Writer) error { return views()[i].write(w, v, o) }
+	conf, err := explainConfig(c.String("config"), c.String("verdict"))
+	if err != nil {
+		return err
+	}
+	po, err := comparing(conf, "")
+	if err != nil {
+		return err
+	}
+	if po.Keys, err = p.keys(conf, c.String("identities")); err != nil {
+		return err
+	}
+	write := func(w io.Writer) error { return views(loader(po, c.String("verdict")))[i].write(w, v, o) }
 	out := c.String("out")
 	if out == "" {
 		return asUndecided(write(p.stdout))
@@ -90,6 +112,24 @@ func (p *program) report(c *cli.Context) error {
 		return undecided(fmt.Errorf("write the report: %w", err), "")
 	}
 	return asUndecided(replaceFile(out, func(f *os.File) error { return write(f) }))
+}
+
+// outputs writes what a workflow decides by. Nothing in it comes from a message.
+func outputs(w io.Writer, v *gate.Verdict, _ report.Options) error {
+	states := map[gate.State]int{}
+	replayed := uint64(0)
+	for i := range v.Findings {
+		states[v.Findings[i].State]++
+	}
+	for i := range v.Comparisons {
+		replayed = max(replayed, v.Comparisons[i].Staging.Stimuli)
+	}
+	_, err := fmt.Fprintf(w, "verdict=%s\nexit-code=%d\nunapproved=%d\napproved=%d\nexpired=%d\nreplayed=%d\ncorpus-size=%d\n",
+		v.Decision, v.ExitCode(), states[gate.Open]+states[gate.Outgrown], states[gate.Approved], states[gate.Expired], replayed, v.Made.Stimuli)
+	if err != nil {
+		return fmt.Errorf("write outputs: %w", err)
+	}
+	return nil
 }
 
 // minBudget is the fewest characters in which Markdown can say what it left out.

@@ -9,11 +9,34 @@ import (
 	"strings"
 	"time"
 
+	"github.com/urfave/cli/v2"
+
 	"github.com/waybill-dev/waybill/gate"
 	"github.com/waybill-dev/waybill/gate/config"
 	"github.com/waybill-dev/waybill/gate/publish"
 	"github.com/waybill-dev/waybill/gate/verdict"
 )
+
+func reviewsFlag() cli.Flag {
+	return &cli.BoolFlag{Name: "verify-reviews", Usage: "count an approval that is new only where GitHub knows an approving review for it"}
+}
+
+// weighApprovals leaves out the approvals that no review is the evidence for, where
+// that is asked for.
+func (p *program) weighApprovals(c *cli.Context, conf *config.Config, in *verdict.Input) error {
+	if !c.Bool("verify-reviews") {
+		return nil
+	}
+	if conf == nil {
+		return usage(errors.New("--verify-reviews: it is not known where approvals are kept"), "give the configuration with --config")
+	}
+	counted, notes, err := p.reviewed(c.Context, conf, in.Approvals, in.Made.Commit, in.Now)
+	if err != nil {
+		return err
+	}
+	in.Approvals, in.Notes = counted, append(in.Notes, notes...)
+	return nil
+}
 
 // reviewed is the approvals that count where the text of the file is only a claim:
 // those that stand in the file of the base too, and those for which GitHub knows an

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -19,7 +20,9 @@ import (
 	"github.com/waybill-dev/waybill/gate/channel"
 	"github.com/waybill-dev/waybill/gate/channel/http"
 	"github.com/waybill-dev/waybill/gate/config"
+	"github.com/waybill-dev/waybill/gate/dynamic"
 	"github.com/waybill-dev/waybill/gate/replay"
+	"github.com/waybill-dev/waybill/gate/shard"
 	"github.com/waybill-dev/waybill/gate/tape"
 )
 
@@ -28,7 +31,14 @@ type session struct {
 	p      *program
 	conf   *config.Config
 	corpus tape.Report
-	folder string // .waybill beside the configuration
+	keys   tape.Keys
+	gaps   tally             // of the corpus
+	needs  *dynamic.Needs    // of its stimuli; nil where nothing is bound
+	fields map[string]string // header fields that stimuli of HTTP are given
+	folder string            // .waybill beside the configuration
+	runs   string            // where runs are kept; "" is in folder
+	shard  shard.Of          // that is replayed; zero is the whole corpus
+	part   *shard.Assignment // of that shard; nil is the whole corpus
 
 	authority *http.Authority
 	scratch   string            // temporary; holds the root certificate
@@ -84,6 +94,13 @@ func (p *program) openSession(conf *config.Config, o sessionOptions) (*session, 
 	if _, err := comparing(conf, ""); err != nil { // masks are refused before anything runs
 		return nil, err
 	}
+	var err error
+	if s.keys, err = p.ownKeys(conf); err != nil {
+		return nil, err
+	}
+	if s.fields, err = headers(conf); err != nil {
+		return nil, err
+	}
 	if err := s.openCorpus(); err != nil {
 		return nil, err
 	}
@@ -96,7 +113,18 @@ func (p *program) openSession(conf *config.Config, o sessionOptions) (*session, 
 // openCorpus reads the whole corpus once: it must be whole, and the one that is pinned.
 func (s *session) openCorpus() error {
 	path := s.conf.Corpus.Path
-	r, err := tape.Verify(path)
+	if !s.conf.Dynamic.Off {
+		s.needs = dynamic.NewNeeds(dynamic.Options{Ignore: s.conf.Dynamic.Ignore})
+	}
+	r, err := s.keys.Verify(path, func(rec *gate.Record) error {
+		if rec.Gap != nil {
+			s.gaps.add(*rec.Gap)
+		}
+		if rec.Stimulus != nil && s.needs != nil {
+			s.needs.Add(rec.Stimulus)
+		}
+		return nil
+	})
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return usage(fmt.Errorf("open the corpus %s: %w", path, fs.ErrNotExist),
@@ -109,6 +137,9 @@ func (s *session) openCorpus() error {
 	if want := s.conf.Corpus.Digest; want != "" && want != r.Digest {
 		return usage(fmt.Errorf("the corpus %s is not the one that %s pins: its digest is %s, and not %s", path, s.conf.Path, r.Digest, want),
 			"restore the corpus, or, if it was changed on purpose, pin the new digest; approvals for the old one no longer hold")
+	}
+	if _, err := retained(path, &r.Header, time.Now()); err != nil {
+		return err
 	}
 	s.corpus = r
 	return nil
@@ -183,7 +214,7 @@ func (s *session) close() error {
 
 // runPath is where the n-th run of a role under a scenario is kept.
 func (s *session) runPath(scenario string, role gate.Role, n int) string {
-	return filepath.Join(s.folder, "runs", fmt.Sprintf("%s-%s-%d.tape", scenario, role, n))
+	return filepath.Join(cmp.Or(s.runs, filepath.Join(s.folder, "runs")), fmt.Sprintf("%s-%s-%d.tape", scenario, role, n))
 }
 
 // forget removes the runs of an earlier gate, with what is kept beside them, those of staging first: one of them
@@ -216,25 +247,37 @@ func (s *session) replay(ctx context.Context, scenario config.Scenario, role gat
 	if site == nil {
 		return usage(fmt.Errorf("%s: %s has no build of that role", what, s.conf.Path), "")
 	}
+	part := ""
+	if s.part != nil {
+		part = s.shard.String()
+	}
 	w, err := tape.Create(out.path, gate.Header{
 		Content: gate.RunTape, Version: version(), At: time.Now().UnixNano(), Role: role, Build: b.Name,
-		Scenario: scenario.Name, Replay: n, Corpus: s.corpus.Digest, Settings: s.settings,
-	}, tape.Options{Overwrite: out.overwrite})
+		Scenario: scenario.Name, Replay: n, Shard: part, Corpus: s.corpus.Digest, Settings: s.settings,
+		Identities: s.corpus.Header.Identities, Key: s.corpus.Header.Key, RetainUntil: s.corpus.Header.RetainUntil,
+	}, tape.Options{Overwrite: out.overwrite, Recipients: s.conf.Encryption.Recipients})
 	if errors.Is(err, fs.ErrExist) {
 		return usage(fmt.Errorf("write the run %s: it is there already", out.path), "give another file to --out")
 	}
 	if err != nil {
 		return undecided(fmt.Errorf("write the run: %w", err), "")
 	}
-	corpus, err := tape.Open(s.conf.Corpus.Path)
+	if role == gate.Staging && s.shard.Number <= 1 { // every verdict has one such run, and says there what the corpus does not hold
+		for i := range s.gaps.list {
+			if err := w.Append(&gate.Record{Kind: gate.KindGap, Gap: &s.gaps.list[i]}); err != nil {
+				return errors.Join(undecided(fmt.Errorf("write the run: %w", err), ""), w.Abort())
+			}
+		}
+	}
+	corpus, err := s.keys.Open(s.conf.Corpus.Path)
 	if err != nil {
 		return errors.Join(tapeFailure(fmt.Errorf("open the corpus: %w", err)), w.Abort())
 	}
 	defer corpus.Close()
-	bar := s.p.bar(what, s.corpus.Stimuli)
+	bar := s.p.bar(what, s.total())
 	defer bar.done()
 	result, err := replay.Run(ctx, replay.Plan{
-		Stimuli: stimuli(corpus), Total: s.corpus.Stimuli,
+		Stimuli: s.own(stimuli(corpus)), Total: s.total(), Needs: s.needs, Headers: s.fields,
 		Store: w, Sinks: s.sinks(role), Doors: s.doors(b),
 		Start: func(ctx context.Context, sinks map[string]string) (replay.Build, error) {
 			started, err := site.Start(ctx, build.Start{Scenario: scenario.Name, Sinks: sinks, Doors: s.stood})
@@ -292,6 +335,28 @@ func startHint(err error) string {
 		return "see command, dir and setup of that build"
 	}
 	return ""
+}
+
+// own are those of a corpus' stimuli that the session replays.
+func (s *session) own(all iter.Seq2[gate.Stimulus, error]) iter.Seq2[gate.Stimulus, error] {
+	if s.part == nil {
+		return all
+	}
+	return func(yield func(gate.Stimulus, error) bool) {
+		for one, err := range all {
+			if (err != nil || s.part.Has(&one)) && !yield(one, err) {
+				return
+			}
+		}
+	}
+}
+
+// total is how many stimuli the session replays.
+func (s *session) total() uint64 {
+	if s.part == nil {
+		return s.corpus.Stimuli
+	}
+	return s.part.Count()
 }
 
 // stimuli are those of a corpus, in their order.

@@ -13,16 +13,21 @@ import (
 )
 
 func (p *program) tapeVerb() *cli.Command {
-	verb := func(name, about string, do func(path string) error) *cli.Command {
+	verb := func(name, about string, do func(keys tape.Keys, path string) error) *cli.Command {
 		return &cli.Command{
 			Name:      name,
 			Usage:     about,
-			UsageText: "waybill tape " + name + " FILE",
+			UsageText: "waybill tape " + name + " [--identities FILE] FILE",
+			Flags:     []cli.Flag{&cli.StringFlag{Name: "identities", Usage: "read encrypted tapes with the identities of `FILE`"}},
 			Action: func(c *cli.Context) error {
 				if err := arguments(c, 1, 1); err != nil {
 					return err
 				}
-				return tapeFailure(do(c.Args().First()))
+				keys, err := p.keys(nil, c.String("identities"))
+				if err != nil {
+					return err
+				}
+				return tapeFailure(do(keys, c.Args().First()))
 			},
 		}
 	}
@@ -31,11 +36,11 @@ func (p *program) tapeVerb() *cli.Command {
 		Usage:     "read a corpus or a run, or make one",
 		UsageText: "waybill tape cat|verify|digest FILE\nwaybill tape pack JSONL FILE",
 		Subcommands: []*cli.Command{
-			verb("cat", "print every record as JSON Lines; names and payloads whole", func(path string) error {
-				return tape.Cat(p.stdout, path)
+			verb("cat", "print every record as JSON Lines; names and payloads whole", func(keys tape.Keys, path string) error {
+				return keys.Cat(p.stdout, path)
 			}),
-			verb("verify", "check every byte, and print what the tape holds as JSON", func(path string) error {
-				r, err := tape.Verify(path)
+			verb("verify", "check every byte, and print what the tape holds as JSON", func(keys tape.Keys, path string) error {
+				r, err := keys.Verify(path, nil)
 				if r.Path != "" {
 					e := json.NewEncoder(p.stdout)
 					e.SetIndent("", "  ")
@@ -43,8 +48,8 @@ func (p *program) tapeVerb() *cli.Command {
 				}
 				return err
 			}),
-			verb("digest", "print the digest that pins it", func(path string) error {
-				d, err := tape.Digest(path)
+			verb("digest", "print the digest that pins it", func(keys tape.Keys, path string) error {
+				d, err := keys.Digest(path)
 				if err == nil {
 					_, err = fmt.Fprintln(p.stdout, d)
 				}
@@ -53,20 +58,24 @@ func (p *program) tapeVerb() *cli.Command {
 			{
 				Name:        "pack",
 				Usage:       "make a tape of JSON Lines, as cat prints them",
-				UsageText:   "waybill tape pack JSONL FILE",
+				UsageText:   "waybill tape pack [--recipient RECIPIENT]... JSONL FILE",
+				Flags:       []cli.Flag{&cli.StringSliceFlag{Name: "recipient", Usage: "encrypt for `RECIPIENT`: age1..., ssh-ed25519 ..., or a plugin's; may be given again"}},
 				Description: "Each line is one record with the keys that cat shows; - is standard input. The header may be left\nout: the tape is a corpus then.",
 				Action: func(c *cli.Context) error {
 					if err := arguments(c, 2, 2); err != nil {
 						return err
 					}
-					return p.pack(c.Args().Get(0), c.Args().Get(1))
+					return p.pack(c.Args().Get(0), c.Args().Get(1), tape.Options{Recipients: c.StringSlice("recipient")})
 				},
 			},
 		},
 	}
 }
 
-func (p *program) pack(from, to string) error {
+func (p *program) pack(from, to string, o tape.Options) error {
+	if err := tape.CheckRecipients(o.Recipients); err != nil {
+		return usage(err, "")
+	}
 	in := p.stdin
 	if from != "-" {
 		f, err := os.Open(from)
@@ -76,10 +85,19 @@ func (p *program) pack(from, to string) error {
 		defer f.Close()
 		in = f
 	}
-	if err := tape.Pack(in, from, to, tape.Options{}); err != nil {
+	if err := tape.Pack(in, from, to, o); err != nil {
 		return usage(err, "waybill tape cat shows what lines look like")
 	}
-	d, err := tape.Digest(to)
+	var d string
+	var err error
+	if len(o.Recipients) > 0 { // who packs for others cannot read it
+		var outline tape.Outline
+		if outline, err = tape.Inspect(to); err == nil {
+			d = outline.Claims.Digest
+		}
+	} else {
+		d, err = tape.Digest(to)
+	}
 	if err == nil {
 		_, err = fmt.Fprintln(p.stdout, d)
 	}
@@ -91,9 +109,12 @@ func (p *program) pack(from, to string) error {
 func tapeFailure(err error) error {
 	var torn *tape.TornError
 	var damaged *tape.DamagedError
+	var locked *tape.KeyError
 	switch {
 	case err == nil:
 		return nil
+	case errors.As(err, &locked):
+		return usage(err, identitiesHint)
 	case errors.As(err, &torn):
 		return undecided(err, "what wrote it was stopped half way: record or replay it again; waybill tape cat prints what stands before")
 	case errors.As(err, &damaged):

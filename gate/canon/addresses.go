@@ -12,6 +12,8 @@ type addressList struct {
 	names     []string // of each address, "" where it has none
 	groups    []string // names of groups
 	unparsed  []string // what is neither, verbatim
+
+	known memo // canonical addresses, by what stands for them
 }
 
 // parse makes l what s says, which is a list of mailboxes and groups (RFC 5322,
@@ -128,12 +130,16 @@ func (l *addressList) add(m *mailbox) {
 		_, comment = cutComments(spec)
 		name = phrase(comment)
 	}
-	r, err := gate.MailRecipient(addrSpec(spec), "")
-	if err != nil {
-		l.keep(m.raw)
-		return
+	address, ok := l.known[spec]
+	if !ok {
+		r, err := gate.MailRecipient(addrSpec(spec), "")
+		if err != nil {
+			l.keep(m.raw)
+			return
+		}
+		address = l.known.put(spec, r.Address)
 	}
-	l.addresses, l.names = append(l.addresses, r.Address), append(l.names, name)
+	l.addresses, l.names = append(l.addresses, address), append(l.names, name)
 	if strings.Trim(rest, " ") != "" {
 		l.keep(rest)
 	}

@@ -52,29 +52,18 @@ func (a *arena) concat(x, y, z string) string {
 	return a.since(start)
 }
 
-// concatLower is prefix and b, whose A to Z are lower-cased.
-func (a *arena) concatLower(prefix string, b []byte) string {
-	start := a.reserve(len(prefix) + len(b))
-	a.chunk.WriteString(prefix)
-	for _, c := range b {
-		if 'A' <= c && c <= 'Z' {
-			c += 'a' - 'A'
-		}
-		a.chunk.WriteByte(c)
-	}
-	return a.since(start)
-}
-
 // collapse is [collapse] of b, or where b is not UTF-8 of its bytes as ISO 8859-1.
 func (a *arena) collapse(b []byte) string {
-	if !utf8.Valid(b) {
-		return collapse(string(latin1(b)))
-	}
 	for len(b) > 0 && isSpace(b[0]) {
 		b = b[1:]
 	}
 	for len(b) > 0 && isSpace(b[len(b)-1]) {
 		b = b[:len(b)-1]
+	}
+	if ascii, single := survey(b); single && ascii {
+		return a.copy(b)
+	} else if !ascii && !utf8.Valid(b) {
+		return collapse(string(latin1(b)))
 	}
 	start := a.reserve(len(b))
 	from := 0 // b[from:i] is to be copied
@@ -92,4 +81,19 @@ func (a *arena) collapse(b []byte) string {
 	}
 	a.chunk.Write(b[from:])
 	return a.since(start)
+}
+
+// survey reports whether b is ASCII, and whether what is white space in it is single
+// spaces alone. As a rule both are so.
+func survey(b []byte) (ascii, single bool) {
+	var all, last byte
+	single = true
+	for _, c := range b {
+		all |= c
+		if c <= ' ' && (c != ' ' || last == ' ') {
+			single = false
+		}
+		last = c
+	}
+	return all < utf8.RuneSelf, single
 }

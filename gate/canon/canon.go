@@ -20,6 +20,7 @@ package canon
 
 import (
 	"cmp"
+	"encoding/binary"
 	"fmt"
 	"slices"
 	"strings"
@@ -86,9 +87,10 @@ func New(o Options) (*Canon, error) {
 // bodies follow in the order of the document.
 func (c *Canon) Message(m *gate.Message, d *gate.Decoded, ref gate.Ref) gate.Canonical {
 	scratch, _ := c.scratch.Get().(*scratch)
+	scratch = scratch.orNew()
 	s := &state{
 		canon:   c,
-		scratch: scratch.orNew(),
+		scratch: scratch,
 		bytes:   c.limits.Bytes,
 		out: gate.Canonical{
 			Ref:        ref,
@@ -97,7 +99,7 @@ func (c *Canon) Message(m *gate.Message, d *gate.Decoded, ref gate.Ref) gate.Can
 			Phase:      m.Phase,
 			Class:      d.Class,
 			Recipients: d.Recipients,
-			Parts:      make([]gate.Part, 0, len(d.Fields)+24),
+			Parts:      scratch.parts,
 			Traces:     slices.Clone(d.Traces),
 			Masks:      make([]gate.Masked, 0, len(d.Masks)+12),
 			Gaps:       slices.Clone(d.Gaps),
@@ -130,6 +132,8 @@ func (c *Canon) Message(m *gate.Message, d *gate.Decoded, ref gate.Ref) gate.Can
 			s.out.Gaps[i].Seq = cmp.Or(ref.Seq, m.Seq)
 		}
 	}
+	s.parts = s.out.Parts
+	s.out.Parts = slices.Clone(s.parts)
 	return s.out
 }
 
@@ -138,12 +142,42 @@ func (s *state) fields(fields []gate.Part) {
 	for _, f := range fields {
 		s.force(validText(f.Name), f.Kind, normal(f.Kind, validText(f.Value)))
 	}
-	sortByName(s.out.Parts)
+	s.sortByName(s.out.Parts)
 }
 
-func sortByName(parts []gate.Part) {
-	byName := func(a, b gate.Part) int { return strings.Compare(a.Name, b.Name) }
-	if !slices.IsSortedFunc(parts, byName) {
-		slices.SortStableFunc(parts, byName)
+// A partOrder is where a part belongs among others.
+type partOrder struct {
+	prefix uint64 // the first bytes of its name, but for those that all have
+	at     int    // where it stands
+}
+
+// sortByName sorts parts by their names; those of one name keep their order.
+func (s *state) sortByName(parts []gate.Part) {
+	if slices.IsSortedFunc(parts, func(a, b gate.Part) int { return strings.Compare(a.Name, b.Name) }) {
+		return
 	}
+	common := 0 // bytes that all names begin with
+	for first := parts[0].Name; common < len(first) && !slices.ContainsFunc(parts, func(p gate.Part) bool {
+		return len(p.Name) <= common || p.Name[common] != first[common]
+	}); {
+		common++
+	}
+	s.order = s.order[:0]
+	for i := range parts {
+		var prefix [8]byte
+		copy(prefix[:], parts[i].Name[common:])
+		s.order = append(s.order, partOrder{binary.BigEndian.Uint64(prefix[:]), i})
+	}
+	slices.SortFunc(s.order, func(a, b partOrder) int {
+		if a.prefix != b.prefix {
+			return cmp.Compare(a.prefix, b.prefix)
+		}
+		return cmp.Or(strings.Compare(parts[a.at].Name, parts[b.at].Name), a.at-b.at)
+	})
+	s.sorted = s.sorted[:0]
+	for _, o := range s.order {
+		s.sorted = append(s.sorted, parts[o.at])
+	}
+	copy(parts, s.sorted)
+	clear(s.sorted)
 }

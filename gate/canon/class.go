@@ -33,7 +33,8 @@ func (s *state) value(name string) string {
 }
 
 func (s *state) skeleton(subject string) string {
-	people := map[string]bool{}
+	people := &s.people
+	people.reset()
 	for _, name := range s.names {
 		addWords(people, name)
 	}
@@ -76,20 +77,20 @@ func (s *state) skeleton(subject string) string {
 }
 
 // addWords adds the words of two letters and more in s, in lower case.
-func addWords(people map[string]bool, s string) {
+func addWords(people *wordSet, s string) {
 	for word := range strings.FieldsFuncSeq(strings.ToLower(s), notLetter) {
 		if utf8.RuneCountInString(word) > 1 {
-			people[word] = true
+			people.add(word)
 		}
 	}
 }
 
 // isPerson reports whether a word of a subject names a recipient: all of its parts
 // do, but a genitive's "s".
-func isPerson(people map[string]bool, word string) bool {
+func isPerson(people *wordSet, word string) bool {
 	some := false
 	for part := range strings.FieldsFuncSeq(word, notLetter) {
-		if people[part] {
+		if people.has(part) {
 			some = true
 		} else if part != "s" {
 			return false

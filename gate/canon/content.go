@@ -64,7 +64,7 @@ func (s *state) content(name string, kind *mediaType, data []byte, depth int) {
 	case word == "multipart/form-data":
 		s.attempt(name, data, func() error { return s.formData(name, kind, data, depth) })
 	case strings.HasPrefix(word, "multipart/"):
-		t := tree{limits: &s.canon.limits, names: &s.arena, fields: &s.headers}
+		t := tree{limits: &s.canon.limits, arena: &s.arena, fields: &s.headers, names: &s.fieldNames}
 		root := &entity{kind: *kind}
 		t.grow(root, data, depth)
 		s.entities(name, &t, root, len(data), depth)

@@ -28,7 +28,7 @@ func (s *state) form(name string, data []byte) error {
 		}
 		s.pair(name, key, value)
 	}
-	sortByName(s.out.Parts[mark:])
+	s.sortByName(s.out.Parts[mark:])
 	return nil
 }
 
@@ -74,7 +74,7 @@ func formText(raw []byte) (text string, ok bool) {
 // "name/key" for a field; "name/key/name", "name/key/type" and what is in it for a
 // file. The order of different keys does not matter.
 func (s *state) formData(name string, kind *mediaType, data []byte, depth int) error {
-	t := tree{limits: &s.canon.limits, names: &s.arena, fields: &s.headers}
+	t := tree{limits: &s.canon.limits, arena: &s.arena, fields: &s.headers, names: &s.fieldNames}
 	root := &entity{kind: *kind}
 	t.grow(root, data, depth)
 	if t.over != "" {
@@ -109,9 +109,9 @@ func (s *state) formData(name string, kind *mediaType, data []byte, depth int) e
 		}
 		s.emit(s.join(e.name, "name"), gate.Value, normal(gate.Value, file))
 		s.emit(s.join(e.name, "type"), gate.Value, normal(gate.Value, e.kind.word))
-		s.content(e.name, &e.kind, s.transfer(e.name, e.encoding, e.body), depth+1)
+		s.content(e.name, &e.kind, s.transfer(e.name, e.encoding, e.body, false), depth+1)
 	}
-	sortByName(s.out.Parts[mark:])
+	s.sortByName(s.out.Parts[mark:])
 	return nil
 }
 

@@ -24,8 +24,8 @@ const maxFieldName = 998
 // splitHeader splits the header of an entity from its body. The header ends at an
 // empty line, or before a line that is no field, as mail servers have it: then the
 // body begins with that line. odd is a first line in the manner of an mbox file. The
-// fields are appended to fields, and their names are strings of a.
-func splitHeader(a *arena, fields []field, raw []byte) (_ []field, odd, body []byte) {
+// fields are appended to fields, and their names are those of names.
+func splitHeader(names *memo, fields []field, raw []byte) (_ []field, odd, body []byte) {
 	rest := raw
 	for first := true; len(rest) > 0; first = false {
 		line, next := cutLine(rest)
@@ -50,7 +50,11 @@ func splitHeader(a *arena, fields []field, raw []byte) (_ []field, odd, body []b
 			end += len(folded)
 			next = after
 		}
-		part := a.concatLower(inHeader, line[:nameEnd])
+		part, ok := (*names)[string(line[:nameEnd])]
+		if !ok {
+			name := string(line[:nameEnd])
+			part = names.put(name, inHeader+asciiLower(name))
+		}
 		fields = append(fields, field{part, part[len(inHeader):], rest[colon+1 : end]})
 		rest = rest[end:]
 	}
@@ -159,7 +163,7 @@ func (s *state) header(in string, fields []field) {
 		s.headerField(in, &fields[i])
 	}
 	s.out.Parts = append(s.out.Parts[:mark], withoutAuthorDomain(s.out.Parts[mark:], s.join(in, "header/from"))...)
-	sortByName(s.out.Parts[mark:])
+	s.sortByName(s.out.Parts[mark:])
 }
 
 // withoutAuthorDomain leaves out the domains of signatures that are the one which
@@ -309,7 +313,7 @@ func (s *state) listField(name, value string) {
 				}
 			}
 		}
-		s.emit(s.join(name, "link"), gate.Link, canonicalURL(url))
+		s.emit(s.join(name, "link"), gate.Link, s.canonicalURL(url))
 	}
 	if len(addresses) > 0 {
 		s.emit(name, gate.Addresses, strings.Join(addresses, "\n"))

@@ -2,11 +2,9 @@ package canon
 
 import (
 	"bytes"
-	"io"
 	"slices"
 	"strings"
 
-	"golang.org/x/net/html"
 	"golang.org/x/net/html/atom"
 
 	"github.com/waybill-dev/waybill/gate"
@@ -30,7 +28,8 @@ import (
 func (s *state) html(name string, text []byte) {
 	h := &s.page
 	*h = htmlReader{state: s, name: name, buffers: h.buffers.reset()}
-	h.read(bytes.NewReader(text))
+	h.doc = appendUnixLines(h.doc, text)
+	h.read(&h.outer, h.doc)
 	h.flush()
 	s.emit(name, gate.Text, normal(gate.Text, string(h.shown.lines)))
 	h.part("hidden", gate.Text, string(h.hidden.lines))
@@ -66,7 +65,9 @@ type buffers struct {
 	parts  []gate.Part // all others, in the order of the document
 	attrs  attributes  // of the tag at hand
 	seen   wordSet     // their names
-	tag    []byte      // its name
+	doc    []byte      // the document, its lines ended by "\n" alone
+	outer  markup      // cuts it
+	inner  markup      // cuts a conditional comment in it
 }
 
 // reset empties b. Its memory is used again.
@@ -77,7 +78,8 @@ func (b buffers) reset() buffers {
 	return buffers{
 		shown: blocks{lines: b.shown.lines[:0]}, hidden: blocks{lines: b.hidden.lines[:0]},
 		title: b.title[:0], style: b.style[:0], script: b.script[:0],
-		parts: b.parts[:0], attrs: b.attrs[:0], seen: b.seen, tag: b.tag[:0],
+		parts: b.parts[:0], attrs: b.attrs[:0], seen: b.seen, doc: b.doc[:0],
+		outer: b.outer.reset(), inner: b.inner.reset(),
 	}
 }
 
@@ -115,6 +117,9 @@ func (b *blocks) text(t []byte, pre bool) {
 // are no space.
 func wordLen(t []byte) int {
 	for i, c := range t {
+		if c > ' ' && c != 0xc2 {
+			continue
+		}
 		if isSpace(c) || c == 0xc2 && i+1 < len(t) && t[i+1] == 0xa0 { // U+00A0
 			return i
 		}
@@ -156,25 +161,23 @@ func (h *htmlReader) flush() {
 	h.hidden.close()
 }
 
-func (h *htmlReader) read(text io.Reader) {
-	z := html.NewTokenizer(text)
+func (h *htmlReader) read(m *markup, doc []byte) {
+	m.doc = doc
 	for h.over == "" {
-		switch z.Next() {
-		case html.ErrorToken:
+		switch kind := m.next(); kind {
+		case endToken:
 			// The input ends within a tag: what is left of it is compared as it stands.
-			h.part("malformed", gate.Text, collapse(string(z.Raw())))
+			h.part("malformed", gate.Text, collapse(string(m.rest())))
 			return
-		case html.TextToken:
-			h.text(z.Text())
-		case html.StartTagToken:
-			h.start(z, false)
-		case html.SelfClosingTagToken:
-			h.start(z, true)
-		case html.EndTagToken:
-			h.end(h.tagName(z))
-		case html.CommentToken:
-			h.comment(string(z.Text()))
-		case html.DoctypeToken:
+		case textToken:
+			h.text(m.value(kind))
+		case startToken:
+			h.start(m)
+		case closeToken:
+			h.end(m.name())
+		case commentToken:
+			h.comment(m.value(kind))
+		case doctypeToken:
 			h.styles++
 		}
 	}
@@ -201,25 +204,12 @@ func (h *htmlReader) block() *blocks {
 	return &h.shown
 }
 
-func (h *htmlReader) start(z *html.Tokenizer, closed bool) {
-	raw := h.tagName(z)
-	tag := atom.Lookup(raw)
-	attrs := h.attrs[:0]
-	for more := true; more; {
-		var key, value []byte
-		if key, value, more = z.TagAttr(); key == nil {
-			break
-		}
-		attrs = append(attrs, attribute{atom.String(key), h.copy(value)})
-	}
-	h.attrs = attrs
-	switch tag {
-	case atom.Noscript, atom.Noembed, atom.Noframes, atom.Iframe:
-		// A mail reader runs no scripts: what is in there is read.
-		z.NextIsNotRawText()
-	}
-	closed = closed && tag == 0 || isVoid(tag)
-	h.nest(tag, raw, attrs, closed)
+func (h *htmlReader) start(m *markup) {
+	name := m.name()
+	tag := atom.Lookup(name)
+	attrs := h.collect(m)
+	closed := m.closed && tag == 0 || isVoid(tag)
+	h.nest(tag, name, attrs, closed)
 	if isBlock(tag) {
 		h.block().end()
 	} else if tag == atom.Td || tag == atom.Th || tag == atom.Option {
@@ -236,22 +226,49 @@ func (h *htmlReader) start(z *html.Tokenizer, closed bool) {
 	}
 }
 
-// tagName is the name of the tag at hand, in lower case, until the next one is read.
-func (h *htmlReader) tagName(z *html.Tokenizer) []byte {
-	h.tag = h.tag[:0]
-	for _, c := range bytes.TrimPrefix(z.Raw()[len("<"):], []byte("/")) {
-		switch {
-		case 'A' <= c && c <= 'Z':
-			c += 'a' - 'A'
-		case isSpace(c) || c == '/' || c == '>':
-			return h.tag
-		case c == 0:
-			name, _ := z.TagName() // which replaces what may not stand in one
-			return name
-		}
-		h.tag = append(h.tag, c)
+// collect returns the attributes of the tag at hand that say or do anything, in
+// order. Of one name the first counts and readers drop the others: those are
+// compared as they stand.
+func (h *htmlReader) collect(m *markup) attributes {
+	attrs := h.attrs[:0]
+	if len(m.attrs) > 1 {
+		h.seen.reset()
 	}
-	return h.tag
+	for i := range m.attrs {
+		key := m.lower(m.attrs[i].key)
+		if !matters(key) {
+			h.styles++
+			continue
+		}
+		a := attribute{h.attributeName(key), h.copy(m.attributeValue(m.attrs[i].value))}
+		if len(m.attrs) > 1 && !h.seen.add(a.key) {
+			h.part("malformed", gate.Text, a.key+"="+collapse(a.value))
+			continue
+		}
+		attrs = append(attrs, a)
+	}
+	h.attrs = attrs
+	return attrs
+}
+
+func (h *htmlReader) attributeName(key []byte) string {
+	if known := atom.Lookup(key); known != 0 {
+		return known.String()
+	}
+	return h.copy(key)
+}
+
+// matters reports whether an attribute says or does anything: others only style.
+func matters(key []byte) bool {
+	switch string(key) {
+	case "href", "xlink:href", "action", "formaction",
+		"src", "background", "poster", "data", "lowsrc", "dynsrc", "ping", "manifest", "code", "codebase", "classid", "archive", "profile", "longdesc",
+		"srcset", "imagesrcset", "srcdoc", "style", "hidden",
+		"alt", "title", "aria-label", "aria-description", "label", "placeholder", "summary", "standby", "abbr", "cite", "datetime",
+		"content", "name", "value", "rel", "method", "http-equiv", "property":
+		return true
+	}
+	return bytes.HasPrefix(key, []byte("data-")) || bytes.HasPrefix(key, []byte("on"))
 }
 
 func (h *htmlReader) end(raw []byte) {
@@ -300,20 +317,21 @@ func (h *htmlReader) nest(tag atom.Atom, name []byte, attrs attributes, closed b
 }
 
 // comment reads a conditional comment, which some readers show, and counts others.
-func (h *htmlReader) comment(text string) {
-	head := strings.TrimLeft(text, " \t\r\n")
-	end := strings.Index(head, "]>")
-	if h.conditional || end < 0 || len(head) < 3 || !strings.EqualFold(head[:3], "[if") {
+func (h *htmlReader) comment(text []byte) {
+	head := bytes.TrimLeft(text, " \t\r\n")
+	end := bytes.Index(head, []byte("]>"))
+	if h.conditional || end < 0 || len(head) < 3 || !strings.EqualFold(string(head[:3]), "[if") {
 		h.comments++
 		return
 	}
 	body := head[end+2:]
-	if i := strings.LastIndex(body, "<!["); i >= 0 {
+	if i := bytes.LastIndex(body, []byte("<![")); i >= 0 {
 		body = body[:i]
 	}
 	h.conditional = true
 	h.hidden.end()
-	h.read(strings.NewReader(body))
+	h.read(&h.inner, body)
+	h.inner = h.inner.reset()
 	h.hidden.end()
 	h.conditional = false
 }
@@ -380,15 +398,8 @@ func hidesStyle(style string) bool {
 // attributes adds what a start tag's attributes say or do.
 func (h *htmlReader) attributes(tag atom.Atom, attrs attributes) {
 	if len(attrs) > 1 {
-		h.seen.reset()
-		for i := range attrs {
-			// Only the first of one name counts; readers drop the others.
-			if a := &attrs[i]; !h.seen.add(a.key) {
-				h.part("malformed", gate.Text, a.key+"="+a.value)
-			}
-		}
+		slices.SortStableFunc(attrs, func(a, b attribute) int { return strings.Compare(a.key, b.key) })
 	}
-	slices.SortStableFunc(attrs, func(a, b attribute) int { return strings.Compare(a.key, b.key) })
 	for i := range attrs {
 		h.attribute(tag, attrs, &attrs[i])
 	}
@@ -451,12 +462,12 @@ func (h *htmlReader) attribute(tag atom.Atom, attrs attributes, a *attribute) {
 	}
 }
 
-func (h *htmlReader) link(url string) { h.part("link", gate.Link, canonicalURL(url)) }
+func (h *htmlReader) link(url string) { h.part("link", gate.Link, h.canonicalURL(url)) }
 
 // load adds something that a reader loads by itself. A part of the same mail
 // (RFC 2392) is called by the name that it has here: its id is chance.
 func (h *htmlReader) load(url string) {
-	url = canonicalURL(url)
+	url = h.canonicalURL(url)
 	if id, ok := strings.CutPrefix(url, "cid:"); ok {
 		if name, ok := h.cids[unescapePercent(id)]; ok {
 			url = "cid:" + name
@@ -608,13 +619,15 @@ func isVoid(tag atom.Atom) bool {
 	return false
 }
 
-// isBlock reports whether an element begins and ends a line.
+// isBlock reports whether an element begins and ends a line. Those that hold all of
+// the text do not: what stands behind their end is shown as if it stood before (HTML,
+// 13.2.6.4.19).
 func isBlock(tag atom.Atom) bool {
 	switch tag {
-	case atom.Address, atom.Article, atom.Aside, atom.Blockquote, atom.Body, atom.Br, atom.Caption, atom.Center, atom.Dd,
+	case atom.Address, atom.Article, atom.Aside, atom.Blockquote, atom.Br, atom.Caption, atom.Center, atom.Dd,
 		atom.Details, atom.Dialog, atom.Dir, atom.Div, atom.Dl, atom.Dt, atom.Fieldset, atom.Figcaption, atom.Figure,
 		atom.Footer, atom.Form, atom.H1, atom.H2, atom.H3, atom.H4, atom.H5, atom.H6, atom.Head, atom.Header, atom.Hgroup,
-		atom.Hr, atom.Html, atom.Legend, atom.Li, atom.Main, atom.Menu, atom.Nav, atom.Ol, atom.Optgroup, atom.P, atom.Pre,
+		atom.Hr, atom.Legend, atom.Li, atom.Main, atom.Menu, atom.Nav, atom.Ol, atom.Optgroup, atom.P, atom.Pre,
 		atom.Section, atom.Select, atom.Summary, atom.Table, atom.Tbody, atom.Textarea, atom.Tfoot, atom.Thead, atom.Tr, atom.Ul:
 		return true
 	}

@@ -14,7 +14,7 @@ func (s *state) mail(in string, raw []byte, depth int) {
 		return
 	}
 	s.isMail = s.isMail || in == ""
-	t := tree{limits: &s.canon.limits, names: &s.arena, fields: &s.headers}
+	t := tree{limits: &s.canon.limits, arena: &s.arena, fields: &s.headers, names: &s.fieldNames}
 	root := t.parse(raw, depth, false)
 	s.entities(in, &t, root, len(raw), depth)
 }
@@ -151,13 +151,15 @@ func (s *state) leaf(e *entity, cut bool, depth int) {
 	if file != "" {
 		s.emit(s.join(e.name, "name"), gate.Value, normal(gate.Value, file))
 	}
-	data := s.transfer(e.name, e.encoding, e.body)
+	plain := e.shown.word != "attachment" && e.kind.word == "text/plain"
+	page := e.shown.word != "attachment" && e.kind.word == "text/html"
+	data := s.transfer(e.name, e.encoding, e.body, plain || page) // others may hold others
 	switch {
 	case isMessage(e.kind.word):
 		s.mail(e.name, data, depth+1)
-	case e.shown.word != "attachment" && e.kind.word == "text/plain":
+	case plain:
 		s.text(e.name, &e.kind, data)
-	case e.shown.word != "attachment" && e.kind.word == "text/html":
+	case page:
 		s.html(e.name, s.charsetText(e.name, data, e.kind.get("charset")))
 	default:
 		s.emit(s.join(e.name, "type"), gate.Value, normal(gate.Value, e.kind.word))

@@ -30,8 +30,9 @@ type entity struct {
 // A tree parses one message, and sums up which of its bytes it has seen.
 type tree struct {
 	limits *Limits
-	names  *arena
+	arena  *arena
 	fields *[]field // of all entities so far
+	names  *memo    // of fields
 	count  int      // of entities
 	seen   int      // bytes in fields, leaves, preambles, epilogues and framing
 	over   string   // which limit was met; what lies beyond is a leaf
@@ -53,20 +54,20 @@ func (t *tree) parse(raw []byte, depth int, inDigest bool) *entity {
 		switch f.name {
 		case "content-type":
 			if !haveType {
-				e.kind, haveType = mediaTypeOf(f.unfold(t.names)), true
+				e.kind, haveType = mediaTypeOf(f.unfold(t.arena)), true
 			}
 		case "content-disposition":
 			if e.shown.word == "" {
-				e.shown = mediaTypeOf(f.unfold(t.names))
+				e.shown = mediaTypeOf(f.unfold(t.arena))
 			}
 		case "content-transfer-encoding":
 			if e.encoding == "" {
-				e.encoding, _ = cutComments(f.unfold(t.names))
+				e.encoding, _ = cutComments(f.unfold(t.arena))
 				e.encoding = strings.Trim(e.encoding, " ;")
 			}
 		case "content-id":
 			if e.id == "" {
-				e.id = strings.Trim(f.unfold(t.names), "<> ")
+				e.id = strings.Trim(f.unfold(t.arena), "<> ")
 			}
 		}
 	}

@@ -1,10 +1,21 @@
 package canon
 
+import "github.com/waybill-dev/waybill/gate"
+
 // A scratch is memory that one message needs and the next one may use.
 type scratch struct {
 	headers []field // of all entities of a tree
 	list    addressList
 	page    htmlReader
+	parts   []gate.Part // of the form, until it is whole
+	order   []partOrder // of parts that are sorted
+	sorted  []gate.Part // those parts
+	lines   []byte      // of one text body
+	people  wordSet     // words of names
+	decoded []byte      // of one text body, its transfer encoding undone
+
+	fieldNames memo // of parts, by names of header fields as they stand
+	hosts      memo // as they are compared, by hosts of URLs as they stand
 }
 
 // maxScratch is how many bytes of text a scratch may hold on to.
@@ -22,8 +33,11 @@ func (s *scratch) clear() {
 	clear(s.headers)
 	s.headers = s.headers[:0]
 	s.list.reset()
+	s.people.reset()
+	clear(s.parts)
+	s.parts = s.parts[:0]
 	b := s.page.buffers.reset()
-	if cap(b.shown.lines)+cap(b.hidden.lines)+cap(b.style)+cap(b.script)+cap(b.title) > maxScratch || cap(b.parts)+cap(s.headers) > maxScratch/64 {
+	if cap(b.shown.lines)+cap(b.hidden.lines)+cap(b.style)+cap(b.script)+cap(b.title)+cap(b.doc)+cap(b.outer.scratch)+cap(b.inner.scratch)+cap(s.lines)+cap(s.decoded) > maxScratch || cap(b.parts)+cap(b.outer.attrs)+cap(b.inner.attrs)+cap(s.headers)+cap(s.parts)+cap(s.order)+cap(s.sorted) > maxScratch/64 {
 		*s = scratch{headers: make([]field, 0, 32)}
 		return
 	}

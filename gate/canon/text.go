@@ -3,6 +3,7 @@ package canon
 import (
 	"bytes"
 	"io"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -61,11 +62,19 @@ func latin(raw []byte) (text []byte, lossy bool) {
 }
 
 func latin1(raw []byte) []byte {
-	out := make([]byte, 0, len(raw)+len(raw)/4+utf8.UTFMax)
+	high := 0 // bytes that become two
 	for _, c := range raw {
-		out = utf8.AppendRune(out, rune(c))
+		high += int(c >> 7)
 	}
-	return out
+	out := make([]byte, 0, len(raw)+high)
+	from := 0
+	for i, c := range raw {
+		if c >= utf8.RuneSelf {
+			out = append(append(out, raw[from:i]...), 0xc0|c>>6, utf8.RuneSelf|c&0x3f)
+			from = i + 1
+		}
+	}
+	return append(out, raw[from:]...)
 }
 
 // decodeCharset reads raw in the charset called label, as UTF-8 that may share raw's
@@ -74,7 +83,8 @@ func latin1(raw []byte) []byte {
 // as [latin] does.
 func decodeCharset(raw []byte, label string) (text []byte, lossy, known bool) {
 	var word [16]byte // as long as the longest of those below
-	switch string(appendLower(word[:0], label)) {
+	lower := appendLower(word[:0], label)
+	switch string(lower) {
 	case "", "us-ascii", "ascii", "utf-8", "utf8", "ansi_x3.4-1968", "646", "unknown-8bit":
 		text, lossy = latin(raw)
 		return text, lossy && label != "", true
@@ -83,6 +93,9 @@ func decodeCharset(raw []byte, label string) (text []byte, lossy, known bool) {
 			return raw, false, true
 		}
 		return latin1(raw), false, true
+	}
+	if extendsASCII(string(lower)) && isASCII(raw) {
+		return raw, false, true
 	}
 	r, err := charset.Reader(label, bytes.NewReader(raw))
 	if err != nil {
@@ -99,6 +112,16 @@ func decodeCharset(raw []byte, label string) (text []byte, lossy, known bool) {
 		return latin1(out), true, true
 	}
 	return out, bytes.ContainsRune(out, utf8.RuneError), true
+}
+
+// extendsASCII reports whether label, in lower case, is one of the charsets of one
+// byte a character that are not ASCII in their upper half alone.
+func extendsASCII(label string) bool {
+	if n, ok := strings.CutPrefix(label, "iso-8859-"); ok {
+		return len(n) == 1 && n >= "2" && n <= "9" || len(n) == 2 && n >= "10" && n <= "16" && n != "12"
+	}
+	n, ok := strings.CutPrefix(label, "windows-125")
+	return ok && len(n) == 1 && n >= "0" && n <= "8"
 }
 
 // appendLower appends s with A to Z in lower case.
@@ -122,7 +145,8 @@ func (s *state) charsetText(name string, raw []byte, label string) []byte {
 		return nil
 	}
 	if !known {
-		s.emit(s.join(name, "unknown-charset"), gate.Value, normal(gate.Value, validText(label)))
+		// Its name is the same in any case: RFC 2046, 4.1.2.
+		s.emit(s.join(name, "unknown-charset"), gate.Value, normal(gate.Value, validText(asciiLower(label))))
 		if !utf8.Valid(raw) {
 			lossy = true
 		}
@@ -130,7 +154,8 @@ func (s *state) charsetText(name string, raw []byte, label string) []byte {
 		s.mask("charset", name, 1)
 	}
 	if lossy {
-		s.emit(s.join(name, "undecoded"), gate.Binary, digest(raw))
+		// Without what is not compared of its text either.
+		s.emit(s.join(name, "undecoded"), gate.Binary, digest(bytes.TrimRight(raw, " \t\r\n")))
 	}
 	if after, ok := bytes.CutPrefix(text, []byte("\ufeff")); ok {
 		s.mask("charset", name, 1)
@@ -142,11 +167,11 @@ func (s *state) charsetText(name string, raw []byte, label string) []byte {
 // plainText adds a text body and its links. It undoes format=flowed (RFC 3676)
 // where flowed says so; delsp is that section's DelSp.
 func (s *state) plainText(name string, raw []byte, flowed, delsp bool) {
-	text := unixText(raw)
 	if flowed {
-		text = unflow(text, delsp)
+		raw = []byte(unflow(unixText(raw), delsp))
 	}
-	text = normal(gate.Text, tidy(text))
+	s.lines = appendTidy(s.lines[:0], raw)
+	text := normal(gate.Text, string(s.lines))
 	s.emit(name, gate.Text, text)
 	links := ""
 	for rest := text; s.over == ""; {
@@ -157,7 +182,7 @@ func (s *state) plainText(name string, raw []byte, flowed, delsp bool) {
 		if links == "" {
 			links = s.join(name, "link")
 		}
-		s.emit(links, gate.Link, canonicalURL(link))
+		s.emit(links, gate.Link, s.canonicalURL(link))
 		rest = after
 	}
 }
@@ -189,22 +214,58 @@ func unixText(b []byte) string {
 	}
 }
 
-// tidy drops spaces and tabs at the ends of lines, and blank lines at the end.
-func tidy(s string) string {
-	s = strings.TrimRight(s, " \t\n")
-	if !strings.Contains(s, " \n") && !strings.Contains(s, "\t\n") {
-		return s
-	}
-	var out strings.Builder
-	out.Grow(len(s))
-	for line := range strings.Lines(s) {
-		body, ended := strings.CutSuffix(line, "\n")
-		out.WriteString(strings.TrimRight(body, " \t"))
-		if ended {
-			out.WriteByte('\n')
+// appendUnixLines appends b, whose lines end by CRLF, CR or LF, with lines ended by
+// "\n" alone.
+func appendUnixLines(dst, b []byte) []byte {
+	dst = slices.Grow(dst, len(b))
+	for {
+		i := bytes.IndexByte(b, '\r')
+		if i < 0 {
+			return append(dst, b...)
+		}
+		dst = append(append(dst, b[:i]...), '\n')
+		if b = b[i+1:]; len(b) > 0 && b[0] == '\n' {
+			b = b[1:]
 		}
 	}
-	return out.String()
+}
+
+// tidy is s without spaces and tabs at the ends of its lines, and without blank
+// lines at its end.
+func tidy(s string) string { return string(appendTidy(nil, []byte(s))) }
+
+// appendTidy appends b with its lines ended by "\n" alone, as [unixText] has it,
+// without spaces and tabs at their ends, and without blank lines at its end.
+func appendTidy(dst, b []byte) []byte {
+	from := len(dst)
+	dst = slices.Grow(dst, len(b))
+	for len(b) > 0 {
+		line, rest := b, []byte(nil)
+		ended := false
+		if i := bytes.IndexByte(b, '\n'); i >= 0 {
+			line, rest, ended = b[:i], b[i+1:], true
+			for len(line) > 0 && line[len(line)-1] == '\r' {
+				line = line[:len(line)-1]
+			}
+		}
+		dst = append(dst, trimBlanks(line)...)
+		if ended {
+			dst = append(dst, '\n')
+		}
+		b = rest
+	}
+	for len(dst) > from && dst[len(dst)-1] == '\n' {
+		dst = dst[:len(dst)-1]
+	}
+	return dst
+}
+
+// trimBlanks is line without spaces and tabs at its end.
+func trimBlanks(line []byte) []byte {
+	for len(line) > 0 && (line[len(line)-1] == ' ' || line[len(line)-1] == '\t') {
+		line = line[:len(line)-1]
+	}
+	return line
 }
 
 // unflow joins the lines of paragraphs (RFC 3676, 4). Quote marks are kept, once a

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/klauspost/compress/flate"
@@ -17,8 +18,9 @@ import (
 )
 
 // transfer undoes a Content-Transfer-Encoding (RFC 2045, 6) for the part called
-// name. What is not of the encoding is not lost: it is added as a part.
-func (s *state) transfer(name, encoding string, raw []byte) []byte {
+// name. What is not of the encoding is not lost: it is added as a part. What comes
+// back may share raw's memory; where reuse is set it is valid until the next call.
+func (s *state) transfer(name, encoding string, raw []byte, reuse bool) []byte {
 	switch e := asciiLower(strings.TrimSpace(encoding)); e {
 	case "":
 		return raw
@@ -30,7 +32,14 @@ func (s *state) transfer(name, encoding string, raw []byte) []byte {
 		if bytes.IndexByte(raw, '=') < 0 {
 			return raw
 		}
-		out, bad := quotedPrintable(raw)
+		var room []byte
+		if reuse {
+			room = s.decoded
+		}
+		out, bad := quotedPrintable(room, raw)
+		if reuse {
+			s.decoded = out
+		}
 		s.spend(int64(len(out)))
 		if bad > 0 {
 			s.emit(s.join(name, "malformed"), gate.Text, fmt.Sprintf("quoted-printable, %d bad escapes kept", bad))
@@ -43,7 +52,7 @@ func (s *state) transfer(name, encoding string, raw []byte) []byte {
 		if len(junk) > 0 {
 			text, _ := latin(junk)
 			s.emit(s.join(name, "malformed"), gate.Text, normal(gate.Text, tidy(unixText(text))))
-			s.emit(s.join(name, "malformed/digest"), gate.Binary, digest(raw))
+			s.emit(s.join(name, "malformed/digest"), gate.Binary, digest(bytes.TrimRight(raw, " \t\r\n")))
 		}
 		return out
 	default:
@@ -55,8 +64,8 @@ func (s *state) transfer(name, encoding string, raw []byte) []byte {
 
 // quotedPrintable undoes quoted-printable (RFC 2045, 6.7). An "=" that escapes
 // nothing stays and is counted.
-func quotedPrintable(raw []byte) (out []byte, bad int) {
-	out = make([]byte, 0, len(raw))
+func quotedPrintable(dst, raw []byte) (out []byte, bad int) {
+	out = slices.Grow(dst[:0], len(raw))
 	for {
 		i := bytes.IndexByte(raw, '=')
 		if i < 0 {

@@ -17,7 +17,7 @@ func nextURL(text string) (url, rest string, ok bool) {
 		}
 		start, body = start+from, body+from
 		end := body
-		for end < len(text) && !isSpace(text[end]) && text[end] > ' ' && strings.IndexByte("<>\"`", text[end]) < 0 {
+		for end < len(text) && !endsURL(text[end]) {
 			end++
 		}
 		around := ".,;:!?'*)]}"
@@ -33,6 +33,9 @@ func nextURL(text string) (url, rest string, ok bool) {
 		from = body
 	}
 }
+
+// endsURL reports whether c ends a URL in running text.
+func endsURL(c byte) bool { return c <= ' ' || c == '<' || c == '>' || c == '"' || c == '`' }
 
 // urlStart finds where the first URL starts, and where what follows its scheme does.
 func urlStart(text string) (start, body int) {
@@ -64,9 +67,9 @@ func isAlnum(c byte) bool {
 // white space around it and line breaks within, the case of scheme and host, of
 // the hexadecimal digits of escapes (RFC 3986, 6.2.2.1), and a host's Unicode
 // form. What a "data:" URL carries becomes its digest.
-func canonicalURL(url string) string {
+func (s *state) canonicalURL(url string) string {
 	url = strings.Trim(url, " \t\r\n\f\x00")
-	if strings.ContainsAny(url, "\t\r\n") {
+	if hasControl(url) {
 		url = strings.NewReplacer("\t", "", "\r", "", "\n", "").Replace(url)
 	}
 	if len(url) > 5 && strings.EqualFold(url[:5], "data:") {
@@ -75,12 +78,7 @@ func canonicalURL(url string) string {
 	}
 	start, end := urlHost(url)
 	if start >= 0 {
-		host := url[start:end]
-		if r, err := gate.HostRecipient(host); err == nil && strings.IndexByte(host, ':') < 0 {
-			host = r.Address
-		} else {
-			host = asciiLower(host)
-		}
+		host := s.canonicalHost(url[start:end])
 		if n := schemeEnd(url); host != url[start:end] || hasUpper(url[:n]) {
 			url = asciiLower(url[:n]) + url[n:start] + host + url[end:]
 		}
@@ -88,6 +86,26 @@ func canonicalURL(url string) string {
 		url = asciiLower(url[:n]) + url[n:]
 	}
 	return upperEscapes(url)
+}
+
+// canonicalHost is the host of a URL, with its port, as it is compared.
+func (s *state) canonicalHost(host string) string {
+	if known, ok := s.hosts[host]; ok {
+		return known
+	}
+	if r, err := gate.HostRecipient(host); err == nil && strings.IndexByte(host, ':') < 0 {
+		return s.hosts.put(host, r.Address)
+	}
+	return s.hosts.put(host, asciiLower(host))
+}
+
+func hasControl(s string) bool {
+	for i := 0; i < len(s); i++ {
+		if s[i] < ' ' {
+			return true
+		}
+	}
+	return false
 }
 
 // schemeEnd is the length of the scheme with its colon, 0 where there is none.
@@ -116,7 +134,7 @@ func urlHost(url string) (start, end int) {
 	}
 	start += 2
 	end = start
-	for end < len(url) && strings.IndexByte(`/\?#`, url[end]) < 0 {
+	for end < len(url) && url[end] != '/' && url[end] != '\\' && url[end] != '?' && url[end] != '#' {
 		end++
 	}
 	if at := strings.LastIndexByte(url[start:end], '@'); at >= 0 {

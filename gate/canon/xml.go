@@ -115,5 +115,5 @@ func (s *state) attributes(e, parent *element, attrs []xml.Attr) {
 		}
 		e.filled = true
 	}
-	sortByName(s.out.Parts[mark:])
+	s.sortByName(s.out.Parts[mark:])
 }

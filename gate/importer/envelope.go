@@ -11,6 +11,7 @@ var recipientHeaders = [...]string{"X-Original-To", "Delivered-To", "X-Envelope-
 
 // An envelope is what the header section of a mail says of the transaction.
 type envelope struct {
+	client      string // how the client called itself to the server that wrote the topmost Received; "" is not known
 	sender      string
 	senderKnown bool // the empty sender of RFC 5321, section 4.5.5, is one that is known
 
@@ -24,11 +25,15 @@ type envelope struct {
 func readEnvelope(mail []byte) envelope {
 	var env envelope
 	var found [len(recipientHeaders)]envelope
-	seenPath := false
+	seenPath, seenTrace := false, false
 	for name, value := range Fields(mail) {
 		if strings.EqualFold(name, "Return-Path") && !seenPath {
 			seenPath = true
 			env.sender, env.senderKnown = mailbox(bytes.Trim(value, " \t"))
+		}
+		if strings.EqualFold(name, "Received") && !seenTrace {
+			seenTrace = true
+			env.client = clientName(value)
 		}
 		for i, kind := range recipientHeaders {
 			if strings.EqualFold(name, kind) {
@@ -180,4 +185,21 @@ func isLoopMark(p []byte) bool {
 	}
 	a, ok := mailbox(words[last])
 	return ok && strings.Contains(a, "@")
+}
+
+// clientName is the Extended-Domain of the From-domain of a Received (RFC 5321, section
+// 4.4): "from NAME ...", where NAME may be sent in HELO again.
+func clientName(received []byte) string {
+	words := bytes.Fields(received)
+	if len(words) < 2 || !strings.EqualFold(string(words[0]), "from") || len(words[1]) > 255 {
+		return ""
+	}
+	for _, c := range words[1] {
+		switch {
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', strings.IndexByte("-._:[]", c) >= 0:
+		default:
+			return ""
+		}
+	}
+	return string(words[1])
 }

@@ -1,13 +1,26 @@
 // Package importer says what a foreign format is: evidence that something else
-// wrote down, read as messages.
+// wrote down, read as stimuli and messages.
 //
 // A format is a value of type [Format] in a folder of its own, listed in
 // importer/all, and must pass the suite in importer/importertest. This package
-// also holds what the formats for mail share: [Open] undoes gzip, [Mail] makes a
-// message of the bytes of one mail, and [Detect] finds the format of a path.
+// also holds what formats share: [Open] undoes gzip, [Detect] finds the format of a
+// path, [Mail] makes a message or a stimulus of one mail, [Request] of one request of
+// HTTP, [Stream] parts one direction of an HTTP/1 connection, [Window] keeps order
+// while answers are awaited, and [Output] numbers what comes out.
 //
-// Nothing is dropped silently: what a source holds comes out as a message, as a gap
-// or as a [Skip], and the bytes of all of these add up to its size.
+// Nothing is dropped silently: what a source holds comes out as a stimulus, a
+// message, a gap or a [Skip], and the bytes of all of these add up to its size.
+//
+// # What is a stimulus and what is a message
+//
+// What production received is a stimulus, what it sent is a message. A source of HTTP
+// holds both, and [Sites] tell them apart: they are production's own entrances. What
+// goes to one of them is a stimulus; what else the source holds is a message, to the
+// outside party that it was sent to, as a sink would have stored it. A mailbox holds
+// one of the two, and [Options].Received says which.
+//
+// What production answered is never stored. It goes beside its stimulus, in
+// [Item].Outcome, to whoever learns values from it.
 //
 // # How a mail becomes a message
 //
@@ -37,6 +50,17 @@
 // What is ambiguous: a mail that was forwarded, or went through a list, may hold the
 // Delivered-To of earlier deliveries, and nothing in it tells those from the last.
 // They count as recipients.
+//
+// # How a mail becomes a stimulus
+//
+// As above, with these differences, for a stimulus is sent again and must be whole:
+//
+//   - "HELO ..." comes first: the name after "from" in the topmost Received, by which
+//     the client called itself (RFC 5321, section 4.4), where there is one.
+//   - Where the sender is not known nothing is kept, and there is a gap
+//     [gate.GapNotRecorded]: a build may answer a sender, and may not answer "<>".
+//   - Where no recipient is known, or one cannot be read, nothing is kept, and there is
+//     a gap [gate.GapRecipientUnknown].
 package importer
 
 import (
@@ -57,17 +81,31 @@ type Format struct {
 	Sniff func(path string, head []byte) bool
 
 	// Read yields what path holds, in an order that is the same each time, in
-	// memory that does not grow with it beyond tens of bytes for each file. Messages
-	// are numbered from 1. After an error, which names the path, it yields nothing.
+	// memory that does not grow with it beyond tens of bytes for each file and each
+	// client. Messages are numbered upwards from 1, stimuli have ids of their own. A gap
+	// for a message or a stimulus follows it at once. After an error, which names the
+	// path, it yields nothing.
 	Read func(path string, o Options) iter.Seq2[Item, error]
 }
 
-// DefaultMaxBody is the most bytes of a mail that are kept where Options do not say.
+// DefaultMaxBody is the most bytes of a body that are kept where Options do not say.
 const DefaultMaxBody = 128 << 20
 
 // Options of reading. The zero value is fine.
 type Options struct {
-	MaxBody int64 // bytes of a mail that are kept, the rest is counted in Message.Cut and is a gap; 0 is DefaultMaxBody
+	// MaxBody is how many bytes of a body are kept; the rest is counted in Cut and is a
+	// gap. 0 is DefaultMaxBody. No format holds more than a small multiple of it.
+	MaxBody int64
+
+	Received bool  // a mailbox holds what production received, and not what it sent
+	Sites    Sites // production's own entrances; none: each format says what it takes for them
+
+	// Prefix begins the ids and keys that a format makes up, so that those of many
+	// sources differ in one corpus.
+	Prefix string
+
+	// Say is told, in one line for people, what a format decided by itself. nil: nobody is.
+	Say func(string)
 }
 
 // Limit is MaxBody, or what it stands for.
@@ -78,18 +116,29 @@ func (o Options) Limit() int64 {
 	return o.MaxBody
 }
 
+func (o Options) say(text string) {
+	if o.Say != nil {
+		o.Say(text)
+	}
+}
+
 // An Item is what one stretch of a source came to: a message, a stimulus or a gap
 // for the tape, or, where Skip is set, nothing.
 type Item struct {
 	Record gate.Record // of kind message, stimulus or gap; zero where Skip is set
 	Skip   *Skip
 
+	// Outcome is what production answered to the stimulus in Record, where the source
+	// tells it: for who learns from it, and not for the tape. Stimulus in it is set.
+	Outcome *gate.Outcome
+
 	Path   string // file that it is from
 	Offset int64  // in that file, in bytes, with gzip undone
-	Bytes  int64  // how many of its bytes this accounts for; 0 for a gap beside a message
+	Bytes  int64  // how many of its bytes this accounts for; 0 for a gap beside a record
 }
 
-// A Skip is something in a source that is not a message and was passed over.
+// A Skip is something in a source that is neither a message nor a stimulus and was
+// passed over. Nothing that production received or sent is ever skipped: that is a gap.
 type Skip struct {
 	Reason string // permanent, kebab-case: "in-delivery"
 	Detail string // one line for people

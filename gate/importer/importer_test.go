@@ -81,7 +81,7 @@ func TestWriteInPieces(t *testing.T) {
 		mail := []byte(rapid.StringOf(rapid.SampledFrom([]rune("\r\n\nab"))).Draw(t, "mail"))
 		limit := rapid.Int64Range(1, 30).Draw(t, "limit")
 		want := bytes.ReplaceAll(bytes.ReplaceAll(mail, []byte("\r\n"), []byte("\n")), []byte("\n"), []byte("\r\n"))
-		m := importer.Mail{Max: limit}
+		m := importer.Mail{Options: importer.Options{MaxBody: limit}}
 		for rest := mail; len(rest) > 0; {
 			n := rapid.IntRange(1, len(rest)).Draw(t, "piece")
 			if _, err := m.Write(rest[:n]); err != nil {

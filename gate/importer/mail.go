@@ -9,14 +9,14 @@ import (
 	"github.com/waybill-dev/waybill/gate"
 )
 
-// Mail takes the bytes of one mail and makes its message. Set the fields, write the
-// mail, then call Items. The zero value keeps DefaultMaxBody.
+// Mail takes the bytes of one mail and makes its message or its stimulus. Set the
+// fields, write the mail, then call Items.
 type Mail struct {
-	Max    int64    // bytes that are kept
-	Sender string   // envelope sender that the format keeps; taken where no Return-Path is an address
-	Events []string // oddities that the format saw
-	Path   string   // as in Item
-	Offset int64
+	Options Options
+	Sender  string   // envelope sender that the format keeps; taken where no Return-Path is an address
+	Events  []string // oddities that the format saw
+	Path    string   // as in Item
+	Offset  int64
 
 	body   []byte
 	cut    int64
@@ -49,55 +49,77 @@ func (m *Mail) Write(p []byte) (int, error) {
 }
 
 func (m *Mail) keep(p []byte) {
-	limit := m.Max
-	if limit <= 0 {
-		limit = DefaultMaxBody
-	}
-	room := int(min(int64(len(p)), limit-int64(len(m.body))))
+	room := int(min(int64(len(p)), m.Options.Limit()-int64(len(m.body))))
 	m.body = append(m.body, p[:room]...)
 	m.cut += int64(len(p) - room)
 }
 
-// Items are the message, numbered seq, and the gaps it has. size is how many bytes
-// of the source it took.
+// Items are the mail's record, numbered seq, and the gaps it has; or, where it can be
+// no stimulus, the gap alone. size is how many bytes of the source it took.
 func (m *Mail) Items(seq uint64, size int64) []Item {
 	env := readEnvelope(m.body)
-	msg := &gate.Message{Seq: seq, Channel: "smtp", Sink: "mail", Events: m.Events, Cut: m.cut, Body: m.body}
 	sender, known := env.sender, env.senderKnown
 	if !known && m.Sender != "" {
 		sender, known = mailbox([]byte(m.Sender))
 	}
+	var head []byte
+	if m.Options.Received && env.client != "" {
+		head = fmt.Appendf(head, "HELO %s\r\n", env.client)
+	}
 	if known {
-		msg.Head = fmt.Appendf(msg.Head, "MAIL FROM:<%s>\r\n", sender)
-	} else {
-		msg.Events = append(msg.Events, "sender-unknown")
+		head = fmt.Appendf(head, "MAIL FROM:<%s>\r\n", sender)
 	}
 	for _, r := range env.recipients {
-		msg.Head = fmt.Appendf(msg.Head, "RCPT TO:<%s>\r\n", r)
+		head = fmt.Appendf(head, "RCPT TO:<%s>\r\n", r)
 	}
-	if env.marks > 0 {
-		msg.Events = append(msg.Events, fmt.Sprintf("loop-mark %d", env.marks))
-	}
-	items := []Item{{
-		Record: gate.Record{Kind: gate.KindMessage, Message: msg},
-		Path:   m.Path, Offset: m.Offset, Bytes: size,
-	}}
+	var gaps []*gate.Gap
 	gap := func(kind, format string, args ...any) {
-		items = append(items, Item{
-			Record: gate.Record{Kind: gate.KindGap, Gap: &gate.Gap{
-				Kind: kind, Where: fmt.Sprintf("message %d", seq), Detail: fmt.Sprintf(format, args...), Seq: seq,
-			}},
-			Path: m.Path, Offset: m.Offset,
-		})
-	}
-	if m.cut > 0 {
-		gap(gate.GapCutBody, "%d bytes beyond the first %d were not kept", m.cut, len(m.body))
+		gaps = append(gaps, &gate.Gap{Kind: kind, Detail: fmt.Sprintf(format, args...)})
 	}
 	switch {
 	case env.unread > 0:
 		gap(gate.GapRecipientUnknown, "%d entries of %s cannot be read as an address", env.unread, env.kind)
 	case len(env.recipients) == 0:
 		gap(gate.GapRecipientUnknown, "no address in X-Original-To, Delivered-To or X-Envelope-To")
+	case m.Options.Received && !known:
+		gap(gate.GapNotRecorded, "no address in Return-Path, nor in what the format keeps of the sender")
+	}
+	record := gate.Record{}
+	switch {
+	case !m.Options.Received:
+		if !known {
+			m.Events = append(m.Events, "sender-unknown")
+		}
+		if env.marks > 0 {
+			m.Events = append(m.Events, fmt.Sprintf("loop-mark %d", env.marks))
+		}
+		record = gate.Record{Kind: gate.KindMessage, Message: &gate.Message{
+			Seq: seq, Channel: "smtp", Sink: MailSink, Events: m.Events, Cut: m.cut, Head: head, Body: m.body,
+		}}
+	case len(gaps) == 0:
+		record = gate.Record{Kind: gate.KindStimulus, Stimulus: &gate.Stimulus{
+			ID: fmt.Sprintf("%smail-%d", m.Options.Prefix, seq), Channel: "smtp", Door: MailDoor, Cut: m.cut, Head: head, Body: m.body,
+		}}
+	}
+	if m.cut > 0 && record.Kind != "" {
+		gap(gate.GapCutBody, "%d bytes beyond the first %d were not kept", m.cut, len(m.body))
+	}
+	var items []Item
+	if record.Kind != "" {
+		items = append(items, Item{Record: record, Path: m.Path, Offset: m.Offset, Bytes: size})
+		size = 0
+	}
+	for _, g := range gaps {
+		switch {
+		case record.Message != nil:
+			g.Seq, g.Where = seq, fmt.Sprintf("message %d", seq)
+		case record.Stimulus != nil:
+			g.Stimulus, g.Where = record.Stimulus.ID, "stimulus"
+		default:
+			g.Where = fmt.Sprintf("mail %d", seq)
+		}
+		items = append(items, Item{Record: gate.Record{Kind: gate.KindGap, Gap: g}, Path: m.Path, Offset: m.Offset, Bytes: size})
+		size = 0
 	}
 	return items
 }
@@ -109,7 +131,7 @@ func ReadMail(path string, seq uint64, o Options) (_ []Item, err error) {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, in.Close()) }()
-	m := &Mail{Max: o.Limit(), Path: path}
+	m := &Mail{Options: o, Path: path}
 	size, err := io.Copy(m, in)
 	if err != nil {
 		return nil, err

@@ -22,6 +22,7 @@ import (
 	"github.com/waybill-dev/waybill/gate"
 	"github.com/waybill-dev/waybill/gate/channel"
 	"github.com/waybill-dev/waybill/gate/config"
+	"github.com/waybill-dev/waybill/gate/dynamic"
 )
 
 // A Store takes evidence down. Append may be called from many goroutines. Once
@@ -77,6 +78,14 @@ type Plan struct {
 	// are; 0 is not known.
 	Stimuli iter.Seq2[gate.Stimulus, error]
 	Total   uint64
+
+	// Needs are those of all stimuli: values that the build gives in its answers and
+	// that stand in later stimuli in place of the recorded ones. nil: every stimulus
+	// is sent as it was recorded.
+	Needs *dynamic.Needs
+
+	// Headers are set on each stimulus of HTTP in place of what was recorded.
+	Headers map[string]string
 
 	Store Store
 	Sinks []Sink

@@ -19,12 +19,18 @@ const (
 type item struct {
 	gate.Stimulus
 	due time.Time // when it is to be sent; zero is as soon as may be
+
+	after    []string // ids of stimuli whose answers it needs: they were put before
+	needed   bool     // others need its answer
+	blockers int      // how many it still waits for
 }
 
 func (i *item) size() int64 { return int64(len(i.Head) + len(i.Body)) }
 
 // A queue hands stimuli to workers. Stimuli of one key are handed out in order,
-// each when the one before it is done; other keys do not wait for them. It is
+// each when the one before it is done; other keys do not wait for them. One that
+// needs the answers to others is handed out when these are done: they were put
+// before it, so the first of all that are not done waits for nothing. It is
 // bounded: put waits while too many or too large ones are under way, so a key
 // that is slow stops others only when it alone fills the queue.
 type queue struct {
@@ -34,13 +40,14 @@ type queue struct {
 	changed sync.Cond
 	ready   []*item            // that a worker may take
 	waiting map[string][]*item // by key under way: those behind it
+	open    map[string][]*item // by id of a needed one that is not done: those that need it
 	pending int                // put and not done
 	bytes   int64
 	ended   bool
 }
 
 func newQueue(concurrency int) *queue {
-	q := &queue{limit: max(concurrency*aheadPerWorker, aheadAtLeast), waiting: make(map[string][]*item)}
+	q := &queue{limit: max(concurrency*aheadPerWorker, aheadAtLeast), waiting: make(map[string][]*item), open: make(map[string][]*item)}
 	q.changed.L = &q.mu
 	return q
 }
@@ -65,16 +72,35 @@ func (q *queue) put(i *item) bool {
 	}
 	q.pending++
 	q.bytes += i.size()
-	if i.Key != "" {
-		if behind, busy := q.waiting[i.Key]; busy {
-			q.waiting[i.Key] = append(behind, i)
-			return true
+	for _, id := range i.after {
+		if others, pending := q.open[id]; pending {
+			q.open[id] = append(others, i)
+			i.blockers++
 		}
-		q.waiting[i.Key] = nil
 	}
-	q.ready = append(q.ready, i)
-	q.changed.Broadcast()
+	if i.needed {
+		q.open[i.ID] = nil
+	}
+	if i.Key != "" {
+		behind, busy := q.waiting[i.Key]
+		if busy {
+			behind = append(behind, i)
+			i.blockers++
+		}
+		q.waiting[i.Key] = behind
+	}
+	if i.blockers == 0 {
+		q.ready = append(q.ready, i)
+		q.changed.Broadcast()
+	}
 	return true
+}
+
+// unblock says that one of those that i waits for is done.
+func (q *queue) unblock(i *item) {
+	if i.blockers--; i.blockers == 0 {
+		q.ready = append(q.ready, i)
+	}
 }
 
 // take waits for a stimulus that may be sent. nil: there will be none.
@@ -99,11 +125,15 @@ func (q *queue) done(i *item) {
 	defer q.mu.Unlock()
 	q.pending--
 	q.bytes -= i.size()
+	for _, other := range q.open[i.ID] {
+		q.unblock(other)
+	}
+	delete(q.open, i.ID)
 	if behind, ok := q.waiting[i.Key]; ok && i.Key != "" {
 		if len(behind) == 0 {
 			delete(q.waiting, i.Key)
 		} else {
-			q.ready = append(q.ready, behind[0])
+			q.unblock(behind[0])
 			behind[0] = nil
 			q.waiting[i.Key] = behind[1:]
 		}

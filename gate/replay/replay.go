@@ -32,7 +32,7 @@ func Run(ctx context.Context, p Plan) (Result, error) {
 	r := &run{
 		plan: &p, abandon: abandon, drivers: make(map[string]channel.Driver),
 		ledger: newLedger(p.Store, p.MaxMessages, abandon),
-		result: Result{Sinks: make(map[string]string)},
+		result: Result{Sinks: make(map[string]string)}, answers: newAnswers(p.Needs),
 	}
 	stop := r.progress()
 	defer stop()
@@ -44,6 +44,7 @@ func Run(ctx context.Context, p Plan) (Result, error) {
 type run struct {
 	plan    *Plan
 	ledger  *ledger
+	answers *answers
 	abandon func(error)
 	result  Result
 
@@ -168,6 +169,9 @@ func (r *run) drive() error {
 		cfg.Door, cfg.Concurrency = name, r.plan.Concurrency
 		if cfg.Address == "" {
 			cfg.Address = addresses[name]
+		}
+		if cfg.MaxAnswer == 0 && r.plan.Needs.Any() {
+			cfg.MaxAnswer = neededAnswer
 		}
 		driver, err := d.Drive(cfg)
 		if err != nil {

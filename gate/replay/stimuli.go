@@ -47,7 +47,7 @@ func (r *run) stimulate(ctx context.Context) {
 			}
 		}
 		read++
-		i := &item{Stimulus: s, due: pace.due(s.At)}
+		i := &item{Stimulus: s, due: pace.due(s.At), after: r.answers.before(&s), needed: r.plan.Needs.Of(s.ID) != nil}
 		if ctx.Err() == nil && waitUntil(ctx, i.due) && q.put(i) {
 			continue
 		}
@@ -91,9 +91,14 @@ func (r *run) send(ctx context.Context, i *item) {
 	driver, ok := r.drivers[s.Door]
 	r.sent.Add(1)
 	defer r.done.Add(1)
+	if s.Cut > 0 {
+		r.gap(gate.Gap{Kind: gate.GapCutBody, Where: "stimulus", Detail: "not all of its body was recorded: it was not sent", Stimulus: s.ID})
+		return
+	}
 	var o gate.Outcome
 	switch {
 	case ok:
+		s = r.bound(s)
 		within, cancel := context.WithTimeout(ctx, r.plan.AnswerTimeout)
 		o = driver.Do(within, s)
 		if o.Error == "" && o.Status == 0 && s.Channel != channelExec {
@@ -107,6 +112,8 @@ func (r *run) send(ctx context.Context, i *item) {
 		return
 	}
 	o.Stimulus, o.Phase = s.ID, *r.ledger.phase.Load()
+	r.answers.keep(&o)
+	r.shorten(s, &o)
 	r.ledger.outcome(&o)
 	if g, bad := r.judge(s, &o); bad {
 		r.gap(g)

@@ -21,9 +21,20 @@ func letter(n int) string {
 }
 
 func BenchmarkAppend(b *testing.B) {
-	for _, writers := range []int{1, 16} {
+	benchmarkAppend(b, tape.Options{}, 1, 16)
+}
+
+func BenchmarkAppendEncrypted(b *testing.B) {
+	benchmarkAppend(b, tape.Options{Recipients: []string{newParty(b).recipient}}, 1, 16, 64)
+}
+
+func benchmarkAppend(b *testing.B, o tape.Options, numbers ...int) {
+	for _, writers := range numbers {
 		b.Run(fmt.Sprintf("writers=%d", writers), func(b *testing.B) {
-			w := create(b, filepath.Join(b.TempDir(), "bench.tape"), run())
+			w, err := tape.Create(filepath.Join(b.TempDir(), "bench.tape"), run(), o)
+			if err != nil {
+				b.Fatal(err)
+			}
 			rec := message(1, letter(4<<10))
 			b.SetBytes(4 << 10)
 			b.ReportAllocs()
@@ -56,12 +67,23 @@ func BenchmarkAppend(b *testing.B) {
 	}
 }
 
-func BenchmarkRead(b *testing.B) {
+func BenchmarkRead(b *testing.B) { benchmarkRead(b, party{}) }
+
+func BenchmarkReadEncrypted(b *testing.B) { benchmarkRead(b, newParty(b)) }
+
+func benchmarkRead(b *testing.B, p party) {
+	var o tape.Options
+	if p.recipient != "" {
+		o.Recipients = []string{p.recipient}
+	}
 	for _, batch := range []int{1, 100} {
 		b.Run(fmt.Sprintf("batch=%d", batch), func(b *testing.B) {
 			const n = 2000
 			path := filepath.Join(b.TempDir(), "bench.tape")
-			w := create(b, path, run())
+			w, err := tape.Create(path, run(), o)
+			if err != nil {
+				b.Fatal(err)
+			}
 			recs := make([]*gate.Record, batch)
 			for i := range n / batch {
 				for j := range recs {
@@ -80,7 +102,7 @@ func BenchmarkRead(b *testing.B) {
 			for b.Loop() {
 				if r == nil {
 					var err error
-					if r, err = tape.Open(path); err != nil {
+					if r, err = p.keys.Open(path); err != nil {
 						b.Fatal(err)
 					}
 				}

@@ -29,9 +29,12 @@ type line struct {
 // UTF-8; else "head_base64" and "body_base64" stand in their place (RFC 4648,
 // section 4). No character of a record reaches a terminal as a control. Where the tape is torn or damaged all that stands before is written,
 // and the error is that of [Reader.Next].
-func Cat(w io.Writer, path string) error {
+func Cat(w io.Writer, path string) error { return Keys{}.Cat(w, path) }
+
+// Cat is the function of that name, and reads encrypted tapes as well.
+func (k Keys) Cat(w io.Writer, path string) error {
 	out := bufio.NewWriterSize(w, 64<<10)
-	for rec, err := range All(path) {
+	for rec, err := range k.All(path) {
 		if err == nil {
 			err = catRecord(out, &rec)
 		}

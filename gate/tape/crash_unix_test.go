@@ -24,7 +24,21 @@ import (
 // roleKey names the variable that turns the test binary into a child that writes.
 const roleKey = "WAYBILL_TAPE_TEST_CHILD"
 
+// forKey names the variable that holds the recipient of the tapes of such a child;
+// empty: they are not encrypted.
+const forKey = "WAYBILL_TAPE_TEST_RECIPIENT"
+
+func childOptions() (o tape.Options) {
+	if r := os.Getenv(forKey); r != "" {
+		o.Recipients = []string{r}
+	}
+	return o
+}
+
 func TestMain(m *testing.M) {
+	if asked := os.Getenv(pluginKey); asked != "" {
+		drawer(asked)
+	}
 	role, path, _ := strings.Cut(os.Getenv(roleKey), ":")
 	switch role {
 	case "":
@@ -36,16 +50,16 @@ func TestMain(m *testing.M) {
 	}
 }
 
-func child(role, path string) *exec.Cmd {
+func child(role, path, recipient string) *exec.Cmd {
 	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), roleKey+"="+role+":"+path)
+	cmd.Env = append(os.Environ(), roleKey+"="+role+":"+path, forKey+"="+recipient)
 	cmd.Stderr = os.Stderr
 	return cmd
 }
 
 // appendForever acknowledges on standard output what Append has acknowledged.
 func appendForever(path string) {
-	w, err := tape.Create(path, run(), tape.Options{})
+	w, err := tape.Create(path, run(), childOptions())
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
@@ -66,9 +80,14 @@ func appendForever(path string) {
 }
 
 func TestKilledProcess(t *testing.T) {
-	for round := range 3 {
+	p := newParty(t)
+	for round := range 4 {
 		path := filepath.Join(t.TempDir(), "killed.tape")
-		cmd := child("killed", path)
+		recipient := ""
+		if round%2 == 1 {
+			recipient = p.recipient
+		}
+		cmd := child("killed", path, recipient)
 		out, err := cmd.StdoutPipe()
 		if err != nil {
 			t.Fatal(err)
@@ -101,10 +120,13 @@ func TestKilledProcess(t *testing.T) {
 		if len(acked) < 500 {
 			t.Fatalf("only %d acknowledged", len(acked))
 		}
-		got, err := read(path)
+		got, err := readWith(p.keys, path)
 		var torn *tape.TornError
 		if !errors.As(err, &torn) {
 			t.Fatal(err)
+		}
+		if o, err := tape.Inspect(path); recipient != "" && (!errors.As(err, &torn) || o.Records != uint64(len(got))+1) {
+			t.Fatalf("without a key %d records show of %d: %v", o.Records, len(got), err)
 		}
 		stored := map[uint64]string{}
 		for _, p := range got {
@@ -125,7 +147,7 @@ func fillUp(path string) {
 		fmt.Fprintln(os.Stderr, v...)
 		os.Exit(1)
 	}
-	w, err := tape.Create(path, run(), tape.Options{})
+	w, err := tape.Create(path, run(), childOptions())
 	if err != nil {
 		fail(err)
 	}
@@ -165,14 +187,19 @@ func fillUp(path string) {
 }
 
 func TestFullDisk(t *testing.T) {
+	t.Run("clear", func(t *testing.T) { testFullDisk(t, party{}) })
+	t.Run("encrypted", func(t *testing.T) { testFullDisk(t, newParty(t)) })
+}
+
+func testFullDisk(t *testing.T, p party) {
 	path := filepath.Join(t.TempDir(), "full.tape")
-	cmd := child("full", path)
+	cmd := child("full", path, p.recipient)
 	var out bytes.Buffer
 	cmd.Stdout = &out
 	if err := cmd.Run(); err != nil {
 		t.Fatal(err)
 	}
-	got, err := read(path)
+	got, err := readWith(p.keys, path)
 	var torn *tape.TornError
 	if !errors.As(err, &torn) {
 		t.Error(err)

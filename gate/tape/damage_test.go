@@ -269,10 +269,10 @@ func TestLengthIsCheckedBeforeAllocation(t *testing.T) {
 func TestNewerFormat(t *testing.T) {
 	data, _ := small(t)
 	path := filepath.Join(t.TempDir(), "newer.tape")
-	data[15] = 2
+	data[15] = 3
 	save(t, path, data)
 	_, err := tape.Open(path)
-	if want := fmt.Sprintf("open tape %s: it is of format 2, and this waybill reads format 1", path); err == nil || !strings.HasPrefix(err.Error(), want) {
+	if want := fmt.Sprintf("open tape %s: it is of format 3, and this waybill reads formats 1 and 2", path); err == nil || !strings.HasPrefix(err.Error(), want) {
 		t.Errorf("got %v, want %s", err, want)
 	}
 }

@@ -27,6 +27,34 @@
 // though not parseable, where there is no waybill at hand. [Cat] prints them as
 // JSON Lines.
 //
+// # Format, version 2
+//
+// A tape that [Options].Recipients can read, and nobody else, differs in this. It is
+// made of files of age (https://age-encryption.org/v1), which the age program opens
+// where there is no waybill at hand. A block is a header as above that declares no
+// records and, as its bytes of records, those of the block; then these bytes.
+//
+//	prefix   version 2
+//	keys     block: u32 bytes of JSON, {"recipients":[fingerprints]}, then an age file
+//	         for the recipients of 43 characters, which are the secret of this tape
+//	         and of no other, "\n", and the JSON again
+//	frame    header as above, then an age file, whose passphrase is the secret, of
+//	         u64 offset of this frame in the file, and the zstd frame
+//	trailer  block: {"stimuli":n,"messages":n,"outcomes":n,"gaps":n,"digest":"sha256:..."},
+//	         then its HMAC-SHA256 under the HKDF-SHA256 of the secret (RFC 5869; no salt,
+//	         info "waybill tape trailer", 32 bytes)
+//
+// The age file of a frame is complete when the frame is written, so that what was
+// acknowledged can be decrypted whatever happens next. Only who knows the secret can
+// make a frame or a trailer that is taken for one of this tape, and a frame holds for
+// one place alone. Who can read a tape can therefore also forge it: of its recipients
+// any may have written it.
+//
+// Without a key there shows: how many records each frame has and its bytes, the
+// fingerprints of the recipients, and what the trailer claims ([Inspect]). The [Digest]
+// is that of the same records in the clear. Who already has the records, or can guess
+// them all, can confirm by it that it is these.
+//
 // A flipped bit is seen by a checksum, a frame that was moved or repeated by its
 // offset, one that was removed by the offsets after it or by the footer's counts.
 // Checksums are against accidents; against intent a tape is pinned by its [Digest].

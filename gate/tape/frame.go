@@ -29,32 +29,43 @@ const (
 // castagnoli returns the table of CRC-32C, which the standard library makes once.
 func castagnoli() *crc32.Table { return crc32.MakeTable(crc32.Castagnoli) }
 
-func appendPrefix(dst []byte) []byte {
+func appendPrefix(dst []byte, version byte) []byte {
 	dst = binary.LittleEndian.AppendUint32(dst, skippable)
 	dst = binary.LittleEndian.AppendUint32(dst, prefixSize-8)
 	dst = append(dst, signature...)
-	return append(dst, formatVersion)
+	return append(dst, version)
 }
 
 // appendFrame appends the frame that holds count records and stands at offset.
 func appendFrame(dst []byte, enc *zstd.Encoder, offset int64, records []byte, count int) []byte {
 	start := len(dst)
 	dst = append(dst, make([]byte, headerSize)...)
+	dst = appendCompressed(dst, enc, records)
+	putHeader(dst[start:start+headerSize], offset, dst[start+headerSize:], len(records), count)
+	return dst
+}
+
+// appendCompressed appends records as one zstd frame that is not too dense.
+func appendCompressed(dst []byte, enc *zstd.Encoder, records []byte) []byte {
+	start := len(dst)
 	dst = enc.EncodeAll(records, dst)
-	if stored := len(dst) - start - headerSize; tooDense(stored, len(records)) {
-		dst = appendUncompressed(dst[:start+headerSize], records)
+	if tooDense(len(dst)-start, len(records)) {
+		dst = appendUncompressed(dst[:start], records)
 	}
-	h, stored := dst[start:start+headerSize], dst[start+headerSize:]
+	return dst
+}
+
+// putHeader fills in the header h of what is stored at offset.
+func putHeader(h []byte, offset int64, stored []byte, raw, count int) {
 	le := binary.LittleEndian
 	le.PutUint32(h[0:], skippable)
 	le.PutUint32(h[4:], headerSize-8)
 	le.PutUint64(h[8:], uint64(offset))
 	le.PutUint32(h[16:], uint32(len(stored)))
-	le.PutUint32(h[20:], uint32(len(records)))
+	le.PutUint32(h[20:], uint32(raw))
 	le.PutUint32(h[24:], uint32(count))
 	le.PutUint32(h[32:], crc32.Checksum(stored, castagnoli()))
 	le.PutUint32(h[36:], crc32.Checksum(h[:36], castagnoli()))
-	return dst
 }
 
 func tooDense(stored, raw int) bool { return raw > ratioFloor && raw/maxRatio > stored }
@@ -89,8 +100,24 @@ type header struct {
 	sum                uint32
 }
 
-// parseHeader reads and judges the header of the frame at offset.
-func parseHeader(h *[headerSize]byte, offset int64) (header, error) {
+// judge says what is wrong with the header of a frame. more is how many bytes a
+// frame may take beyond what compression does.
+func (f header) judge(more int) error {
+	switch {
+	case f.raw > MaxRecord:
+		return fmt.Errorf("a frame declares %d bytes of records, the most is %d", f.raw, MaxRecord)
+	case f.stored > f.raw+f.raw/64+128+more:
+		return fmt.Errorf("a frame stores %d bytes of records in %d", f.raw, f.stored)
+	case tooDense(f.stored, f.raw):
+		return fmt.Errorf("a frame declares %d bytes of records in %d, more than %d to 1", f.raw, f.stored, maxRatio)
+	case f.count < 1 || f.count > f.raw/recordSize:
+		return fmt.Errorf("a frame declares %d records in %d bytes", f.count, f.raw)
+	}
+	return nil
+}
+
+// readHeader reads what stands at offset as a header that was written there.
+func readHeader(h *[headerSize]byte, offset int64) (header, error) {
 	le := binary.LittleEndian
 	if le.Uint32(h[36:]) != crc32.Checksum(h[:36], castagnoli()) {
 		return header{}, errors.New("the checksum of a frame's header does not match")
@@ -101,31 +128,25 @@ func parseHeader(h *[headerSize]byte, offset int64) (header, error) {
 	if at := le.Uint64(h[8:]); at != uint64(offset) {
 		return header{}, fmt.Errorf("a frame that was written at byte %d stands here: frames were moved, repeated or removed", at)
 	}
-	f := header{
+	return header{
 		stored: int(le.Uint32(h[16:])),
 		raw:    int(le.Uint32(h[20:])),
 		count:  int(le.Uint32(h[24:])),
 		sum:    le.Uint32(h[32:]),
-	}
-	switch {
-	case f.raw > MaxRecord:
-		return header{}, fmt.Errorf("a frame declares %d bytes of records, the most is %d", f.raw, MaxRecord)
-	case f.stored > f.raw+f.raw/64+128:
-		return header{}, fmt.Errorf("a frame stores %d bytes of records in %d", f.raw, f.stored)
-	case tooDense(f.stored, f.raw):
-		return header{}, fmt.Errorf("a frame declares %d bytes of records in %d, more than %d to 1", f.raw, f.stored, maxRatio)
-	case f.count < 1 || f.count > f.raw/recordSize:
-		return header{}, fmt.Errorf("a frame declares %d records in %d bytes", f.count, f.raw)
-	}
-	return f, nil
+	}, nil
 }
 
-// undo checks stored against the header and returns its records, in memory of their own.
-func (f header) undo(dec *zstd.Decoder, stored []byte) ([]byte, error) {
+// check compares stored, what stands behind the header, with its checksum.
+func (f header) check(stored []byte) error {
 	if crc32.Checksum(stored, castagnoli()) != f.sum {
-		return nil, errors.New("the checksum of a frame does not match")
+		return errors.New("the checksum of a frame does not match")
 	}
-	records, err := dec.DecodeAll(stored, make([]byte, 0, f.raw))
+	return nil
+}
+
+// undo returns the records of a compressed frame, in memory of their own.
+func (f header) undo(dec *zstd.Decoder, compressed []byte) ([]byte, error) {
+	records, err := dec.DecodeAll(compressed, make([]byte, 0, f.raw))
 	if err != nil {
 		return nil, fmt.Errorf("a frame cannot be decompressed: %w", err)
 	}

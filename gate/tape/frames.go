@@ -25,7 +25,7 @@ func (r *Reader) Frames() iter.Seq2[Frame, error] {
 			yield(Frame{}, fmt.Errorf("read tape: %w", err))
 			return
 		}
-		for offset := int64(prefixSize); offset < info.Size(); {
+		for offset := r.first; offset < info.Size(); {
 			var h [headerSize]byte
 			if n, err := r.file.ReadAt(h[:], offset); n < headerSize {
 				if err != io.EOF {
@@ -35,10 +35,13 @@ func (r *Reader) Frames() iter.Seq2[Frame, error] {
 				}
 				return
 			}
-			f, err := parseHeader(&h, offset)
+			f, err := r.frameHeader(&h, offset)
 			if err != nil {
 				yield(Frame{}, r.damaged(position{offset: offset}, err))
 				return
+			}
+			if f.isBlock() {
+				return // the trailer
 			}
 			if !yield(Frame{offset, f.count}, nil) {
 				return
@@ -51,7 +54,7 @@ func (r *Reader) Frames() iter.Seq2[Frame, error] {
 // Frame returns the records of the frame at offset, and where they stand. It may be
 // called from many goroutines. The errors are those of [Reader.Next].
 func (r *Reader) Frame(offset int64) ([]gate.Record, []gate.Ref, error) {
-	if offset < prefixSize {
+	if offset < r.first {
 		return nil, nil, fmt.Errorf("read the frame at byte %d of tape %s: %w", offset, r.path, errors.New("there is no such place on a tape"))
 	}
 	var records []gate.Record

@@ -23,7 +23,11 @@ type Reader struct {
 	file   *os.File
 	dec    *zstd.Decoder
 	header gate.Header
-	cursor *cursor // stands after the header
+	format byte
+	keys   keyBlock // of an encrypted tape
+	crypt  *crypt   // the same; nil where it is not
+	first  int64    // where the first frame stands
+	cursor *cursor  // stands after the header
 	footer *gate.Footer
 	err    error // what ended Next
 }
@@ -31,21 +35,55 @@ type Reader struct {
 // Open opens the tape at path and reads its header. A tape that is being written
 // can be opened: it reads as torn at the end of what there is. One of a newer
 // format or schema is refused. While a tape is
-// open no writer can replace it, where the file system has locks.
-func Open(path string) (*Reader, error) {
-	// A pipe that nobody writes to would keep a blocking open waiting for ever.
-	file, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+// open no writer can replace it, where the file system has locks. An encrypted tape
+// is a *[KeyError] without a key that fits: see [Keys.Open].
+func Open(path string) (*Reader, error) { return Keys{}.Open(path) }
+
+// Open is the function of that name, and opens encrypted tapes as well.
+func (k Keys) Open(path string) (*Reader, error) {
+	r, err := openFile(path)
 	if err != nil {
-		return nil, fmt.Errorf("open tape: %w", err)
+		return nil, err
 	}
-	r := &Reader{path: path, file: file}
-	if err := r.begin(); err != nil {
+	if err := r.begin(k); err != nil {
 		return nil, errors.Join(err, r.Close())
 	}
 	return r, nil
 }
 
-func (r *Reader) begin() error {
+// openFile opens the file at path, and reads nothing of it.
+func openFile(path string) (*Reader, error) {
+	// A pipe that nobody writes to would keep a blocking open waiting for ever.
+	file, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, fmt.Errorf("open tape: %w", err)
+	}
+	return &Reader{path: path, file: file, first: prefixSize}, nil
+}
+
+func (r *Reader) begin(k Keys) error {
+	if err := r.start(); err != nil {
+		return err
+	}
+	var err error
+	if r.dec, err = newDecoder(); err != nil {
+		return fmt.Errorf("open tape %s: %w", r.path, err)
+	}
+	if r.Encrypted() {
+		if err := r.decrypt(k); err != nil {
+			return err
+		}
+	}
+	r.cursor = r.newCursor()
+	first, pos, err := r.cursor.next()
+	if err != nil {
+		return err
+	}
+	return r.checkFirst(first, pos)
+}
+
+// start reads what stands before the first frame.
+func (r *Reader) start() error {
 	info, err := r.file.Stat()
 	if err != nil {
 		return fmt.Errorf("open tape: %w", err)
@@ -56,41 +94,39 @@ func (r *Reader) begin() error {
 	// A tape that cannot be locked can still be read: a writer that replaced it
 	// under our eyes would show in the checksums.
 	_ = lockToRead(r.file)
-	if r.dec, err = newDecoder(); err != nil {
-		return fmt.Errorf("open tape %s: %w", r.path, err)
-	}
-	if err := r.checkPrefix(); err != nil {
+	if r.format, err = r.checkPrefix(); err != nil {
 		return err
 	}
-	r.cursor = r.newCursor()
-	first, pos, err := r.cursor.next()
-	if err != nil {
-		return err
+	if r.Encrypted() {
+		return r.readKeys()
 	}
-	return r.checkFirst(first, pos)
+	return nil
 }
 
-// checkPrefix tells a tape, a torn one and a newer one from any other file.
-func (r *Reader) checkPrefix() error {
-	want := appendPrefix(nil)
+// checkPrefix tells a tape, a torn one and a newer one from any other file, and
+// gives the version of its format.
+func (r *Reader) checkPrefix() (version byte, err error) {
+	want := appendPrefix(nil, formatVersion)
 	have := make([]byte, prefixSize)
 	n, err := r.file.ReadAt(have, 0)
 	if err != nil && err != io.EOF {
-		return fmt.Errorf("read tape: %w", err)
+		return 0, fmt.Errorf("read tape: %w", err)
 	}
 	const known = prefixSize - 1
 	if !bytes.Equal(have[:min(n, known)], want[:min(n, known)]) {
-		return fmt.Errorf("open tape %s: it is not a tape, or its first %d bytes are damaged", r.path, prefixSize)
+		return 0, fmt.Errorf("open tape %s: it is not a tape, or its first %d bytes are damaged", r.path, prefixSize)
 	}
 	if n < prefixSize {
-		return r.torn(0, fmt.Sprintf("it has only %d bytes, and no header: it was not created whole", n))
+		return 0, r.torn(0, fmt.Sprintf("it has only %d bytes, and no header: it was not created whole", n))
 	}
-	if v := have[known]; v > formatVersion {
-		return fmt.Errorf("open tape %s: it is of format %d, and this waybill reads format %d: use the waybill that wrote it, or a newer one; or byte %d is damaged", r.path, v, formatVersion, known)
-	} else if v != formatVersion {
-		return &DamagedError{r.path, 0, fmt.Sprintf("there is no format %d", v)}
+	switch v := have[known]; {
+	case v == formatVersion || v == encryptedVersion:
+		return v, nil
+	case v > encryptedVersion:
+		return 0, fmt.Errorf("open tape %s: it is of format %d, and this waybill reads formats %d and %d: use the waybill that wrote it, or a newer one; or byte %d is damaged", r.path, v, formatVersion, encryptedVersion, known)
+	default:
+		return 0, &DamagedError{r.path, 0, fmt.Sprintf("there is no format %d", v)}
 	}
-	return nil
 }
 
 // checkFirst takes the first record as the header, and no schema but our own.
@@ -121,10 +157,7 @@ func (r *Reader) damaged(pos position, err error) error {
 }
 
 func (r *Reader) torn(offset int64, reason string) error {
-	if errors.Is(lockToRead(r.file), ErrLocked) {
-		reason += "; it is still being written"
-	}
-	return &TornError{r.path, offset, reason}
+	return &TornError{r.path, offset, reason, errors.Is(lockToRead(r.file), ErrLocked)}
 }
 
 // Close closes the file. The Reader cannot be used after it.
@@ -208,7 +241,7 @@ func (r *Reader) at(ref gate.Ref) (gate.Record, error) {
 	if ref.Tape != "" && filepath.Base(ref.Tape) != filepath.Base(r.path) {
 		return gate.Record{}, fmt.Errorf("the reference is into tape %s", ref.Tape)
 	}
-	if ref.Offset < prefixSize || ref.Index < 0 {
+	if ref.Offset < r.first || ref.Index < 0 {
 		return gate.Record{}, errors.New("there is no such place on a tape")
 	}
 	c := r.cursorAt(ref.Offset)
@@ -234,9 +267,12 @@ func (r *Reader) at(ref gate.Ref) (gate.Record, error) {
 
 // All reads the tape at path from header to footer, both of which it yields too.
 // After an error, which is as those of [Open] and [Reader.Next], it yields nothing.
-func All(path string) iter.Seq2[gate.Record, error] {
+func All(path string) iter.Seq2[gate.Record, error] { return Keys{}.All(path) }
+
+// All is the function of that name, and reads encrypted tapes as well.
+func (k Keys) All(path string) iter.Seq2[gate.Record, error] {
 	return func(yield func(gate.Record, error) bool) {
-		r, err := Open(path)
+		r, err := k.Open(path)
 		if err != nil {
 			yield(gate.Record{}, err)
 			return
@@ -273,14 +309,16 @@ type cursor struct {
 	pos     position // of the record that next will return
 	after   int64    // where the frame that pos is in ends
 	stored  []byte
+	plain   []byte // where it is encrypted: the same, decrypted
 	records []byte // what is left of that frame
 	left    int    // how many records that should be
 	frames  int
 	undone  int64 // bytes of records
 	counts  counts
+	claims  *Claims // of the trailer, once that was read; nil where it is not encrypted
 }
 
-func (r *Reader) newCursor() *cursor { return r.cursorAt(prefixSize) }
+func (r *Reader) newCursor() *cursor { return r.cursorAt(r.first) }
 
 func (r *Reader) cursorAt(offset int64) *cursor {
 	const rest = 1<<63 - 1
@@ -306,7 +344,7 @@ func (c *cursor) next() (raw, position, error) {
 	if (c.left == 0) != (len(rest) == 0) {
 		return raw{}, position{}, c.r.damaged(pos, errors.New("a frame does not hold as many records as it declares"))
 	}
-	if first := pos == (position{prefixSize, 0}); (rec.kind == kindHeader) != first {
+	if first := pos == (position{c.r.first, 0}); (rec.kind == kindHeader) != first {
 		return raw{}, position{}, c.r.damaged(pos, errors.New("a header must be the first record, and no other"))
 	}
 	c.counts.add(rec.kind)
@@ -315,33 +353,48 @@ func (c *cursor) next() (raw, position, error) {
 
 // load reads the next frame.
 func (c *cursor) load() error {
+	f, err := c.fetch()
+	if err != nil {
+		return err
+	}
+	if f.isBlock() {
+		return c.r.damaged(c.pos, errors.New("its trailer stands where its footer should"))
+	}
+	if c.records, err = c.undo(f); err != nil {
+		return c.r.damaged(c.pos, err)
+	}
+	c.left = f.count
+	c.frames++
+	c.undone += int64(f.raw)
+	return nil
+}
+
+// fetch reads the next header, and into c.stored what stands behind it.
+func (c *cursor) fetch() (header, error) {
 	c.pos = position{offset: c.after}
 	var h [headerSize]byte
 	if n, err := readPart(c.in, h[:]); err != nil {
-		return c.cut(err, n, headerSize, "a frame's header")
+		return header{}, c.cut(err, n, headerSize, "a frame's header")
 	}
-	f, err := parseHeader(&h, c.pos.offset)
+	f, err := c.r.frameHeader(&h, c.pos.offset)
 	if err != nil {
-		return c.r.damaged(c.pos, err)
+		return header{}, c.r.damaged(c.pos, err)
 	}
 	if err := c.room(f.stored); err != nil {
-		return err
+		return header{}, err
 	}
 	if cap(c.stored) < f.stored || cap(c.stored) > 2*shareLimit {
 		c.stored = make([]byte, f.stored)
 	}
 	c.stored = c.stored[:f.stored]
 	if n, err := readPart(c.in, c.stored); err != nil {
-		return c.cut(err, n, f.stored, "a frame")
+		return header{}, c.cut(err, n, f.stored, "a frame")
 	}
-	if c.records, err = f.undo(c.r.dec, c.stored); err != nil {
-		return c.r.damaged(c.pos, err)
+	if err := f.check(c.stored); err != nil {
+		return header{}, c.r.damaged(c.pos, err)
 	}
-	c.left = f.count
-	c.frames++
-	c.undone += int64(f.raw)
 	c.after = c.pos.offset + headerSize + int64(f.stored)
-	return nil
+	return f, nil
 }
 
 // room makes sure, before memory is taken for them, that the file has n bytes more.
@@ -361,7 +414,7 @@ func (c *cursor) cut(err error, n, want int, what string) error {
 	switch {
 	case err != io.ErrUnexpectedEOF:
 		return fmt.Errorf("read tape: %w", err)
-	case n == 0 && want == headerSize && c.pos.offset > prefixSize:
+	case n == 0 && want == headerSize && c.pos.offset > c.r.first:
 		return c.r.torn(c.pos.offset, "it has no footer: it was not closed")
 	}
 	return c.r.torn(c.pos.offset, fmt.Sprintf("it ends after %d of the %d bytes of %s", n, want, what))
@@ -373,13 +426,10 @@ func (c *cursor) end(f *gate.Footer, pos position) error {
 		return c.r.damaged(pos, fmt.Errorf("its footer counts %v, and before it stand %v", said, c.counts))
 	}
 	if len(c.records) == 0 {
-		_, err := c.in.Peek(1)
-		if err == io.EOF {
-			return nil
+		if err := c.trailer(); err != nil {
+			return err
 		}
-		if err != nil {
-			return fmt.Errorf("read tape: %w", err)
-		}
+		return c.atEnd()
 	}
 	return c.r.damaged(position{offset: c.after}, errors.New("something stands after the footer"))
 }

@@ -11,7 +11,10 @@ import (
 	"github.com/waybill-dev/waybill/gate"
 )
 
-const recordSize = 13 // bytes before a record's meta
+const (
+	recordSize = 13 // bytes before a record's meta
+	kindAt     = 4  // where among them the kind is
+)
 
 // The kinds of record, as the byte that stands for them on a tape.
 const (

@@ -458,7 +458,7 @@ func TestLocked(t *testing.T) {
 	}
 	got, err := read(path)
 	var torn *tape.TornError
-	if !errors.As(err, &torn) || !strings.Contains(torn.Reason, "still being written") || len(got) != 1 {
+	if !errors.As(err, &torn) || !torn.Writing || !strings.Contains(torn.Error(), "still being written") || len(got) != 1 {
 		t.Fatalf("%d records, %v", len(got), err)
 	}
 	if err := w.Close(gate.Footer{}); err != nil {
@@ -493,7 +493,7 @@ func TestAbortLeavesATornTape(t *testing.T) {
 	}
 	got, err := read(path)
 	var torn *tape.TornError
-	if !errors.As(err, &torn) || strings.Contains(torn.Reason, "still being written") {
+	if !errors.As(err, &torn) || torn.Writing {
 		t.Fatal(err)
 	}
 	if d := diff(samples(), got); d != "" {

@@ -22,6 +22,9 @@ type Report struct {
 	Outcomes uint64 `json:"outcomes"`
 	Gaps     uint64 `json:"gaps"`
 
+	// Recipients are the fingerprints of those that it is encrypted for; none where it is not.
+	Recipients []string `json:"recipients,omitempty"`
+
 	Frames int   `json:"frames"`
 	Raw    int64 `json:"raw"`    // bytes of records
 	Stored int64 `json:"stored"` // bytes of the file up to the end of its last good frame
@@ -29,20 +32,25 @@ type Report struct {
 
 // Verify reads the whole tape at path and checks everything that can be checked of
 // it. Its errors are those of [Open] and [Reader.Next]; nil means that it is whole.
-func Verify(path string) (Report, error) {
+func Verify(path string) (Report, error) { return Keys{}.Verify(path, nil) }
+
+// Verify is the function of that name, and reads encrypted tapes as well. each is
+// called for every record between header and footer, in order, before it is known
+// whether what comes after it is whole; its error ends Verify. nil is not called.
+func (k Keys) Verify(path string, each func(*gate.Record) error) (Report, error) {
 	rep := Report{Path: path}
-	r, err := Open(path)
+	r, err := k.Open(path)
 	if err != nil {
 		return rep, err
 	}
 	defer r.Close()
-	rep.Header = r.Header()
+	rep.Header, rep.Recipients = r.Header(), r.keys.Recipients
 	sum, err := newDigest(&rep.Header)
 	if err != nil {
 		return rep, err
 	}
 	c := r.newCursor()
-	rep.Footer, err = r.walk(c, sum)
+	rep.Footer, err = r.walk(c, sum, each)
 	rep.Stimuli, rep.Messages, rep.Outcomes, rep.Gaps = c.counts.stimuli, c.counts.messages, c.counts.outcomes, c.counts.gaps
 	rep.Frames, rep.Raw, rep.Stored = c.frames, c.undone, c.after
 	if err == nil {
@@ -67,15 +75,18 @@ func (r *Reader) Digest() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if _, err := r.walk(r.newCursor(), sum); err != nil {
+	if _, err := r.walk(r.newCursor(), sum, nil); err != nil {
 		return "", err
 	}
 	return sum.String(), nil
 }
 
 // Digest is [Reader.Digest] of the tape at path.
-func Digest(path string) (string, error) {
-	r, err := Open(path)
+func Digest(path string) (string, error) { return Keys{}.Digest(path) }
+
+// Digest is the function of that name, and reads encrypted tapes as well.
+func (k Keys) Digest(path string) (string, error) {
+	r, err := k.Open(path)
 	if err != nil {
 		return "", err
 	}
@@ -84,7 +95,7 @@ func Digest(path string) (string, error) {
 }
 
 // walk decodes and digests every record after the header that c stands at.
-func (r *Reader) walk(c *cursor, sum digest) (*gate.Footer, error) {
+func (r *Reader) walk(c *cursor, sum digest, each func(*gate.Record) error) (*gate.Footer, error) {
 	for {
 		raw, pos, err := c.next()
 		if err != nil {
@@ -99,10 +110,18 @@ func (r *Reader) walk(c *cursor, sum digest) (*gate.Footer, error) {
 		}
 		sum.Write(raw.bytes)
 		if rec.Footer == nil {
+			if each != nil {
+				if err := each(&rec); err != nil {
+					return nil, err
+				}
+			}
 			continue
 		}
 		if err := c.end(rec.Footer, pos); err != nil {
 			return nil, err
+		}
+		if c.claims != nil && c.claims.Digest != sum.String() {
+			return nil, r.damaged(pos, fmt.Errorf("its trailer says that its digest is %s, and it is %s", c.claims.Digest, sum))
 		}
 		return rec.Footer, nil
 	}

@@ -23,6 +23,10 @@ type Options struct {
 	// Sync makes Append return only once the record is on the medium (fsync), for
 	// recording in production. Records that arrive during one sync share the next.
 	Sync bool
+
+	// Recipients are who can read the tape, as the configuration names them: age1...,
+	// ssh-ed25519 ..., ssh-rsa ..., or a plugin's. None: it is not encrypted.
+	Recipients []string
 }
 
 // A Writer appends records to a tape. It may be used from many goroutines.
@@ -38,6 +42,7 @@ type Writer struct {
 	enc    *zstd.Encoder
 	frame  []byte
 	offset int64
+	crypt  *encrypted // nil: it is not encrypted
 
 	mu     sync.Mutex // guards the rest; taken after turn
 	queue  []*group
@@ -86,6 +91,13 @@ func create(path string, h gate.Header, opts Options) (_ *Writer, err error) {
 	if err != nil {
 		return nil, err
 	}
+	start := appendPrefix(nil, formatVersion)
+	var crypt *encrypted
+	if len(opts.Recipients) > 0 {
+		if crypt, start, err = newEncrypted(&h, opts.Recipients); err != nil {
+			return nil, err
+		}
+	}
 	flags := os.O_RDWR | os.O_CREATE
 	if !opts.Overwrite {
 		flags |= os.O_EXCL
@@ -110,8 +122,8 @@ func create(path string, h gate.Header, opts Options) (_ *Writer, err error) {
 	if err := lockToWrite(file); err != nil {
 		return nil, err
 	}
-	w := &Writer{path: path, file: file, sync: opts.Sync, turn: make(chan struct{}, 1), enc: enc}
-	if err := w.begin(first.appendTo(nil)); err != nil {
+	w := &Writer{path: path, file: file, sync: opts.Sync, turn: make(chan struct{}, 1), enc: enc, crypt: crypt}
+	if err := w.begin(start, first.appendTo(nil)); err != nil {
 		if !opts.Overwrite {
 			err = errors.Join(err, os.Remove(path))
 		}
@@ -120,12 +132,14 @@ func create(path string, h gate.Header, opts Options) (_ *Writer, err error) {
 	return w, nil
 }
 
-// begin writes prefix and header in one go.
-func (w *Writer) begin(header []byte) error {
+// begin writes what a tape begins with and its header in one go.
+func (w *Writer) begin(start, header []byte) (err error) {
 	if err := w.file.Truncate(0); err != nil {
 		return err
 	}
-	w.frame = appendFrame(appendPrefix(nil), w.enc, prefixSize, header, 1)
+	if w.frame, err = w.appendFrame(start, int64(len(start)), header, 1); err != nil {
+		return err
+	}
 	if _, err := w.file.Write(w.frame); err != nil {
 		return err
 	}
@@ -274,7 +288,23 @@ func (w *Writer) writeNext() {
 
 // write puts one frame at the end of the file. The turn is held.
 func (w *Writer) write(records []byte, count int) error {
-	w.frame = appendFrame(w.frame[:0], w.enc, w.offset, records, count)
+	var err error
+	if w.frame, err = w.appendFrame(w.frame[:0], w.offset, records, count); err != nil {
+		return err
+	}
+	return w.store()
+}
+
+// appendFrame appends the frame of records that will stand at offset.
+func (w *Writer) appendFrame(dst []byte, offset int64, records []byte, count int) ([]byte, error) {
+	if w.crypt != nil {
+		return w.crypt.appendFrame(dst, w.enc, offset, records, count)
+	}
+	return appendFrame(dst, w.enc, offset, records, count), nil
+}
+
+// store puts w.frame at the end of the file. The turn is held.
+func (w *Writer) store() error {
 	n, err := w.file.Write(w.frame)
 	w.offset += int64(n)
 	if cap(w.frame) > 2*shareLimit {
@@ -317,7 +347,17 @@ func (w *Writer) writeFooter(f *gate.Footer) error {
 	if err != nil {
 		return err
 	}
-	return w.write(e.appendTo(nil), 1)
+	records := e.appendTo(nil)
+	if w.crypt == nil {
+		return w.write(records, 1)
+	}
+	if w.frame, err = w.appendFrame(w.frame[:0], w.offset, records, 1); err == nil {
+		w.frame, err = w.crypt.appendTrailer(w.frame, w.offset, w.counts)
+	}
+	if err != nil {
+		return err
+	}
+	return w.store()
 }
 
 // inPlace makes sure that what was written is what path leads to.

@@ -2,7 +2,8 @@
 // protocol's sink with the protocol's own driver, and requires of each what
 // package channel promises: a sink acknowledges only what is stored and loses
 // nothing; refusing and dropping store nothing; what was not seen whole is a gap;
-// decoding is pure.
+// decoding is pure; a tap between the two changes nothing that either sees, and has
+// taken down what its client was answered.
 //
 // What it does not require is how a protocol reads its bytes: that is each
 // protocol's own test.
@@ -74,6 +75,15 @@ func Run(t *testing.T, s Suite) {
 	t.Run("no keep", s.noKeep)
 	if s.Protocol.Decode != nil {
 		t.Run("decode", s.decode)
+	}
+	if s.Protocol.Tap != nil {
+		t.Run("tap passes", s.tapPasses)
+		t.Run("tap tells first", s.tapTellsFirst)
+		t.Run("tap concurrency", s.tapConcurrency)
+		t.Run("tap limit", s.tapLimit)
+		t.Run("tap broken", s.tapBroken)
+		t.Run("tap down", s.tapDown)
+		t.Run("tap without callbacks", s.noCallbacks)
 	}
 }
 
@@ -370,9 +380,9 @@ func (s *Suite) open(t *testing.T, sink channel.Sink) net.Conn {
 	return conn
 }
 
-func dial(t *testing.T, sink channel.Sink) net.Conn {
+func dial(t *testing.T, to interface{ Address() string }) net.Conn {
 	t.Helper()
-	conn, err := net.Dial("tcp", sink.Address())
+	conn, err := net.Dial("tcp", to.Address())
 	if err != nil {
 		t.Fatal(err)
 	}

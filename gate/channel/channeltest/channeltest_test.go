@@ -39,6 +39,17 @@ func defects() map[string]struct {
 			}
 		}
 	}
+	tap := func(change func(*channel.TapConfig)) func(*channel.Protocol) {
+		return func(p *channel.Protocol) {
+			sound := p.Tap
+			p.Tap = func(cfg channel.TapConfig) (channel.Tap, error) {
+				if cfg.Missed != nil {
+					change(&cfg)
+				}
+				return sound(cfg)
+			}
+		}
+	}
 	wrap := func(change func(channel.Sink) channel.Sink) func(*channel.Protocol) {
 		return func(p *channel.Protocol) {
 			sound := p.Listen
@@ -100,6 +111,34 @@ func defects() map[string]struct {
 			p.Decode = func(s channel.Settings) (channel.Decoder, error) {
 				_, err := smtp.Protocol().Decode(s)
 				return func(m *gate.Message) ([]gate.Decoded, error) { return []gate.Decoded{{}}, nil }, err
+			}
+		}},
+		"copies another body": {"tap_passes", tap(func(c *channel.TapConfig) {
+			exchange := c.Exchange
+			c.Exchange = func(s *gate.Stimulus, o *gate.Outcome) { s.Body = append(s.Body, ' '); exchange(s, o) }
+		})},
+		"copies another envelope": {"tap_passes", tap(func(c *channel.TapConfig) {
+			message := c.Message
+			c.Message = func(m *gate.Message) { m.Head = m.Head[:len(m.Head)/2]; message(m) }
+		})},
+		"passes on before it copies": {"tap_tells_first", tap(func(c *channel.TapConfig) {
+			exchange, message := c.Exchange, c.Message
+			c.Exchange = func(s *gate.Stimulus, o *gate.Outcome) { go exchange(s, o) }
+			c.Message = func(m *gate.Message) { go message(m) }
+		})},
+		"copies twice": {"tap_concurrency", tap(func(c *channel.TapConfig) {
+			exchange := c.Exchange
+			c.Exchange = func(s *gate.Stimulus, o *gate.Outcome) { exchange(s, o); exchange(s, o) }
+		})},
+		"is quiet about what a tap cut":    {"tap_limit", tap(func(c *channel.TapConfig) { c.Missed = func(gate.Gap) {} })},
+		"is quiet about what a tap missed": {"tap_broken", tap(func(c *channel.TapConfig) { c.Missed = func(gate.Gap) {} })},
+		"copies to nowhere": {"tap_without_callbacks", func(p *channel.Protocol) {
+			sound := p.Tap
+			p.Tap = func(cfg channel.TapConfig) (channel.Tap, error) {
+				if cfg.Missed == nil {
+					cfg.Missed, cfg.Exchange, cfg.Message = func(gate.Gap) {}, func(*gate.Stimulus, *gate.Outcome) {}, func(*gate.Message) {}
+				}
+				return sound(cfg)
 			}
 		}},
 		"": {"", func(*channel.Protocol) {}},

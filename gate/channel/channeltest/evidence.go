@@ -77,3 +77,10 @@ func (e *evidence) last(t *testing.T, n int) *gate.Message {
 	}
 	return kept[n-1]
 }
+
+// forgetLast forgets the newest message.
+func (e *evidence) forgetLast() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.messages = e.messages[:len(e.messages)-1]
+}

@@ -1,9 +1,10 @@
 package http
 
 import (
-	"bufio"
+	"bytes"
 	"errors"
 	"io"
+	nethttp "net/http"
 	"strconv"
 	"strings"
 )
@@ -17,13 +18,10 @@ const (
 	maxTrailer = 64 << 10
 )
 
-var (
-	errTooLarge = errors.New("the head is too large")
-	errEndless  = errors.New("the body is longer than what a sink reads and discards")
-)
+var errEndless = errors.New("the body is longer than what a sink reads and discards")
 
 // A syntaxError is a fault of the sender on which two readers could disagree
-// (request smuggling): answered 400, never repaired.
+// (smuggling): never repaired. A sink answers it with 400.
 type syntaxError struct{ msg string }
 
 func (e *syntaxError) Error() string { return e.msg }
@@ -66,6 +64,24 @@ func readCapped(r io.Reader, hint, limit, drain int64) (body []byte, cut int64, 
 	return body, cut, err
 }
 
+// body takes n bytes. The first limit are returned, the rest are counted in cut;
+// more than drain of those (drain < 0: any number) are errEndless.
+func (b *block) body(n, limit, drain int64) (body []byte, cut int64, err error) {
+	if n <= int64(b.buffered()) {
+		p := b.buf[b.r : b.r+int(n)]
+		b.r += int(n)
+		if n == 0 {
+			return nil, 0, nil
+		}
+		kept := min(n, limit)
+		if drain >= 0 && n-kept > drain {
+			err = errEndless
+		}
+		return bytes.Clone(p[:kept]), n - kept, err
+	}
+	return readCapped(&exact{b, n}, n, limit, drain)
+}
+
 // An exact reader reads n bytes, and says io.ErrUnexpectedEOF where there are fewer.
 type exact struct {
 	r    io.Reader
@@ -90,7 +106,7 @@ func (e *exact) Read(p []byte) (int, error) {
 // A chunked reader undoes the chunked transfer coding (RFC 9112, 7.1), and keeps
 // what the coding can carry besides the body: trailer fields, extensions.
 type chunked struct {
-	br         *bufio.Reader
+	in         *block
 	left       int64
 	begun      bool
 	done       bool
@@ -116,7 +132,7 @@ func (c *chunked) Read(p []byte) (int, error) {
 	if int64(len(p)) > c.left {
 		p = p[:c.left]
 	}
-	n, err := c.br.Read(p)
+	n, err := c.in.Read(p)
 	c.left -= int64(n)
 	if err == io.EOF {
 		err = io.ErrUnexpectedEOF
@@ -127,99 +143,60 @@ func (c *chunked) Read(p []byte) (int, error) {
 // next reads the end of one chunk and the size of the next, or the trailer section.
 func (c *chunked) next() error {
 	if c.begun {
-		if line, err := c.line(); err != nil {
+		if line, err := c.in.line(); err != nil {
 			return err
-		} else if line != "" {
+		} else if len(line) > 0 {
 			return &syntaxError{"a chunk is longer than its size says"}
 		}
 	}
 	c.begun = true
-	line, err := c.line()
+	line, err := c.in.line()
 	if err != nil {
 		return err
 	}
-	size, _, extended := strings.Cut(line, ";")
+	size, _, extended := bytes.Cut(line, []byte(";"))
 	if extended {
 		c.extensions++
 	}
-	size = strings.TrimRight(size, " \t")
-	if len(size) > 15 || size == "" || strings.Trim(size, "0123456789abcdefABCDEF") != "" {
-		return &syntaxError{"the size of a chunk is not a hexadecimal number"}
-	}
-	if c.left, err = strconv.ParseInt(size, 16, 64); err != nil {
+	if c.left, err = chunkSize(bytes.TrimRight(size, " \t")); err != nil {
 		return &syntaxError{"the size of a chunk is not a hexadecimal number"}
 	}
 	if c.left > 0 {
 		return nil
 	}
 	for total := 0; ; {
-		line, err := c.line()
+		line, err := c.in.line()
 		if err != nil {
 			return err
 		}
-		if line == "" {
+		if len(line) == 0 {
 			c.done = true
 			return nil
 		}
 		if total += len(line); total > maxTrailer {
 			return &syntaxError{"the trailer section is too long"}
 		}
-		f, value, ok := strings.Cut(line, ":")
-		if !ok || !isToken(f) || strings.IndexByte(value, 0) >= 0 {
+		name, value, ok := strings.Cut(string(line), ":")
+		if !ok || !isToken(name) || strings.IndexByte(value, 0) >= 0 {
 			return &syntaxError{"a trailer line is not a name and a value"}
 		}
-		c.trailers = append(c.trailers, field{f, strings.Trim(value, " \t")})
+		c.trailers = append(c.trailers, field{name, strings.Trim(value, " \t")})
 	}
 }
 
-// line reads one line ended by CRLF, without its end.
-func (c *chunked) line() (string, error) {
-	b, err := c.br.ReadSlice('\n')
-	switch {
-	case err == bufio.ErrBufferFull:
-		return "", &syntaxError{"a line of the chunked coding is too long"}
-	case err == io.EOF:
-		return "", io.ErrUnexpectedEOF
-	case err != nil:
-		return "", err
-	case len(b) < 2 || b[len(b)-2] != '\r' || strings.IndexByte(string(b[:len(b)-2]), '\r') >= 0:
-		return "", &syntaxError{"a line of the chunked coding does not end in CRLF"}
-	}
-	return string(b[:len(b)-2]), nil
-}
-
-// A framing is how the end of a request body is known (RFC 9112, 6).
+// A framing is how the end of a body is known (RFC 9112, 6).
 type framing struct {
 	chunked bool
-	length  int64
+	length  int64 // where it is not chunked; less than 0 is up to the end of the connection
 }
 
 // framingOf refuses all that two readers could take differently: Content-Length
 // and Transfer-Encoding together, more than one of either, numbers with signs.
 func framingOf(h *head) (framing, error) {
-	var f framing
-	lengths, codings := 0, 0
-	for _, x := range h.fields {
-		switch {
-		case strings.EqualFold(x.name, "Content-Length"):
-			lengths++
-			if x.value == "" || len(x.value) > 18 || strings.Trim(x.value, "0123456789") != "" {
-				return f, &syntaxError{"Content-Length is not a number"}
-			}
-			n, err := strconv.ParseInt(x.value, 10, 64)
-			if err != nil {
-				return f, &syntaxError{"Content-Length is not a number"}
-			}
-			f.length = n
-		case strings.EqualFold(x.name, "Transfer-Encoding"):
-			codings++
-			if !strings.EqualFold(x.value, "chunked") {
-				return f, &syntaxError{"Transfer-Encoding is not chunked alone, which is all that can be read"}
-			}
-			f.chunked = true
-		}
-	}
+	f, lengths, codings, err := readFraming(h.header)
 	switch {
+	case err != nil:
+		return f, err
 	case lengths > 0 && codings > 0:
 		return f, &syntaxError{"the request has both Content-Length and Transfer-Encoding"}
 	case lengths > 1 || codings > 1:
@@ -228,4 +205,56 @@ func framingOf(h *head) (framing, error) {
 		return f, &syntaxError{"a request of HTTP/1.0 has Transfer-Encoding"}
 	}
 	return f, nil
+}
+
+// framing is how the end of the body behind h is known, for an answer to a request
+// of this method (RFC 9112, 6.3). last says that nothing behind it can be trusted.
+//
+// Content-Length beside Transfer-Encoding is overruled, as that section says, and
+// one that is repeated counts once. Refused are numbers that differ, and
+// Transfer-Encoding in HTTP/1.0 (6.1).
+func (h *statusHead) framing(method string) (f framing, last bool, err error) {
+	last = h.has("Connection", "close") || h.version == "HTTP/1.0" && !h.has("Connection", "keep-alive")
+	if method == nethttp.MethodHead || h.status < 200 || bodiless(h.status) {
+		return framing{}, last, nil
+	}
+	f, lengths, codings, err := readFraming(h.header)
+	switch {
+	case err != nil:
+		return f, true, err
+	case codings > 1:
+		return f, true, &syntaxError{"it frames its body twice"}
+	case codings > 0 && h.version == "HTTP/1.0":
+		return f, true, &syntaxError{"it is of HTTP/1.0 and has Transfer-Encoding"}
+	case codings > 0:
+		return f, last || lengths > 0, nil
+	case lengths == 0:
+		return framing{length: -1}, true, nil
+	}
+	return f, last, nil
+}
+
+// readFraming reads the fields that frame a body, and counts them.
+func readFraming(h header) (f framing, lengths, codings int, err error) {
+	for _, x := range h {
+		switch {
+		case sameName(x.name, "Content-Length"):
+			if x.value == "" || len(x.value) > 18 || strings.Trim(x.value, "0123456789") != "" {
+				return f, 0, 0, &syntaxError{"Content-Length is not a number"}
+			}
+			n, err := strconv.ParseInt(x.value, 10, 64)
+			if err != nil || lengths > 0 && n != f.length {
+				return f, 0, 0, &syntaxError{"Content-Length is not one number"}
+			}
+			f.length = n
+			lengths++
+		case sameName(x.name, "Transfer-Encoding"):
+			if !strings.EqualFold(x.value, "chunked") {
+				return f, 0, 0, &syntaxError{"Transfer-Encoding is not chunked alone, which is all that can be read"}
+			}
+			f.chunked = true
+			codings++
+		}
+	}
+	return f, lengths, codings, nil
 }

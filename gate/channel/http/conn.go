@@ -1,8 +1,6 @@
 package http
 
 import (
-	"bufio"
-	"bytes"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -18,8 +16,6 @@ import (
 )
 
 const (
-	readBuffer = 8 << 10
-
 	// maxLayers bounds tunnels within tunnels and TLS within TLS.
 	maxLayers = 8
 
@@ -37,26 +33,27 @@ type session struct {
 	busy int      // guarded by sink.mu
 	h2   *nethttp.Server
 
+	peer string // address of the other end
+
 	conn   net.Conn // the innermost layer so far
-	br     *bufio.Reader
+	in     *block
 	tls    string // version of the innermost TLS, or ""
 	named  string // the name that TLS asked for, lower case, or ""
 	tunnel string // host:port of the innermost CONNECT, lower case, or ""
 
-	text   []byte  // the head being read
-	fields []field // the fields of the head being read
-	out    []byte  // the answer being written
+	fields header // of the head being read
+	out    []byte // the answer being written
 }
 
 func newSession(s *sink, conn net.Conn) *session {
-	return &session{sink: s, raw: conn, conn: conn, br: bufio.NewReaderSize(conn, readBuffer)}
+	return &session{sink: s, raw: conn, peer: conn.RemoteAddr().String(), conn: conn, in: newBlock(conn)}
 }
 
 // serve reads layer after layer until one speaks HTTP, and serves that.
 // The first byte tells TLS from HTTP (RFC 8446, 5.1: a handshake record is 22).
 func (c *session) serve() {
 	for range maxLayers {
-		first, err := c.br.Peek(1)
+		first, err := c.in.peek(1)
 		if err != nil {
 			return // nothing was said: known by reach where a host was named
 		}
@@ -83,7 +80,7 @@ func (c *session) serve() {
 
 // isPreface tells HTTP/2 with prior knowledge (RFC 9113, 3.4) from a method in P.
 func (c *session) isPreface() bool {
-	b, _ := c.br.Peek(4)
+	b, _ := c.in.peek(4)
 	return string(b) == "PRI "
 }
 
@@ -110,7 +107,7 @@ func (c *session) destination(target, host string) destination {
 		}
 	default:
 		d.host = strings.ToLower(host)
-		if c.named != "" && hostname(d.host) != c.named {
+		if c.named != "" && serverName(d.host) != c.named {
 			d.host = c.named
 		}
 	}
@@ -126,9 +123,9 @@ func (c *session) destination(target, host string) destination {
 }
 
 // message is what is known of a request before its body.
-func (c *session) message(to destination, head []byte) *gate.Message {
-	m := &gate.Message{Host: to.host, TLS: to.tls, Peer: c.raw.RemoteAddr().String(), At: c.sink.touch(), Head: head}
-	if c.tunnel != "" && c.named != "" && c.named != hostname(c.tunnel) {
+func (c *session) message(to destination, at int64, head []byte) *gate.Message {
+	m := &gate.Message{Host: to.host, TLS: to.tls, Peer: c.peer, At: at, Head: head}
+	if c.tunnel != "" && c.named != "" && c.named != serverName(c.tunnel) {
 		m.Events = append(m.Events, sniEvent+c.named)
 	}
 	return m
@@ -148,15 +145,19 @@ func hostname(host string) string {
 	return strings.Trim(host, "[]")
 }
 
+// serverName is the name that TLS asks for to reach host: without port, and without the
+// dot that an absolute name ends in (RFC 6066, 3).
+func serverName(host string) string { return strings.TrimSuffix(hostname(host), ".") }
+
 // handshake puts TLS on top of the layers so far.
 func (c *session) handshake() bool {
-	if !c.sink.begin(c) {
+	if _, ok := c.sink.begin(c); !ok {
 		return false
 	}
 	defer c.sink.end(c)
 	name := hostname(c.tunnel)
 	asked := name
-	conn := tls.Server(&buffered{c.conn, c.br}, &tls.Config{
+	conn := tls.Server(&buffered{c.conn, c.in}, &tls.Config{
 		MinVersion: tls.VersionTLS10, // what a build offers is judged later
 		NextProtos: []string{"h2", "http/1.1"},
 		GetCertificate: func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
@@ -178,7 +179,7 @@ func (c *session) handshake() bool {
 		return false
 	}
 	state := conn.ConnectionState()
-	c.conn, c.br = conn, bufio.NewReaderSize(conn, readBuffer)
+	c.conn, c.in = conn, newBlock(conn)
 	c.tls, c.named = tls.VersionName(state.Version), strings.ToLower(state.ServerName)
 	if isLocalhost(c.named) {
 		c.named = ""
@@ -207,28 +208,29 @@ func (c *session) toOpened() string {
 // buffered is a connection of which some bytes were read ahead.
 type buffered struct {
 	net.Conn
-	br *bufio.Reader
+	in *block
 }
 
-func (b *buffered) Read(p []byte) (int, error) { return b.br.Read(p) }
+func (b *buffered) Read(p []byte) (int, error) { return b.in.Read(p) }
 
 // serveHTTP1 serves requests one after the other. It reports true where a tunnel
 // was opened, and the next layer begins.
 func (c *session) serveHTTP1() bool {
 	for {
-		if _, err := c.br.Peek(1); err != nil {
+		if _, err := c.in.peek(1); err != nil {
 			return false
 		}
-		if !c.sink.begin(c) {
+		at, ok := c.sink.begin(c)
+		if !ok {
 			return false
 		}
-		next := c.request()
+		next := c.request(at)
 		closing := c.sink.end(c)
 		switch {
 		case next == broken:
 			return false
 		case next == last || closing:
-			if c.br.Buffered() > 0 {
+			if c.in.buffered() > 0 {
 				c.sink.gap(gate.GapBrokenMessage, "what followed the last request of a connection"+c.toOpened()+" was not taken")
 			}
 			return false
@@ -248,8 +250,8 @@ const (
 	tunnelled      // another layer begins
 )
 
-// request reads one request, stores it, and answers.
-func (c *session) request() next {
+// request reads one request that began to come in at that time, stores it, and answers.
+func (c *session) request(at int64) next {
 	s := c.sink
 	if s.is(channel.Drop) {
 		s.refused.Add(1)
@@ -257,7 +259,7 @@ func (c *session) request() next {
 	}
 	refuse := s.is(channel.Refuse)
 
-	h, err := c.readHead()
+	h, text, err := c.readHead()
 	if err != nil {
 		return c.turnAway("", "the head of a request", err)
 	}
@@ -283,11 +285,11 @@ func (c *session) request() next {
 	if err != nil {
 		return c.turnAway(host, "a request", err)
 	}
-	m := c.message(to, bytes.Clone(c.text))
+	m := c.message(to, at, []byte(text))
 	if h.bareLF > 0 {
 		m.Events = append(m.Events, "bare-lf "+strconv.Itoa(h.bareLF))
 	}
-	if h.version != "HTTP/1.0" && (f.chunked || f.length > 0) && h.has("Expect", "100-continue") && c.br.Buffered() == 0 {
+	if h.version != "HTTP/1.0" && (f.chunked || f.length > 0) && h.has("Expect", "100-continue") && c.in.buffered() == 0 {
 		if _, err := io.WriteString(c.conn, "HTTP/1.1 100 Continue\r\n\r\n"); err != nil {
 			return c.turnAway(host, "the body of a request", err)
 		}
@@ -307,8 +309,7 @@ func (c *session) request() next {
 		m.Events = append(m.Events, "upgrade websocket")
 		a, final = s.script.switching, true
 	default:
-		_, path, _ := split(h.target)
-		a = s.script.answer(&h, path, s.ruleHost(host))
+		a = s.answer(&h, host)
 	}
 	if !refuse {
 		if !s.keep(m) {
@@ -325,56 +326,38 @@ func (c *session) request() next {
 	return again
 }
 
-// readHead reads up to the blank line that ends a head, into text, without it. An empty
-// method says that the connection ended after blank lines (RFC 9112, 2.2).
-func (c *session) readHead() (head, error) {
-	c.text = c.text[:0]
-	for {
-		line, err := c.br.ReadSlice('\n')
-		if len(c.text)+len(line) > maxHead {
-			return head{}, errTooLarge
+// readHead reads a head, and returns its lines too. No method says that the
+// connection ended after blank lines.
+func (c *session) readHead() (head, string, error) {
+	if err := c.in.blankLines(); err != nil {
+		if err == io.EOF {
+			err = nil
 		}
-		whole := len(c.text) == 0 || c.text[len(c.text)-1] == '\n' // line begins a line
-		c.text = append(c.text, line...)
-		if err == bufio.ErrBufferFull {
-			continue
-		}
-		if err != nil {
-			if err == io.EOF && len(c.text) == 0 {
-				return head{}, nil
-			}
-			if err == io.EOF {
-				err = io.ErrUnexpectedEOF
-			}
-			return head{}, err
-		}
-		if whole && len(bytes.TrimRight(line, "\r\n")) == 0 && len(line) <= 2 {
-			if len(c.text) == len(line) {
-				c.text = c.text[:0] // before the request line
-				continue
-			}
-			c.text = c.text[:len(c.text)-len(line)]
-			break
-		}
+		return head{}, "", err
 	}
-	h, err := parseHead(string(c.text), c.fields)
-	c.fields = h.fields[:0]
+	b, err := c.in.head(maxHead)
+	if err != nil {
+		return head{}, "", err
+	}
+	text := string(b)
+	h, err := parseHead(text, c.fields)
+	c.fields = h.header[:0]
 	switch {
 	case errors.Is(err, errTooLarge):
-		return h, err
+		return h, text, err
 	case err != nil:
-		return h, &syntaxError{err.Error()}
+		return h, text, &syntaxError{err.Error()}
 	case h.version != "HTTP/1.1" && h.version != "HTTP/1.0":
-		return h, &syntaxError{"its version is neither HTTP/1.0 nor HTTP/1.1"}
+		return h, text, &syntaxError{"its version is neither HTTP/1.0 nor HTTP/1.1"}
 	}
-	return h, nil
+	return h, text, nil
 }
 
 // oneHost refuses requests with two Host fields (RFC 9112, 3.2).
 func oneHost(h *head) error {
 	n := 0
-	for _, f := range h.fields {
-		if strings.EqualFold(f.name, "Host") {
+	for _, f := range h.header {
+		if sameName(f.name, "Host") {
 			n++
 		}
 	}
@@ -387,12 +370,10 @@ func oneHost(h *head) error {
 func (c *session) readBody(m *gate.Message, f framing) (err error) {
 	s := c.sink
 	if !f.chunked {
-		if f.length > 0 {
-			m.Body, m.Cut, err = readCapped(&exact{c.br, f.length}, f.length, s.maxBody, drainLimit)
-		}
+		m.Body, m.Cut, err = c.in.body(f.length, s.maxBody, drainLimit)
 		return err
 	}
-	r := &chunked{br: c.br}
+	r := &chunked{in: c.in}
 	m.Body, m.Cut, err = readCapped(r, -1, s.maxBody, drainLimit)
 	for _, t := range r.trailers {
 		m.Events = append(m.Events, trailerEvent+t.name+": "+t.value)
@@ -454,6 +435,6 @@ func (c *session) linger() {
 		}
 	}
 	if c.raw.SetReadDeadline(time.Now().Add(lingerTime)) == nil {
-		io.Copy(io.Discard, io.LimitReader(c.br, lingerBytes)) // what it says no longer matters
+		io.Copy(io.Discard, io.LimitReader(c.in, lingerBytes)) // what it says no longer matters
 	}
 }

@@ -98,7 +98,7 @@ func read(set *compiled, m *gate.Message) (*request, error) {
 		r.field("userinfo", gate.Binary, digest(user, ""))
 	}
 	first := len(r.plain.Fields)
-	for _, f := range h.fields {
+	for _, f := range h.header {
 		r.header(f)
 	}
 	slices.SortStableFunc(r.plain.Fields[first:], func(a, b gate.Part) int { return strings.Compare(a.Name, b.Name) })
@@ -260,7 +260,7 @@ func (r *request) payloads() {
 // contentEncoding joins the field lines of that name (RFC 9110, 5.3).
 func (r *request) contentEncoding() string {
 	var codings []string
-	for _, f := range r.head.fields {
+	for _, f := range r.head.header {
 		if strings.EqualFold(f.name, "Content-Encoding") && f.value != "" {
 			codings = append(codings, f.value)
 		}

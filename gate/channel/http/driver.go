@@ -1,18 +1,15 @@
 package http
 
 import (
-	"bytes"
 	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"io"
 	"net"
-	nethttp "net/http"
-	"net/http/httptrace"
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/waybill-dev/waybill/gate"
@@ -21,9 +18,6 @@ import (
 
 const (
 	defaultMaxAnswer = 64 << 10
-	maxAnswerHead    = 1 << 20
-	dialTimeout      = 10 * time.Second
-	continueTimeout  = time.Second
 
 	// idleTimeout ends connections long before a server would: a request that
 	// crosses with the server's close cannot be told from one that was acted on,
@@ -36,11 +30,19 @@ type doorSettings struct {
 	TLS     bool              `toml:"tls"`
 }
 
+// A driver sends requests of HTTP/1.1 to one door of a build, on as many
+// connections as stimuli are under way, and keeps those for the stimuli that follow.
 type driver struct {
-	scheme, address string
-	maxAnswer       int64
-	headers         map[string]field // by lower-case name
-	transport       *nethttp.Transport
+	address   string
+	tls       *tls.Config // nil is plaintext
+	maxAnswer int64
+	headers   []field // of the settings, sorted by name without case
+	keep      int
+
+	mu     sync.Mutex
+	idle   []*client // the one kept longest first
+	reaper *time.Timer
+	closed bool
 }
 
 func drive(cfg channel.DriveConfig) (channel.Driver, error) {
@@ -48,274 +50,180 @@ func drive(cfg channel.DriveConfig) (channel.Driver, error) {
 	if err := cfg.Settings.Into(&set); err != nil {
 		return nil, fmt.Errorf("http door %s: %w", cfg.Door, err)
 	}
-	d := &driver{scheme: "http", maxAnswer: cfg.MaxAnswer, headers: map[string]field{}}
+	d := &driver{maxAnswer: cfg.MaxAnswer, keep: max(cfg.Concurrency, 1)}
 	if d.maxAnswer <= 0 {
 		d.maxAnswer = defaultMaxAnswer
 	}
-	if err := d.setAddress(cfg.Address); err != nil {
+	secure, err := d.setAddress(cfg.Address)
+	if err != nil {
 		return nil, fmt.Errorf("http door %s: %w", cfg.Door, err)
 	}
-	if cfg.TLS != nil || set.TLS {
-		d.scheme = "https"
+	if cfg.TLS != nil || set.TLS || secure {
+		d.setTLS(cfg.TLS)
 	}
 	for k, v := range set.Headers {
-		lower := strings.ToLower(k)
-		if !isToken(k) || hopByHop(lower) || strings.ContainsAny(v, "\r\n\x00") {
+		if !isToken(k) || hopByHop(k) || hasControl(v) {
 			return nil, fmt.Errorf("http door %s: headers: %q cannot be sent with a request", cfg.Door, k)
 		}
-		if _, dup := d.headers[lower]; dup {
+		if d.replaces(k) {
 			return nil, fmt.Errorf("http door %s: headers: %q is given twice", cfg.Door, k)
 		}
-		d.headers[lower] = field{k, v}
+		d.headers = append(d.headers, field{k, v})
 	}
-	tlsConfig := &tls.Config{}
-	if cfg.TLS != nil {
-		tlsConfig = cfg.TLS.Clone()
-	}
-	tlsConfig.NextProtos = []string{"http/1.1"}
-	at := d.address
-	dialer := &net.Dialer{Timeout: dialTimeout}
-	d.transport = &nethttp.Transport{
-		// Proxies of the environment are not asked: a door is where it is said to be.
-		DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
-			return dialer.DialContext(ctx, network, at)
-		},
-		TLSClientConfig:        tlsConfig,
-		TLSHandshakeTimeout:    dialTimeout,
-		TLSNextProto:           map[string]func(string, *tls.Conn) nethttp.RoundTripper{}, // HTTP/2 sends again by itself
-		DisableCompression:     true,
-		MaxIdleConns:           max(cfg.Concurrency, 1),
-		MaxIdleConnsPerHost:    max(cfg.Concurrency, 1),
-		MaxConnsPerHost:        max(cfg.Concurrency, 1),
-		IdleConnTimeout:        idleTimeout,
-		ExpectContinueTimeout:  continueTimeout,
-		MaxResponseHeaderBytes: maxAnswerHead,
-	}
+	slices.SortFunc(d.headers, func(a, b field) int { return strings.Compare(strings.ToLower(a.name), strings.ToLower(b.name)) })
 	return d, nil
 }
 
-// setAddress takes "host:port" or a URL without a path.
-func (d *driver) setAddress(address string) error {
+// setAddress takes "host:port" or a URL without a path, and reports whether that
+// asks for TLS.
+func (d *driver) setAddress(address string) (secure bool, err error) {
 	d.address = address
 	if strings.Contains(address, "://") {
 		u, err := url.Parse(address)
 		if err != nil {
-			return fmt.Errorf("address: %w", err)
+			return false, fmt.Errorf("address: %w", err)
 		}
 		if (u.Scheme != "http" && u.Scheme != "https") || u.User != nil || (u.Path != "" && u.Path != "/") || u.RawQuery != "" {
-			return fmt.Errorf("address %q: give http:// or https:// with host and port, and nothing behind", address)
+			return false, fmt.Errorf("address %q: give http:// or https:// with host and port, and nothing behind", address)
 		}
-		d.scheme, d.address = u.Scheme, u.Host
+		secure, d.address = u.Scheme == "https", u.Host
 		if u.Port() == "" {
-			d.address = net.JoinHostPort(u.Hostname(), map[string]string{"http": "80", "https": "443"}[u.Scheme])
+			d.address = net.JoinHostPort(u.Hostname(), map[bool]string{false: "80", true: "443"}[secure])
 		}
 	}
 	if _, port, err := net.SplitHostPort(d.address); err != nil || port == "" {
-		return fmt.Errorf("address %q: give host:port or a URL", address)
+		return false, fmt.Errorf("address %q: give host:port or a URL", address)
 	}
-	return nil
+	return secure, nil
 }
 
-func (d *driver) Close() error {
-	d.transport.CloseIdleConnections()
-	return nil
+// setTLS verifies the build's certificate as config says, or as the system does.
+// HTTP/2 is not offered: a client of it sends again by itself.
+func (d *driver) setTLS(config *tls.Config) {
+	d.tls = &tls.Config{}
+	if config != nil {
+		d.tls = config.Clone()
+	}
+	d.tls.NextProtos = []string{"http/1.1"}
+	if d.tls.ServerName == "" {
+		d.tls.ServerName = hostname(d.address)
+	}
 }
 
 // Do sends s once and reads the answer whole, keeping what MaxAnswer allows.
 // Redirects are answers like any other.
-func (d *driver) Do(ctx context.Context, s *gate.Stimulus) gate.Outcome {
-	o := gate.Outcome{Stimulus: s.ID}
-	req, err := d.request(s)
-	if err != nil {
-		o.Error = fmt.Sprintf("send stimulus %s: %v", s.ID, err)
-		return o
-	}
-	begin := time.Now()
-	req = req.WithContext(httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
-		GotConn: func(httptrace.GotConnInfo) { begin = time.Now() },
-	}))
-	resp, err := d.transport.RoundTrip(req)
-	if err != nil {
-		o.Elapsed = time.Since(begin).Nanoseconds()
-		o.Error = fmt.Sprintf("send stimulus %s to %s: %v", s.ID, d.address, err)
-		return o
-	}
-	defer resp.Body.Close()
-	o.Status = resp.StatusCode
-	o.Head = answerHead(resp)
-	if resp.StatusCode == nethttp.StatusSwitchingProtocols {
-		o.Error = fmt.Sprintf("send stimulus %s to %s: the build switched protocols, which was not asked for", s.ID, d.address)
-		return o
-	}
-	hint := resp.ContentLength
-	if req.Method == nethttp.MethodHead {
-		hint = 0
-	}
-	o.Body, o.Cut, err = readCapped(resp.Body, hint, d.maxAnswer, -1)
-	o.Elapsed = time.Since(begin).Nanoseconds()
-	if err != nil {
-		o.Error = fmt.Sprintf("read the answer to stimulus %s from %s: %v", s.ID, d.address, err)
-	}
-	return o
-}
-
-// request makes the request that s recorded.
 //
-// Sent as recorded are the method, the target, Host, and all other fields with
-// their values, their order within a name and the case of their names. Fields
-// between neighbours and the framing of the body are made anew. net/http writes
-// names in sorted order, and of several User-Agent fields the first.
-func (d *driver) request(s *gate.Stimulus) (*nethttp.Request, error) {
-	if s.Channel != "" && s.Channel != Name {
-		return nil, fmt.Errorf("it is of channel %q", s.Channel)
-	}
-	h, err := parseHead(string(s.Head), nil)
+// Where a connection that was kept turns out to have ended before a byte of s was
+// sent on it, another is made; what was sent is never sent again, whatever the
+// method (RFC 9110, 9.2.2): whether the build acted on it cannot be known.
+func (d *driver) Do(ctx context.Context, s *gate.Stimulus) gate.Outcome {
+	out := gate.Outcome{Stimulus: s.ID}
+	c, begin := d.take()
+	o, fields, err := d.outgoing(s, c.out, c.fields)
+	c.fields = fields[:0]
 	if err != nil {
-		return nil, fmt.Errorf("its head cannot be read: %w", err)
+		out.Error = fmt.Sprintf("send stimulus %s: %v", s.ID, err)
+		d.put(c, begin)
+		return out
 	}
-	if h.method == nethttp.MethodConnect || h.has("Upgrade", "websocket") {
-		return nil, errors.New("it asks for a tunnel or a WebSocket, which cannot be replayed")
-	}
-	req := &nethttp.Request{
-		Method: h.method, Host: d.address,
-		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-		Header: nethttp.Header{"User-Agent": {""}}, // the empty string keeps net/http from adding its own
-	}
-	if err := d.setTarget(req, h.target); err != nil {
-		return nil, err
-	}
-	d.setFields(req, &h, s.ID)
-	setBody(req, s.Body)
-	return req, nil
-}
-
-func (d *driver) setTarget(req *nethttp.Request, target string) error {
-	req.URL = &url.URL{Scheme: d.scheme, Host: d.address}
-	if authority, path, query := split(target); authority != "" {
-		_, req.Host = splitUser(authority)
-		target = path
-		if query != "" {
-			target += "?" + query
+	c.out = o.first
+	kept := false
+	for {
+		if err = context.Cause(ctx); err != nil {
+			break // a connection that is there would take s before it is broken
+		}
+		if c.raw == nil {
+			if err = c.dial(ctx, d.address, d.tls); err != nil {
+				if ctx.Err() != nil {
+					err = context.Cause(ctx)
+				}
+				break
+			}
+			begin = time.Now()
+		}
+		kept, err = c.exchange(ctx, &o, d.maxAnswer, &out)
+		if !kept {
+			c.close()
+		}
+		if err == nil || !c.used || !isUnsent(err) {
+			break
 		}
 	}
+	end := time.Now()
+	out.Elapsed = end.Sub(begin).Nanoseconds()
 	switch {
-	case strings.HasPrefix(target, "//"):
-		// An opaque part may not begin so. A path may, and comes out as it went
-		// in where its percent-encoding is valid.
-		p, query, ask := strings.Cut(target, "?")
-		plain, err := url.PathUnescape(p)
-		if err != nil {
-			return errors.New("its target begins with // and is not validly encoded")
-		}
-		req.URL.Path, req.URL.RawPath, req.URL.RawQuery, req.URL.ForceQuery = plain, p, query, ask
-	case strings.HasPrefix(target, "/"), target == "*" && req.Method == nethttp.MethodOptions:
-		req.URL.Opaque = target
-	default:
-		return errors.New("its target is neither a path nor a URL")
+	case err != nil && out.Status != 0 && !errors.Is(err, errSwitched):
+		out.Error = fmt.Sprintf("read the answer to stimulus %s from %s: %v", s.ID, d.address, err)
+	case err != nil:
+		out.Error = fmt.Sprintf("send stimulus %s to %s: %v", s.ID, d.address, err)
 	}
-	if req.URL.RequestURI() != target {
-		return errors.New("its target cannot be sent as it was recorded")
-	}
-	return nil
+	d.put(c, end)
+	return out
 }
 
-func (d *driver) setFields(req *nethttp.Request, h *head, id string) {
-	absolute := req.Host != d.address
-	var perHop []string // named by Connection
-	for _, f := range h.fields {
-		if strings.EqualFold(f.name, "Connection") {
-			for token := range strings.SplitSeq(f.value, ",") {
-				perHop = append(perHop, strings.ToLower(strings.Trim(token, " \t")))
-			}
-		}
+// take gives a client that was kept, or a new one, and what time it is.
+func (d *driver) take() (*client, time.Time) {
+	now := time.Now()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	n := len(d.idle)
+	if n == 0 || now.Sub(d.idle[n-1].idle) >= idleTimeout {
+		return newClient(), now
 	}
-	traced := false
-	for _, f := range h.fields {
-		lower := strings.ToLower(f.name)
-		if _, replaced := d.headers[lower]; replaced || hopByHop(lower) || slices.Contains(perHop, lower) {
-			continue
-		}
-		switch lower {
-		case "host":
-			if !absolute && f.value != "" {
-				req.Host = f.value
-			}
-			continue
-		case "user-agent":
-			if req.Header["User-Agent"][0] == "" {
-				req.Header["User-Agent"][0] = f.value
-			}
-			continue
-		case "expect":
-			f.name = "Expect" // read by net/http, under this name only
-		case "traceparent":
-			traced = true
-		}
-		req.Header[f.name] = append(req.Header[f.name], f.value)
-	}
-	for lower, f := range d.headers {
-		switch lower {
-		case "host":
-			req.Host = f.value
-		case "user-agent":
-			req.Header["User-Agent"] = []string{f.value}
-		default:
-			req.Header[f.name] = []string{f.value}
-			traced = traced || lower == "traceparent"
-		}
-	}
-	if !traced {
-		req.Header["traceparent"] = []string{traceparent(id)}
-	}
+	c := d.idle[n-1]
+	d.idle = d.idle[:n-1]
+	return c, now
 }
 
-// setBody makes sure of one thing besides the body: that net/http never sends
-// the request again. It does so, on a connection that was used before and breaks,
-// for requests of idempotent methods or with an idempotency key, if they have no
-// body or one that can be had anew (net/http, Transport). So GetBody stays nil,
-// and a request of that sort that has no body gets one that is empty, of a type
-// that net/http does not know; "identity" keeps it from being framed as chunked.
-func setBody(req *nethttp.Request, body []byte) {
-	if len(body) > 0 {
-		req.Body = io.NopCloser(bytes.NewReader(body))
-		req.ContentLength = int64(len(body))
+// put keeps c for a while, where it is open.
+func (d *driver) put(c *client, now time.Time) {
+	if c.raw == nil {
 		return
 	}
-	switch req.Method {
-	case nethttp.MethodGet, nethttp.MethodHead, nethttp.MethodOptions, nethttp.MethodTrace:
-	default:
-		if req.Header.Get("Idempotency-Key") == "" && req.Header.Get("X-Idempotency-Key") == "" {
-			req.Body = nethttp.NoBody
-			return
-		}
+	c.used, c.idle = true, now
+	d.mu.Lock()
+	if d.closed || len(d.idle) == d.keep || !tellsQuiet {
+		d.mu.Unlock()
+		c.close()
+		return
 	}
-	req.Body = once{}
-	req.TransferEncoding = []string{"identity"}
+	d.idle = append(d.idle, c)
+	if d.reaper == nil {
+		d.reaper = time.AfterFunc(idleTimeout, d.reap)
+	}
+	d.mu.Unlock()
 }
 
-// once is an empty body that cannot be had anew.
-type once struct{}
-
-func (once) Read([]byte) (int, error) { return 0, io.EOF }
-func (once) Close() error             { return nil }
-
-// answerHead is the status line and the header, sorted by name so that equal
-// answers have equal heads. Trailers are left out.
-func answerHead(resp *nethttp.Response) []byte {
-	var b bytes.Buffer
-	fmt.Fprintf(&b, "%s %s\r\n", resp.Proto, resp.Status)
-	names := make([]string, 0, len(resp.Header))
-	for n := range resp.Header {
-		names = append(names, n)
+// reap closes what was kept for too long, and comes again while anything is kept.
+func (d *driver) reap() {
+	now := time.Now()
+	d.mu.Lock()
+	n := 0
+	for n < len(d.idle) && now.Sub(d.idle[n].idle) >= idleTimeout {
+		n++
 	}
-	slices.Sort(names)
-	for _, n := range names {
-		for _, v := range resp.Header[n] {
-			b.WriteString(n)
-			b.WriteString(": ")
-			b.WriteString(v)
-			b.WriteString("\r\n")
-		}
+	late := slices.Clone(d.idle[:n])
+	d.idle = slices.Delete(d.idle, 0, n)
+	if d.reaper = nil; len(d.idle) > 0 {
+		d.reaper = time.AfterFunc(idleTimeout-now.Sub(d.idle[0].idle), d.reap)
 	}
-	return b.Bytes()
+	d.mu.Unlock()
+	for _, c := range late {
+		c.close()
+	}
+}
+
+// Close closes what is kept, and what is under way when that has ended.
+func (d *driver) Close() error {
+	d.mu.Lock()
+	idle := d.idle
+	if d.reaper != nil {
+		d.reaper.Stop()
+	}
+	d.idle, d.reaper, d.closed = nil, nil, true
+	d.mu.Unlock()
+	for _, c := range idle {
+		c.close()
+	}
+	return nil
 }

@@ -1,7 +1,6 @@
 package http
 
 import (
-	"bufio"
 	"bytes"
 	"io"
 	"log"
@@ -25,7 +24,7 @@ const maxStreams = 1000
 // or malformed, streams beyond a limit) never reaches the handler: such requests are
 // known by counting the streams that the build opened, and each is a gap.
 func (c *session) serveHTTP2() {
-	counter := &streamCounter{Conn: c.conn, br: c.br}
+	counter := &streamCounter{Conn: c.conn, in: c.in}
 	var handled atomic.Uint64
 	one := newOneListener(counter)
 	protocols := new(nethttp.Protocols)
@@ -73,7 +72,8 @@ func (c *session) serveHTTP2() {
 // stream takes one request of HTTP/2.
 func (c *session) stream(w nethttp.ResponseWriter, r *nethttp.Request) {
 	s := c.sink
-	if !s.begin(c) {
+	at, ok := s.begin(c)
+	if !ok {
 		panic(nethttp.ErrAbortHandler)
 	}
 	defer s.end(c)
@@ -91,7 +91,7 @@ func (c *session) stream(w nethttp.ResponseWriter, r *nethttp.Request) {
 		c.respond(w, r, s.script.switching)
 		return
 	}
-	m := c.message(to, headOf(r))
+	m := c.message(to, at, headOf(r))
 	m.Events = append(m.Events, "http/2")
 	var err error
 	m.Body, m.Cut, err = readCapped(r.Body, r.ContentLength, s.maxBody, drainLimit)
@@ -119,8 +119,7 @@ func (c *session) stream(w nethttp.ResponseWriter, r *nethttp.Request) {
 		c.respond(w, r, plainAnswer(nethttp.StatusBadRequest, "waybill: "+err.Error()))
 		return
 	}
-	_, path, _ := split(h.target)
-	a := s.script.answer(&h, path, s.ruleHost(host))
+	a := s.answer(&h, host)
 	if !s.keep(m) {
 		a = s.script.refused
 	}
@@ -181,7 +180,7 @@ func sortedNames(h nethttp.Header) []string {
 // its frames (RFC 9113, 4.1), as they are read.
 type streamCounter struct {
 	net.Conn
-	br *bufio.Reader
+	in *block
 
 	mu      sync.Mutex
 	preface int    // octets of the preface that have passed, or -1 where it was another
@@ -198,18 +197,19 @@ const (
 )
 
 func (s *streamCounter) Read(p []byte) (int, error) {
-	n, err := s.br.Read(p)
+	n, err := s.in.Read(p)
 	s.mu.Lock()
 	s.count(p[:n])
 	s.mu.Unlock()
 	return n, err
 }
 
-// streams is how many there were, and whether the preface was whole.
+// streams is how many there were, and whether the preface was whole. It is sound too
+// where nothing came at all: clients open connections in reserve, which reach knows.
 func (s *streamCounter) streams() (opened uint64, sound bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.opened, s.preface == len(preface)
+	return s.opened, s.preface == len(preface) || s.preface == 0
 }
 
 func (s *streamCounter) count(b []byte) {

@@ -49,6 +49,7 @@ func Protocol() channel.Protocol {
 		Drive:  drive,
 		Listen: listen,
 		Decode: decode,
+		Tap:    openTap,
 		Check: func(s channel.Settings) error {
 			_, err := compileSettings(s)
 			return err

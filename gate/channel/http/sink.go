@@ -153,21 +153,21 @@ func (s *sink) leave(c *session) {
 	delete(s.sessions, c)
 }
 
-// begin says that a transaction of c is under way. It reports false where the sink
-// is closing, and leaves a gap then: what came will not be taken.
-func (s *sink) begin(c *session) bool {
-	s.touch()
+// begin says that a transaction of c is under way, and since when. It reports false
+// where the sink is closing, and leaves a gap then: what came will not be taken.
+func (s *sink) begin(c *session) (at int64, ok bool) {
+	at = s.touch()
 	s.mu.Lock()
 	if s.closing {
 		s.mu.Unlock()
 		s.gap(gate.GapBrokenMessage, "a request that came in while the sink was closing was not taken")
-		return false
+		return at, false
 	}
 	s.busy++
 	c.busy++
 	s.wg.Add(1)
 	s.mu.Unlock()
-	return true
+	return at, true
 }
 
 // end is for each begin that reported true. It reports whether the sink is closing.
@@ -299,6 +299,9 @@ func newOwnAddress(a net.Addr) ownAddress {
 }
 
 func (o ownAddress) is(host string) bool {
+	if !strings.HasSuffix(host, o.port) {
+		return false // as most are: without the cost of an error
+	}
 	name, port, err := net.SplitHostPort(host)
 	if err != nil || port != o.port {
 		return false
@@ -313,6 +316,15 @@ func (o ownAddress) is(host string) bool {
 // isLocalhost knows the names of RFC 6761, 6.3.
 func isLocalhost(name string) bool {
 	return name == "localhost" || strings.HasSuffix(name, ".localhost")
+}
+
+// answer picks what to say to a request to host.
+func (s *sink) answer(h *head, host string) *answer {
+	_, path, _ := split(h.target)
+	if len(s.script.rules) > 0 {
+		host = s.ruleHost(host)
+	}
+	return s.script.answer(h, path, host)
 }
 
 // ruleHost is the host that rules of answers are compared with.

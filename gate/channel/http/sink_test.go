@@ -531,14 +531,49 @@ func TestSinkFronting(t *testing.T) {
 	}
 }
 
+// TLS names a host without the dot that an absolute name ends in: that is the host
+// that was asked for, port included.
+func TestSinkAbsoluteName(t *testing.T) {
+	r := newRig(t, channel.SinkConfig{})
+	proxied := client(r, "http", http1)
+	for _, url := range []string{"https://api.example./", "https://api.example.:8443/"} {
+		resp, err := proxied.Get(url)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+	}
+	cfg := r.trust()
+	cfg.ServerName = "api.example"
+	c := tls.Client(r.dial(), cfg)
+	io.WriteString(c, "GET / HTTP/1.1\r\nHost: api.example.:8443\r\nConnection: close\r\n\r\n")
+	if _, err := io.ReadAll(c); err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"api.example.", "api.example.:8443", "api.example.:8443"}
+	for i, m := range r.log.all() {
+		if m.Host != want[i] || len(m.Events) > 0 {
+			t.Errorf("host %q, want %q; events %q", m.Host, want[i], m.Events)
+		}
+	}
+	if n := len(r.log.all()); n != len(want) {
+		t.Errorf("%d messages, want %d", n, len(want))
+	}
+}
+
 // Clients open connections in reserve: that is no gap where a message went to the same host.
 func TestSinkReserve(t *testing.T) {
 	r := newRig(t, channel.SinkConfig{})
 	cfg := r.trust()
 	cfg.ServerName = "api.example"
-	reserve := tls.Client(r.dial(), cfg)
-	if err := reserve.Handshake(); err != nil {
-		t.Fatal(err)
+	for _, protocol := range []string{"http/1.1", "h2"} {
+		cfg := cfg.Clone()
+		cfg.NextProtos = []string{protocol}
+		reserve := tls.Client(r.dial(), cfg)
+		if err := reserve.Handshake(); err != nil {
+			t.Fatal(err)
+		}
+		reserve.Close()
 	}
 	resp, err := client(r, "", http1).Get("https://api.example/")
 	if err != nil {

@@ -14,12 +14,18 @@ func Trace(stimulusID string) string {
 	return hex.EncodeToString(sum[:16])
 }
 
-// traceparent is the header's value; the parent id is the next 8 bytes of the sum.
-func traceparent(stimulusID string) string {
+// appendTraceparent appends the header's value; the parent id is the next 8 bytes
+// of the sum.
+func appendTraceparent(b []byte, stimulusID string) []byte {
 	sum := traceSum(stimulusID)
-	return "00-" + hex.EncodeToString(sum[:16]) + "-" + hex.EncodeToString(sum[16:24]) + "-01"
+	b = append(b, "00-"...)
+	b = hex.AppendEncode(b, sum[:16])
+	b = append(b, '-')
+	b = hex.AppendEncode(b, sum[16:24])
+	return append(b, "-01"...)
 }
 
 func traceSum(stimulusID string) [sha256.Size]byte {
-	return sha256.Sum256([]byte("waybill trace\x00" + stimulusID))
+	b := append(make([]byte, 0, 128), "waybill trace\x00"...)
+	return sha256.Sum256(append(b, stimulusID...))
 }

@@ -87,5 +87,6 @@ func Protocol() channel.Protocol {
 		Listen: listen,
 		Decode: newDecoder,
 		Check:  checkSettings,
+		Tap:    openTap,
 	}
 }

@@ -7,9 +7,8 @@ import (
 )
 
 const (
-	maxLine    = 64 << 10 // bytes of one command or reply line
-	firstBlock = 16 << 10 // a connection begins with a buffer of this size
-	fullBlock  = 64 << 10 // and gets one of this size with its first message
+	maxLine = 64 << 10 // bytes of one command or reply line
+	block   = 64 << 10 // bytes of the buffer that a connection begins with
 )
 
 // errLongLine says that a line was longer than maxLine. The whole line has been
@@ -34,7 +33,7 @@ func (b *reader) fill() error {
 		b.r = 0
 	}
 	if b.w == len(b.buf) {
-		b.grow(max(firstBlock, 2*len(b.buf)))
+		b.grow(max(block, 2*len(b.buf)))
 	}
 	for range 100 {
 		n, err := b.read(b.buf[b.w:])

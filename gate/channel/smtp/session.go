@@ -23,11 +23,13 @@ var (
 // A session is one connection to a sink.
 type session struct {
 	sink *sink
-	raw  net.Conn // the socket
+	raw  conduit  // the socket
 	conn net.Conn // raw, or TLS over it
 	peer string
 	in   reader
 	out  *bufio.Writer
+
+	buffers *buffers // of in and out
 
 	mu       sync.Mutex
 	closing  bool // the sink is closing: end when no transaction is under way
@@ -44,11 +46,28 @@ type session struct {
 	wrong  int  // commands answered with a permanent failure that no script asked for
 }
 
-func newSession(k *sink, conn net.Conn) *session {
+func newSession(k *sink, conn conduit) *session {
 	s := &session{sink: k, raw: conn, conn: conn, peer: conn.RemoteAddr().String()}
 	s.in.read = s.read
-	s.out = bufio.NewWriterSize(writerFunc(s.write), 2048)
+	if s.buffers, _ = k.spare.Get().(*buffers); s.buffers == nil {
+		s.buffers = &buffers{in: make([]byte, block), out: bufio.NewWriterSize(nil, 2048)}
+	}
+	s.in.buf, s.out = s.buffers.in, s.buffers.out
+	s.out.Reset(writerFunc(s.write))
 	return s
+}
+
+// Buffers are of one session after the other.
+type buffers struct {
+	in  []byte
+	out *bufio.Writer
+}
+
+// release gives the buffers to the next session.
+func (s *session) release() {
+	s.out.Reset(nil)
+	s.in, s.out = reader{}, nil
+	s.sink.spare.Put(s.buffers)
 }
 
 type writerFunc func([]byte) (int, error)
@@ -128,6 +147,7 @@ func (s *session) serve() {
 	if s.conn != s.raw {
 		s.conn.Close() // with TLS's own goodbye
 	}
+	s.release()
 }
 
 // conclude takes down what the end of the session leaves unseen.
@@ -323,6 +343,7 @@ func (s *session) startTLS() error {
 	if err := s.arm(tlsTimeout); err != nil {
 		return err
 	}
+	s.raw.apart(true)
 	conn := tls.Server(&primedConn{s.raw, s.in.rest()}, s.sink.tls)
 	if err := conn.HandshakeContext(context.Background()); err != nil {
 		s.sink.gap(gate.GapHandshake, "TLS: "+reason(err))

@@ -17,10 +17,9 @@ import (
 const (
 	idleTimeout   = 10 * time.Minute // twice what RFC 5321, 4.5.3.2.7, asks of a server
 	tlsTimeout    = time.Minute
-	acceptPause   = 50 * time.Millisecond // between attempts while the system has no descriptors
-	defaultMax    = 128 << 20             // of SinkConfig.MaxBody
-	maxHead       = 64 << 20              // bytes of command lines in one transaction: about a million recipients
-	maxBadCommand = 100                   // of one connection
+	defaultMax    = 128 << 20 // of SinkConfig.MaxBody
+	maxHead       = 64 << 20  // bytes of command lines in one transaction: about a million recipients
+	maxBadCommand = 100       // of one connection
 )
 
 // A sink is a server that takes everything and judges nothing.
@@ -29,13 +28,15 @@ type sink struct {
 	opt  sinkOptions
 	tls  *tls.Config
 	addr string
-	ln   net.Listener
+	stop func() error // stops accepting
 
 	mood              atomic.Int32
 	accepted, refused atomic.Uint64
 	busy, open        atomic.Int64
+	keeping           atomic.Int64 // nanoseconds that Keep lately took
 	lastAt            atomic.Int64
 
+	spare    sync.Pool // of *buffers
 	mu       sync.Mutex
 	sessions map[*session]struct{}
 	closed   chan struct{}
@@ -62,12 +63,14 @@ func listen(cfg channel.SinkConfig) (channel.Sink, error) {
 		return nil, fmt.Errorf("smtp sink %s: listening on %s: %w", cfg.Name, cfg.Address, err)
 	}
 	k := &sink{
-		cfg: cfg, opt: opt, ln: ln, addr: ln.Addr().String(),
+		cfg: cfg, opt: opt, addr: ln.Addr().String(),
 		tls:      serverTLS(cfg.Authority, opt.hostname),
 		sessions: make(map[*session]struct{}),
 		closed:   make(chan struct{}),
 	}
-	k.running.Go(k.accept)
+	if k.stop, err = k.serve(ln.(*net.TCPListener)); err != nil {
+		return nil, errors.Join(fmt.Errorf("smtp sink %s: serving %s: %w", cfg.Name, k.addr, err), ln.Close())
+	}
 	return k, nil
 }
 
@@ -95,38 +98,14 @@ func (k *sink) gap(kind, detail string) {
 	k.cfg.Gap(gate.Gap{Kind: kind, Where: "sink " + k.cfg.Name, Detail: detail})
 }
 
-// accept takes connections until the sink is closed. A failure to accept is a
-// gap, once for each time that it begins.
-func (k *sink) accept() {
-	failing := false
-	for {
-		conn, err := k.ln.Accept()
-		if err == nil {
-			failing = false
-			k.start(conn)
-			continue
-		}
-		if errors.Is(err, net.ErrClosed) {
-			return
-		}
-		if !failing {
-			k.gap(gate.GapHandshake, "accepting a connection: "+err.Error())
-		}
-		failing = true
-		select {
-		case <-k.closed:
-			return
-		case <-time.After(acceptPause):
-		}
-	}
-}
-
-func (k *sink) start(conn net.Conn) {
+// admit makes the session of a client that has come, or closes its connection and
+// returns nil where there is to be none.
+func (k *sink) admit(conn conduit) *session {
 	k.touch(time.Now())
 	if k.inMood() == channel.Drop {
 		k.refused.Add(1)
 		conn.Close()
-		return
+		return nil
 	}
 	s := newSession(k, conn)
 	k.mu.Lock()
@@ -134,19 +113,21 @@ func (k *sink) start(conn net.Conn) {
 	select {
 	case <-k.closed:
 		conn.Close()
-		return
+		return nil
 	default:
 	}
 	k.sessions[s] = struct{}{}
 	k.open.Add(1)
-	k.running.Go(func() {
-		s.serve()
-		k.mu.Lock()
-		delete(k.sessions, s)
-		k.mu.Unlock()
-		k.touch(time.Now())
-		k.open.Add(-1)
-	})
+	return s
+}
+
+// dismiss takes leave of a session that is over.
+func (k *sink) dismiss(s *session) {
+	k.mu.Lock()
+	delete(k.sessions, s)
+	k.mu.Unlock()
+	k.touch(time.Now())
+	k.open.Add(-1)
 }
 
 // Close stops accepting, ends idle connections with 421, waits for transactions
@@ -162,15 +143,15 @@ func (k *sink) Close(ctx context.Context) error {
 			open = append(open, s)
 		}
 		k.mu.Unlock()
-		if e := k.ln.Close(); e != nil {
-			err = fmt.Errorf("smtp sink %s: closing %s: %w", k.cfg.Name, k.addr, e)
+		if e := k.stop(); e != nil {
+			err = fmt.Errorf("smtp sink %s: %w", k.cfg.Name, e)
 		}
 		for _, s := range open {
 			s.finish()
 		}
 		stop := context.AfterFunc(ctx, func() {
 			for _, s := range open {
-				s.raw.Close()
+				s.raw.sever()
 			}
 		})
 		defer stop()

@@ -15,6 +15,8 @@ const (
 	maxEvents    = 64      // distinct events of one message
 	maxEventText = 200     // bytes of one event
 	maxSizeHint  = 1 << 20 // of a declared SIZE, how much is set aside at once
+
+	patience = 200 * time.Microsecond // a Keep that lately took longer is not waited for by other sessions
 )
 
 // A transaction is one message on its way, from an accepted MAIL on.
@@ -204,7 +206,6 @@ func (s *session) data() error {
 		s.tx.note("data-before-354")
 	}
 	s.tx.content = true
-	s.in.grow(fullBlock)
 	s.line("354 go on, end with <CRLF>.<CRLF>")
 	if err := s.in.data(&s.tx.body); err != nil {
 		return err
@@ -234,7 +235,6 @@ func (s *session) bdat(rest string) error {
 		return s.deny(code, enhanced, text)
 	}
 	s.tx.chunked, s.tx.content = true, true
-	s.in.grow(fullBlock)
 	if err := s.in.chunk(n, &s.tx.body); err != nil {
 		return err
 	}
@@ -266,10 +266,10 @@ func (s *session) keep() {
 		}
 	}
 	m := &gate.Message{
-		Channel: Name, Sink: k.cfg.Name, Host: s.host, TLS: s.tls, Peer: s.peer, At: time.Now().UnixNano(),
+		Channel: Name, Sink: k.cfg.Name, Host: s.host, TLS: s.tls, Peer: s.peer,
 		Replies: t.replies, Events: t.events, Cut: b.cut, Head: t.head, Body: b.bytes,
 	}
-	if err := k.cfg.Keep(m); err != nil {
+	if err := s.store(m); err != nil {
 		k.gap(gate.GapStore, "storing a message, which was answered with 451: "+err.Error())
 		s.reply(451, "4.3.0", "not stored")
 	} else {
@@ -284,6 +284,19 @@ func (s *session) keep() {
 	}
 	s.tx = nil
 	s.setUnderway(false)
+}
+
+// store gives a message to Keep, apart from other sessions where that lately took long.
+func (s *session) store(m *gate.Message) error {
+	lately := s.sink.keeping.Load()
+	if lately > int64(patience) {
+		s.raw.apart(false)
+	}
+	now := time.Now()
+	m.At = now.UnixNano()
+	err := s.sink.cfg.Keep(m)
+	s.sink.keeping.Store(lately + (int64(time.Since(now))-lately)/8)
+	return err
 }
 
 // drop ends a transaction that came to no message. err is why the session is

@@ -79,7 +79,7 @@ func TestDetect(t *testing.T) {
 	}
 	for name, want := range map[string]string{
 		"md": "maildir", "box": "mbox", "mail": "eml",
-		"other": "eml, maildir, mbox, mboxcl2", "notes": "none of the known formats", "empty": "none of the known formats",
+		"other": "eml, gor, har, jsonl, maildir, mbox, mboxcl2, mitmproxy, pcap", "notes": "none of the known formats", "empty": "none of the known formats",
 		"bad": "gzip", "absent": "no such file",
 	} {
 		path := filepath.Join(dir, name)

@@ -67,7 +67,7 @@ func read(path string, o importer.Options, dialect func(*reader) error) iter.Seq
 			return
 		}
 		defer in.Close()
-		r := &reader{path: path, limit: o.Limit(), in: bufio.NewReaderSize(in, 64<<10), yield: yield}
+		r := &reader{path: path, options: o, in: bufio.NewReaderSize(in, 64<<10), yield: yield}
 		if err := dialect(r); err != nil && !r.stopped {
 			yield(importer.Item{}, err)
 		}
@@ -78,7 +78,7 @@ func read(path string, o importer.Options, dialect func(*reader) error) iter.Seq
 // pieces.
 type reader struct {
 	path    string
-	limit   int64
+	options importer.Options
 	in      *bufio.Reader
 	yield   func(importer.Item, error) bool
 	stopped bool // the consumer has had enough
@@ -111,7 +111,7 @@ func (r *reader) next() error {
 // begin starts a mail at the From_ line that the current piece is.
 func (r *reader) begin(sender string) {
 	r.start = r.offset - int64(len(r.piece))
-	r.mail = &importer.Mail{Max: r.limit, Sender: sender, Path: r.path, Offset: r.start}
+	r.mail = &importer.Mail{Options: r.options, Sender: sender, Path: r.path, Offset: r.start}
 }
 
 // finish hands out the mail, which ends at end. It reports whether to go on.

@@ -1,0 +1,410 @@
+package pcap
+
+import (
+	"bytes"
+	"net"
+	"strconv"
+
+	"github.com/gopacket/gopacket"
+	"github.com/gopacket/gopacket/layers"
+	"github.com/gopacket/gopacket/reassembly"
+
+	"github.com/waybill-dev/waybill/gate/importer"
+)
+
+// maxOpening is how many bytes at the beginning of a direction may tell a protocol.
+const maxOpening = 64 << 10
+
+// A speaker reads what a connection says, in one protocol.
+type speaker interface {
+	// say takes what the client, or the server, said next. An error is that nothing more
+	// can be read of the connection; its text names nobody.
+	say(client bool, p []byte) error
+
+	// miss is told that n bytes are missing here.
+	miss(client bool, n int64) error
+
+	// close says that a direction has ended.
+	close(client bool)
+
+	// end says that the connection is over, and hands out what is left.
+	end()
+}
+
+const elsewhere = "connections that are neither to a site nor from one"
+
+// A side is one direction of a connection.
+type side struct {
+	host    string
+	key     string // of the host, as of a client
+	port    uint16
+	begun   bool   // its beginning was captured, or it is as good as that
+	opening []byte // what came before the protocol was known
+	missing bool   // some of it was lost before the protocol was known
+	closed  bool
+}
+
+// A conn is one connection of TCP.
+type conn struct {
+	r      *reader
+	id     uint64 // in the order in which they began
+	held   []*importer.Entry
+	sides  [2]side // as the library tells directions apart: the first is of whoever was seen first
+	client int     // which of them; -1 is not known
+	speaks speaker // nil: not known yet, or nothing is read
+	mute   bool    // nothing is read: what it carries is passed over
+	why    string  // with this reason
+	detail string
+
+	offset, bytes int64 // packets that belong to no record yet
+	over          bool
+}
+
+// New makes the connection that a packet is the first of.
+func (r *reader) New(network, _ gopacket.Flow, tcp *layers.TCP, _ reassembly.AssemblerContext) reassembly.Stream {
+	if r.open++; r.open > maxOpen {
+		r.crowded = true
+	}
+	r.conns++
+	c := &conn{r: r, id: r.conns, client: -1}
+	c.sides[0] = side{host: network.Src().String(), port: uint16(tcp.SrcPort)}
+	c.sides[1] = side{host: network.Dst().String(), port: uint16(tcp.DstPort)}
+	for i := range c.sides { // both: which is the client may show later, in no order
+		c.sides[i].key = r.clients.Key(c.sides[i].host)
+	}
+	return c
+}
+
+func index(dir reassembly.TCPFlowDirection) int {
+	if dir == reassembly.TCPDirClientToServer {
+		return 0
+	}
+	return 1
+}
+
+// Accept takes every packet, and begins a direction whose first packets are missing with
+// the first that is there.
+func (c *conn) Accept(tcp *layers.TCP, _ gopacket.CaptureInfo, dir reassembly.TCPFlowDirection, next reassembly.Sequence, start *bool, _ reassembly.AssemblerContext) bool {
+	if c.bytes == 0 {
+		c.offset = c.r.packet.offset
+	}
+	c.bytes += c.r.packet.size
+	c.r.packet.taken = true
+	i := index(dir)
+	if tcp.SYN {
+		c.sides[i].begun = true
+		c.client = i
+		if tcp.ACK {
+			c.client = 1 - i
+		}
+	}
+	if next == -1 {
+		*start = true
+	}
+	return true
+}
+
+// ReassembledSG takes what comes next in a direction.
+func (c *conn) ReassembledSG(sg reassembly.ScatterGather, _ reassembly.AssemblerContext) {
+	dir, _, end, skip := sg.Info()
+	i := index(dir)
+	if skip > 0 {
+		c.miss(i, int64(skip))
+	}
+	if n, _ := sg.Lengths(); n > 0 {
+		c.say(i, sg.Fetch(n))
+	}
+	if end && !c.sides[i].closed {
+		c.sides[i].closed = true
+		if c.speaks != nil {
+			c.speaks.close(i == c.client)
+		}
+	}
+}
+
+// ReassemblyComplete ends the connection.
+func (c *conn) ReassemblyComplete(reassembly.AssemblerContext) bool {
+	if c.over {
+		return true
+	}
+	c.over = true
+	c.r.open--
+	switch {
+	case c.speaks != nil:
+		c.speaks.end()
+	case c.mute:
+	case c.sides[0].begun && c.sides[0].missing, c.sides[1].begun && c.sides[1].missing:
+		if _, ok := c.role(); ok {
+			c.lose("bytes at the beginning of a connection are missing in the capture, by which to tell what it spoke")
+		} else {
+			c.silence("elsewhere", elsewhere)
+		}
+	case len(c.sides[0].opening)+len(c.sides[1].opening) > 0 || c.sides[0].missing || c.sides[1].missing:
+		c.silence("other-protocol", "connections that speak neither HTTP/1 nor SMTP, as far as can be seen")
+	}
+	if c.bytes > 0 {
+		reason, detail := "no-content", noContent
+		if c.mute {
+			reason, detail = c.why, c.detail
+		}
+		offset, size := c.take()
+		c.put(importer.Skipped(reason, detail, offset, size))
+	}
+	return true
+}
+
+// take is where the packets are that belong to no record yet, which then do.
+func (c *conn) take() (offset, size int64) {
+	offset, size = c.offset, c.bytes
+	c.bytes = 0
+	return offset, size
+}
+
+// lose puts a gap for what the connection carried and cannot be kept.
+func (c *conn) lose(detail string) {
+	offset, size := c.take()
+	c.put(importer.Missing(detail, offset, size))
+}
+
+// put hands items out that wait for nothing.
+func (c *conn) put(items ...importer.Item) {
+	e := &importer.Entry{Items: items}
+	for _, item := range items {
+		switch {
+		case item.Record.Stimulus != nil:
+			e.Size += int64(len(item.Record.Stimulus.Body))
+		case item.Record.Message != nil:
+			e.Size += int64(len(item.Record.Message.Body))
+		}
+	}
+	e.Done()
+	c.begin(e)
+}
+
+// begin puts e in its place among those that wait.
+func (c *conn) begin(e *importer.Entry) {
+	if !c.r.flushing {
+		c.r.window.Begin(e)
+		return
+	}
+	if len(c.held) == 0 {
+		c.r.flushed = append(c.r.flushed, c)
+	}
+	c.held = append(c.held, e)
+}
+
+// silence reads nothing more.
+func (c *conn) silence(reason, detail string) {
+	c.mute, c.why, c.detail, c.speaks = true, reason, detail, nil
+	c.sides[0].opening, c.sides[1].opening = nil, nil
+}
+
+// unread is the reason for bytes behind a gap that says why they were not read.
+func (c *conn) unread() {
+	c.silence("unread", "packets behind what could not be read on their connection, where a gap says so")
+}
+
+func (c *conn) miss(i int, n int64) {
+	switch {
+	case c.mute:
+	case c.speaks != nil:
+		c.failed(c.speaks.miss(i == c.client, n))
+	default:
+		c.sides[i].missing = true
+		c.sides[i].opening = nil
+	}
+}
+
+func (c *conn) say(i int, p []byte) {
+	switch {
+	case c.mute:
+	case c.speaks != nil:
+		c.failed(c.speaks.say(i == c.client, p))
+	default:
+		c.open(i, p)
+	}
+}
+
+func (c *conn) failed(err error) {
+	if err != nil {
+		c.lose(err.Error())
+		c.unread()
+	}
+}
+
+// open finds out what the connection speaks. p begins with a segment.
+func (c *conn) open(i int, p []byte) {
+	s := &c.sides[i]
+	s.opening = append(s.opening, p...)
+	kind := protocolOf(s.opening)
+	switch kind {
+	case isRequest, isMailClient:
+		c.client = i
+	case isAnswer:
+		c.client = 1 - i
+	case isHello:
+		if c.client < 0 {
+			c.client = i
+		}
+	case isMore, isGreeting:
+		if len(s.opening) <= maxOpening {
+			return
+		}
+		kind = isOther
+	}
+	if kind == isOther {
+		if s.begun && !s.missing {
+			c.silence("other-protocol", "connections that speak neither HTTP/1 nor SMTP, as far as can be seen")
+			return
+		}
+		s.opening, s.missing = nil, true // a segment further on may begin a message
+		return
+	}
+	received, ok := c.role()
+	if !ok {
+		c.silence("elsewhere", elsewhere)
+		return
+	}
+	switch kind {
+	case isHello:
+		c.lose("what went through a connection of TLS is not seen")
+		c.unread()
+		return
+	case isPreface:
+		c.lose("HTTP/2 is not read")
+		c.unread()
+		return
+	case isMailClient:
+		c.speaks = newMail(c, received, s.begun && !s.missing)
+	default:
+		c.speaks = newWeb(c, received)
+	}
+	if c.sides[c.client].missing {
+		c.put(importer.Missing("the beginning of a connection is not in the capture", c.offset, 0))
+	}
+	client, server := c.sides[c.client].opening, c.sides[1-c.client].opening
+	c.sides[0].opening, c.sides[1].opening = nil, nil
+	parts := []struct {
+		client bool
+		text   []byte
+	}{{true, client}, {false, server}}
+	if kind == isMailClient { // the server speaks first: RFC 5321, section 3.1
+		parts[0], parts[1] = parts[1], parts[0]
+	}
+	for _, part := range parts {
+		if len(part.text) > 0 && c.speaks != nil {
+			c.failed(c.speaks.say(part.client, part.text))
+		}
+	}
+}
+
+// role is whether production receives what comes on the connection, or sends it; ok is
+// false where it does neither.
+func (c *conn) role() (received, ok bool) {
+	sites := c.r.options.Sites
+	client, server := &c.sides[c.client], &c.sides[1-c.client]
+	if len(sites) == 0 || sites.Has(server.host, server.port) {
+		return true, true
+	}
+	ports := true
+	for _, site := range sites {
+		if site.Host != "" {
+			ports = false
+			if (importer.Sites{{Host: site.Host}}).Has(client.host, 0) {
+				return false, true
+			}
+		}
+	}
+	return false, ports
+}
+
+// key is that of the client.
+func (c *conn) key() string { return c.sides[c.client].key }
+
+// server is the address that the connection is to.
+func (c *conn) server() string {
+	s := &c.sides[1-c.client]
+	return net.JoinHostPort(s.host, strconv.Itoa(int(s.port)))
+}
+
+// now is the time of the packet at hand, in nanoseconds since 1970.
+func (c *conn) now() int64 { return c.r.packet.info.Timestamp.UnixNano() }
+
+type opening int
+
+const (
+	isMore       opening = iota // nothing can be said yet
+	isOther                     // none of these
+	isRequest                   // of HTTP/1
+	isAnswer                    // of HTTP/1
+	isGreeting                  // perhaps of a server of mail
+	isMailClient                // EHLO, HELO or MAIL
+	isHello                     // of TLS
+	isPreface                   // of HTTP/2
+)
+
+// protocolOf tells what begins with p.
+func protocolOf(p []byte) opening {
+	p = bytes.TrimLeft(p, "\r\n")
+	if len(p) == 0 {
+		return isMore
+	}
+	// A handshake record with a ClientHello: RFC 8446, sections 4 and 5.1.
+	if p[0] == 0x16 {
+		switch {
+		case len(p) < 6:
+			return isMore
+		case p[1] == 3 && p[5] == 1:
+			return isHello
+		}
+		return isOther
+	}
+	line, _, whole := bytes.Cut(p, []byte("\n"))
+	line = bytes.TrimSuffix(line, []byte("\r"))
+	if is := beginsWith(line, "HTTP/1."); is != isOther {
+		return atLeast(is, isAnswer)
+	}
+	if is := beginsWith(line, "220"); is != isOther {
+		return atLeast(is, isGreeting)
+	}
+	for _, verb := range []string{"EHLO ", "HELO ", "MAIL FROM:"} {
+		if is := beginsWith(bytes.ToUpper(line[:min(len(line), len(verb))]), verb); is != isOther {
+			return atLeast(is, isMailClient)
+		}
+	}
+	// A request line: RFC 9112, section 3.
+	method, rest, spaced := bytes.Cut(line, []byte(" "))
+	if len(method) > 20 || len(method) == 0 || bytes.ContainsFunc(method, func(r rune) bool { return r < 'A' || r > 'Z' && r != '-' && r != '_' }) {
+		return isOther
+	}
+	switch {
+	case !whole && (!spaced || len(line) < maxOpening):
+		if spaced && !bytes.HasPrefix(rest, []byte("/")) && !bytes.HasPrefix(rest, []byte("http")) && !bytes.HasPrefix(rest, []byte("*")) && string(method) != "CONNECT" && len(rest) > 0 {
+			return isOther
+		}
+		return isMore
+	case bytes.Equal(line, []byte("PRI * HTTP/2.0")):
+		return isPreface
+	case whole && (bytes.HasSuffix(line, []byte(" HTTP/1.1")) || bytes.HasSuffix(line, []byte(" HTTP/1.0"))):
+		return isRequest
+	}
+	return isOther
+}
+
+// beginsWith is isOther where p cannot begin with text, and isMore where it does not yet.
+func beginsWith(p []byte, text string) opening {
+	switch {
+	case len(p) >= len(text) && string(p[:len(text)]) == text:
+		return isRequest // any that is neither of the two
+	case len(p) < len(text) && text[:len(p)] == string(p):
+		return isMore
+	}
+	return isOther
+}
+
+func atLeast(is, found opening) opening {
+	if is == isMore {
+		return isMore
+	}
+	return found
+}

@@ -1,0 +1,90 @@
+// Package pseudonym replaces people in recorded traffic by pseudonyms, before it is
+// written anywhere: consistently, under a key, in the same format, and equally at
+// every layer in which it travels. A release that sends somebody else's message, or
+// folds two addresses into one, does so with pseudonyms too.
+//
+// # Who is replaced
+//
+//	mail addresses     anywhere, in any encoding named below
+//	telephone numbers  anywhere they are written as such: with "+" and 8 to 15 digits; 00, a
+//	                   calling code and groups; the groups of North America (510-555-0100,
+//	                   1 510 ..., (510) ...); from 0 in groups, 9 to 13 digits. Bare digits
+//	                   count in fields that are called so (phone, mobile, msisdn, tel, fax),
+//	                   and anywhere once the number was seen in the item
+//	names              the words of display names of address fields, of "Jane Doe <address>" in
+//	                   text, of "name" beside an address in JSON, and of the places in
+//	                   Rules.Names; then wherever these words stand in the item, in any case.
+//	                   Not replaced: one letter, titles and functions (Dr, team, support), the
+//	                   display name of an address such as noreply@, words within the names of
+//	                   hosts. A word of two letters counts in its own case alone
+//	record numbers     what Rules.Records find
+//	declared           Rules.Values wherever they stand in any case, as words of their own;
+//	                   the whole values of Rules.Fields, and these, from five bytes on, wherever
+//	                   else they stand in the item
+//	passwords          values of fields whose names say password, passwd, pwd, passphrase, secret
+//	credentials        the values of Authorization, X-Api-Key and the like become a mark of
+//	                   the scheme and a keyed digest: equal ones stay equal
+//	files              bytes that are no text become as many others, equal for equal files:
+//	                   pictures and documents show people. Blocks of armour and uuencode too
+//
+// Places are "json/$.patient.name", "header/x-member", "form/surname", "query/name" and
+// "cookie/member"; "*" in one stands for any member or index.
+//
+// # What stays
+//
+// An address stays an address. Its local part is permuted letter by letter and digit by
+// digit, in segments between "+", "-", "_", "=" and other signs; case and dots stay in
+// their places and do not count. So case twins, plus tags and dots stay what they are, a
+// return path in the manner of VERP or SRS holds the pseudonym of the address within it,
+// and what a program makes of a pseudonym by lower-casing it or cutting its tag is the
+// pseudonym of what it makes of the address. Words of functions (postmaster, noreply,
+// bounces, owner) stay. Domains are permuted label by label below their parent, so
+// subdomains stay below their domain; the public top-level domain stays and ".example"
+// follows it: nothing reaches a mailbox. A-labels and U-labels of one name stay those of
+// one. Rules.KeepDomains stay, with those below them; local parts there are people's all
+// the same. Message-ID, References and Content-ID look like addresses and are treated as
+// such: they stay equal where they were equal.
+//
+// A telephone number keeps its calling code, length, separators and the first three digits
+// of its national number (two, of fewer than nine digits), in every format alike. A name
+// keeps its length, case, and which letters are vowels. A record number goes on being
+// found by its pattern. Permutations are one to one for each form (see permute.go), so two
+// people never become one.
+//
+// # Where it is looked for
+//
+// SMTP paths and xtext parameters; header fields, encoded words (RFC 2047) and parameters
+// (RFC 2231); every part of a multipart and messages in messages, under base64 and
+// quoted-printable and in their charset; HTTP targets, fields, cookies, bodies under gzip,
+// deflate and zstd, forms, multipart forms, JSON and JSON in JSON; and in any text percent
+// escapes, character references, JSON escapes, base64, hexadecimal, gzip within these, one
+// within the other to a depth of twelve. Hexadecimal and base64 digests (SHA-256, SHA-1,
+// MD5) of addresses and numbers, as they are, in lower case, without tag and dots, become
+// those of the pseudonyms where the identity stands in the item or was seen before by this
+// cleaner: it remembers the last 32,768 to 65,536. That alone depends on what came before.
+//
+// What holds nobody is left byte for byte, and of what holds somebody only the encoded run
+// is written anew: but quoted lines are broken again where they grew, base64 is encoded
+// anew from end to end, and so are texts in charsets of several bytes. Content-Length and
+// SIZE are mended; Content-MD5 and signatures such as DKIM no longer hold.
+//
+// # What cannot be cleared
+//
+// An item is refused, with an error that names nobody, where it is encrypted (S/MIME,
+// OpenPGP); where a coding, charset or transfer encoding has no decoder or is broken; where
+// a body of HTTP is neither text nor a picture or document; where a pseudonym cannot be
+// written in the charset of the text; where a parameter in pieces holds somebody across
+// them; where a field that by its name holds the digest of an identity (em, ph, ud[em],
+// hashed_email, email_sha256 ...) has one that was never seen; and where a second look with
+// decoders of its own still finds somebody. Of an answer that was cut, the body is left out
+// instead.
+//
+// # What is not guaranteed
+//
+// Nobody is found who is not written in one of these forms: a name in prose that no address
+// or place declares, an address spelled out ("jane at example dot org") or broken by
+// markup, a salted digest, a digest elsewhere than in such a field whose identity was never
+// seen. Host names, IP addresses, session cookies and opaque tokens stay: bindings need
+// them. Equal values stay equal, which is the purpose, and tells their frequency. Short
+// values have few pseudonyms, and the key must be kept as the traffic itself would be.
+package pseudonym

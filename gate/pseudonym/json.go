@@ -1,0 +1,270 @@
+package pseudonym
+
+import (
+	"bytes"
+	"strconv"
+)
+
+// maxNesting bounds how deep JSON is nested.
+const maxNesting = 256
+
+// json replaces the people in JSON text (RFC 8259), or in several such texts one
+// after the other. ok is false where it is none. What is not a string, and every
+// string without identities, stays byte for byte.
+func (w *item) json(t []byte) (out []byte, ok bool) {
+	r := jsonReader{w: w, t: t}
+	for r.space(); r.i < len(t); r.space() {
+		r.path = append(r.path[:0], '$')
+		if !r.value("", 0) {
+			return t, false
+		}
+	}
+	return apply(t, r.spans), true
+}
+
+// looksLikeJSON reports whether t begins as an object or an array does.
+func looksLikeJSON(t []byte) bool {
+	t = bytes.TrimLeft(t, " \t\r\n")
+	return len(t) > 1 && (t[0] == '{' || t[0] == '[')
+}
+
+type jsonReader struct {
+	w     *item
+	t     []byte
+	i     int
+	path  []byte
+	spans []span
+}
+
+func (r *jsonReader) space() {
+	for r.i < len(r.t) && (r.t[r.i] == ' ' || r.t[r.i] == '\n' || r.t[r.i] == '\r' || r.t[r.i] == '\t') {
+		r.i++
+	}
+}
+
+// value reads one value, of the member key.
+func (r *jsonReader) value(key string, depth int) bool {
+	if r.i >= len(r.t) || depth > maxNesting {
+		return false
+	}
+	switch c := r.t[r.i]; {
+	case c == '{':
+		return r.object(depth)
+	case c == '[':
+		return r.array(key, depth)
+	case c == '"':
+		start := r.i + 1
+		if !r.skipString() {
+			return false
+		}
+		r.leaf(key, start, r.i-1, true)
+		return true
+	default:
+		start := r.i
+		for r.i < len(r.t) && bytes.IndexByte([]byte(" \t\r\n,]}:\"{["), r.t[r.i]) < 0 {
+			r.i++
+		}
+		if word := r.t[start:r.i]; len(word) > 0 && (c == '-' || isDigit(c)) {
+			r.leaf(key, start, r.i, false)
+			return true
+		} else {
+			return string(word) == "true" || string(word) == "false" || string(word) == "null"
+		}
+	}
+}
+
+func (r *jsonReader) object(depth int) bool {
+	mark := len(r.path)
+	r.i++
+	name := [2]int{-1, -1} // of a member "name" beside an address
+	addressed := false
+	for first := true; ; first = false {
+		r.space()
+		if r.i < len(r.t) && r.t[r.i] == '}' {
+			r.i++
+			break
+		}
+		if !first {
+			if r.i >= len(r.t) || r.t[r.i] != ',' {
+				return false
+			}
+			r.i++
+			r.space()
+		}
+		start := r.i + 1
+		if r.i >= len(r.t) || r.t[r.i] != '"' || !r.skipString() {
+			return false
+		}
+		raw := r.t[start : r.i-1]
+		r.string(start, r.i-1, manner{}) // a name may be an address too
+		key := string(plainJSON(raw))
+		r.space()
+		if r.i >= len(r.t) || r.t[r.i] != ':' {
+			return false
+		}
+		r.i++
+		r.space()
+		r.path = appendMember(r.path, key)
+		from := r.i
+		if !r.value(key, depth+1) {
+			return false
+		}
+		r.path = r.path[:mark]
+		if from < r.i && r.t[from] == '"' {
+			switch key {
+			case "name", "Name", "display_name", "displayName", "DisplayName":
+				name = [2]int{from + 1, r.i - 1}
+			case "email", "Email", "address", "Address", "mail":
+				addressed = addressed || bytes.IndexByte(r.t[from:r.i], '@') > 0
+			}
+		}
+	}
+	if addressed && name[0] >= 0 { // the display name of that address
+		r.w.name(string(plainJSON(r.t[name[0]:name[1]])))
+		r.string(name[0], name[1], manner{})
+	}
+	return true
+}
+
+func (r *jsonReader) array(key string, depth int) bool {
+	mark := len(r.path)
+	r.i++
+	for n := 0; ; n++ {
+		r.space()
+		if r.i < len(r.t) && r.t[r.i] == ']' {
+			r.i++
+			return true
+		}
+		if n > 0 {
+			if r.i >= len(r.t) || r.t[r.i] != ',' {
+				return false
+			}
+			r.i++
+			r.space()
+		}
+		r.path = append(strconv.AppendInt(append(r.path, '['), int64(n), 10), ']')
+		if !r.value(key, depth+1) {
+			return false
+		}
+		r.path = r.path[:mark]
+	}
+}
+
+// skipString moves behind the string that begins here.
+func (r *jsonReader) skipString() bool {
+	for j := r.i + 1; j < len(r.t); j++ {
+		switch r.t[j] {
+		case '\\':
+			j++
+		case '"':
+			r.i = j + 1
+			return true
+		case '\n':
+			return false
+		}
+	}
+	return false
+}
+
+// appendMember adds a member's name to a path as parts are named: ".id", or
+// ["a b"] where it is not plain.
+func appendMember(path []byte, key string) []byte {
+	for i := 0; i < len(key); i++ {
+		if c := key[i]; !isAlnum(c) && c != '_' && c != '-' {
+			return append(strconv.AppendQuote(append(path, '['), key), ']')
+		}
+	}
+	return append(append(path, '.'), key...)
+}
+
+// plainJSON is the inside of a string with its escapes undone.
+func plainJSON(raw []byte) []byte {
+	if bytes.IndexByte(raw, '\\') < 0 {
+		return raw
+	}
+	if v := undoBackslash(raw); v != nil {
+		return v.text
+	}
+	return raw
+}
+
+// leaf replaces what is in a string, between its quotes, or in a number.
+func (r *jsonReader) leaf(key string, start, end int, quoted bool) {
+	c := r.w.c
+	path := string(r.path)
+	if c.names.has("json", path) {
+		r.w.name(string(plainJSON(r.t[start:end])))
+	}
+	if isSecret(key) && quoted || c.fields.has("json", path) {
+		out := r.w.whole(plainJSON(r.t[start:end]), isSecret(key))
+		r.add(span{start, end, aValue, redoBackslash(out, r.t[start:end])})
+		return
+	}
+	r.string(start, end, manner{number: isNumberField(key), digest: isDigestField(key)})
+}
+
+// string replaces what is in t[start:end], the inside of a string.
+func (r *jsonReader) string(start, end int, m manner) {
+	raw := r.t[start:end]
+	v := &view{text: raw}
+	if bytes.IndexByte(raw, '\\') >= 0 {
+		if u := undoBackslash(raw); u != nil {
+			v = u
+		}
+	}
+	text := v.text
+	if looksLikeJSON(text) && len(text) < len(r.t) { // JSON in a string of JSON
+		if out, ok := r.w.json(text); ok {
+			if !bytes.Equal(out, text) {
+				r.add(span{start, end, aValue, redoBackslash(out, raw)})
+			}
+			return
+		}
+	}
+	for _, s := range r.w.scan(text, m, 0) {
+		a, b := s.start, s.end
+		if v.at != nil {
+			a, b = int(v.at[a]), int(v.at[b])
+		}
+		r.add(span{start + a, start + b, s.kind, redoBackslash(s.text, raw[a:b])})
+	}
+}
+
+// add adds a span behind those that are there, in place of one of the same place.
+func (r *jsonReader) add(s span) {
+	for i := len(r.spans); i > 0; i-- {
+		if last := &r.spans[i-1]; s.start >= last.end {
+			r.spans = append(r.spans[:i], append([]span{s}, r.spans[i:]...)...)
+			return
+		} else if s.start == last.start && s.end == last.end {
+			*last = s
+			return
+		} else if s.end > last.start {
+			return // within one that is replaced as a whole; what is left is found again
+		}
+	}
+	r.spans = append([]span{s}, r.spans...)
+}
+
+// whole is the pseudonym of a whole value: of a password, or of a declared field,
+// which is then looked for everywhere. An address stays one, and a number.
+func (w *item) whole(value []byte, secret bool) []byte {
+	if secret {
+		return []byte(w.c.secret(string(value)))
+	}
+	if bytes.IndexByte(value, '@') > 0 {
+		if out := w.text(value, manner{}); !bytes.Equal(out, value) {
+			return out
+		}
+	}
+	out := w.c.value(string(value))
+	if len(value) >= leastField && out != string(value) {
+		w.found(needle{kind: aValue, text: lowerText(value), original: string(value)})
+		w.images[lowerText([]byte(out))] = true
+	}
+	return []byte(out)
+}
+
+// leastField is how many bytes a declared field's value has at the least that is
+// looked for elsewhere: shorter ones stand everywhere by chance.
+const leastField = 5

@@ -1,0 +1,341 @@
+package pseudonym
+
+import (
+	"bytes"
+	"strings"
+)
+
+// A field is one header field as it stands.
+type field struct {
+	name       string // lower case
+	start, end int    // of its value: behind the colon, to the end of its last line
+}
+
+// splitHeader reads the header of an entity as canonical forms are read: it ends at
+// an empty line, or before a line that is no field. body is where the body begins.
+func splitHeader(t []byte, fields []field) (_ []field, body int) {
+	at := 0
+	for at < len(t) {
+		end := lineEnd(t, at)
+		line := t[at:end]
+		if isBlank(line) {
+			return fields, end
+		}
+		colon := bytes.IndexByte(line, ':')
+		n := colon
+		for n > 0 && (line[n-1] == ' ' || line[n-1] == '\t') {
+			n--
+		}
+		if n <= 0 || bytes.IndexFunc(line[:n], func(r rune) bool { return r <= ' ' || r >= 0x7f }) >= 0 {
+			if at == 0 && (bytes.HasPrefix(line, []byte("From ")) || bytes.HasPrefix(line, []byte(">From "))) {
+				fields = append(fields, field{"from ", 0, end})
+				at = end
+				continue
+			}
+			return fields, at
+		}
+		for end < len(t) && (t[end] == ' ' || t[end] == '\t') {
+			next := lineEnd(t, end)
+			if isBlank(t[end:next]) {
+				break
+			}
+			end = next
+		}
+		fields = append(fields, field{strings.ToLower(string(line[:n])), at + colon + 1, end})
+		at = end
+	}
+	return fields, len(t)
+}
+
+func lineEnd(t []byte, at int) int {
+	if i := bytes.IndexByte(t[at:], '\n'); i >= 0 {
+		return at + i + 1
+	}
+	return len(t)
+}
+
+func isBlank(line []byte) bool {
+	return string(line) == "\r\n" || string(line) == "\n" || string(line) == "\r"
+}
+
+// value is a field's value on one line.
+func (f *field) value(t []byte) string {
+	return strings.Join(strings.Fields(string(t[f.start:f.end])), " ")
+}
+
+// entity replaces the people in a mail, or in a part of one: a header and a body.
+func (w *item) entity(t []byte, depth int) []byte { return w.entityOf(t, "text/plain", depth) }
+
+// entityOf is entity with the media type that it has if its header does not say.
+func (w *item) entityOf(t []byte, word string, depth int) []byte {
+	if depth > maxDepth {
+		w.fail("it is nested too deep")
+		return t
+	}
+	var buffer [32]field
+	fields, body := splitHeader(t, buffer[:0])
+	var params map[string]string
+	var transfer string
+	typed := false
+	for i := range fields {
+		f := &fields[i]
+		switch f.name {
+		case "content-type":
+			if !typed {
+				typed = true
+				if kind, p := mediaType(f.value(t)); strings.IndexByte(kind, '/') > 0 {
+					word, params = kind, p
+				}
+			}
+		case "content-transfer-encoding":
+			if transfer == "" {
+				transfer, _, _ = strings.Cut(strings.ToLower(strings.Trim(f.value(t), " ;")), " ")
+			}
+		}
+		if isAddressField(f.name) {
+			w.displayNames(t[f.start:f.end])
+		}
+	}
+	var spans []span
+	for i := range fields {
+		f := &fields[i]
+		if out := w.headerField(f, t[f.start:f.end]); out != nil {
+			spans = append(spans, span{start: f.start, end: f.end, text: out})
+		}
+	}
+	if out := w.transfer(t[body:], transfer, word, params, depth); len(out) != len(t)-body || !bytes.Equal(out, t[body:]) {
+		spans = append(spans, span{start: body, end: len(t), text: out})
+	}
+	return apply(t, spans)
+}
+
+// isAddressField reports whether the field called name holds addresses with names.
+func isAddressField(name string) bool {
+	name = strings.TrimPrefix(name, "resent-")
+	switch name {
+	case "from", "sender", "reply-to", "to", "cc", "bcc", "errors-to", "x-sender", "x-from", "x-to", "x-cc", "apparently-to", "mail-followup-to",
+		"mail-reply-to", "disposition-notification-to", "return-receipt-to", "x-confirm-reading-to", "x-original-from", "x-original-sender":
+		return true
+	}
+	return false
+}
+
+// displayNames takes down the names in the value of a field of addresses (RFC 5322,
+// 3.4): the words that are neither addresses nor between angle brackets, of each
+// mailbox that is somebody's and not a function's.
+func (w *item) displayNames(value []byte) {
+	text := value
+	if bytes.Contains(value, []byte("=?")) {
+		text = decodeWords(value)
+	}
+	for len(text) > 0 {
+		end := mailboxEnd(text)
+		box := text[:end]
+		text = text[min(end+1, len(text)):]
+		var name []byte
+		if open := bytes.LastIndexByte(box, '<'); open >= 0 {
+			angled := box[open+1:]
+			if at := bytes.IndexByte(angled, '@'); at > 0 && isRole(skeleton(string(angled[:at]))) {
+				continue
+			}
+			if end := bytes.IndexByte(angled, '>'); end >= 0 {
+				name = append(name, angled[end+1:]...)
+			}
+			name = append(append(name, ' '), box[:open]...)
+		} else {
+			name = append(name, box...)
+		}
+		var own []span
+		eachAddress(name, func(start, end int, _ bool) { own = append(own, span{start: start, end: end, text: []byte(" ")}) })
+		w.name(string(apply(name, own)))
+	}
+}
+
+// mailboxEnd is where the comma or semicolon stands that ends the first mailbox.
+func mailboxEnd(t []byte) int {
+	quoted, angled := false, false
+	for i := 0; i < len(t); i++ {
+		switch c := t[i]; {
+		case c == '\\':
+			i++
+		case c == '"':
+			quoted = !quoted
+		case quoted:
+		case c == '<':
+			angled = true
+		case c == '>':
+			angled = false
+		case (c == ',' || c == ';') && !angled:
+			return i
+		}
+	}
+	return len(t)
+}
+
+// headerField is the value of a field with its people replaced; nil: it has none.
+func (w *item) headerField(f *field, value []byte) []byte {
+	m := manner{}
+	switch {
+	case f.name == "from ": // the first line of an mbox file
+	case w.c.names.has("header", f.name):
+		w.name(string(decodeWords(value)))
+	case w.c.fields.has("header", f.name):
+		text := bytes.TrimSpace(value)
+		if i := bytes.Index(value, text); len(text) > 0 {
+			return apply(value, []span{{start: i, end: i + len(text), text: w.whole(text, false)}})
+		}
+	}
+	out := value
+	if bytes.Contains(value, []byte("=?")) {
+		out = w.encodedWords(value)
+	}
+	if bytes.Contains(out, []byte("*1")) && bytes.IndexByte(out, ';') >= 0 {
+		w.continued(out)
+	}
+	if !isASCII(out) {
+		out = w.charset(out, "", m)
+	} else {
+		out = w.text(out, m)
+	}
+	if bytes.Equal(out, value) {
+		return nil
+	}
+	return out
+}
+
+// continued refuses a parameter in pieces (RFC 2231, section 3) in which an identity
+// stands across pieces.
+func (w *item) continued(value []byte) {
+	var joined []byte
+	for p := range bytes.SplitSeq(value, []byte(";")) {
+		name, v, ok := bytes.Cut(p, []byte("="))
+		if star := bytes.IndexByte(name, '*'); ok && star >= 0 {
+			v = bytes.Trim(v, " \t\r\n\"")
+			if star+1 < len(name) && name[star+1] == '0' {
+				joined = append(joined, ' ')
+			}
+			joined = append(joined, v...)
+		}
+	}
+	if len(joined) == 0 {
+		return
+	}
+	covered := func(t []byte) (n int) {
+		for _, s := range w.scan(t, manner{}, 1) {
+			n += s.end - s.start
+		}
+		return n
+	}
+	apart := 0
+	for p := range bytes.SplitSeq(value, []byte(";")) {
+		if name, v, ok := bytes.Cut(p, []byte("=")); ok && bytes.IndexByte(name, '*') >= 0 {
+			apart += covered(v)
+		}
+	}
+	if covered(joined) != apart {
+		w.fail("a parameter in pieces holds an identity across them")
+	}
+}
+
+// multipart replaces the people in the parts of a multipart body (RFC 2046, 5.1),
+// whose delimiters stay as they are.
+func (w *item) multipart(t []byte, word, boundary string, depth int) []byte {
+	if boundary == "" {
+		return w.charset(t, "", manner{html: true})
+	}
+	if word == "multipart/encrypted" {
+		w.fail("it is encrypted")
+		return t
+	}
+	dash := []byte("--" + boundary)
+	kind := "text/plain"
+	if word == "multipart/digest" {
+		kind = "message/rfc822"
+	}
+	var spans []span
+	piece := func(start, end int, part bool) {
+		if end > start && t[end-1] == '\n' && part {
+			end--
+			if end > start && t[end-1] == '\r' {
+				end--
+			}
+		}
+		if start >= end {
+			return
+		}
+		raw := t[start:end]
+		var out []byte
+		if part && word == "multipart/form-data" {
+			out = w.formPart(raw, depth+1)
+		} else if part {
+			out = w.entityOf(raw, kind, depth+1)
+		} else {
+			out = w.charset(raw, "", manner{html: true})
+		}
+		if len(out) != len(raw) || !bytes.Equal(out, raw) {
+			spans = append(spans, span{start: start, end: end, text: out})
+		}
+	}
+	at, part := 0, false
+	for n := 0; ; n++ {
+		if n > maxParts {
+			w.fail("it has too many parts")
+			return t
+		}
+		start, end, last := nextDelimiter(t, at, dash)
+		if start < 0 {
+			piece(at, len(t), part)
+			break
+		}
+		piece(at, start, part)
+		at, part = end, !last
+	}
+	return apply(t, spans)
+}
+
+// maxParts bounds how many parts a multipart has.
+const maxParts = 10_000
+
+// nextDelimiter finds the next delimiter line in t from an offset on; start is -1
+// where there is none. last says that it closes the multipart.
+func nextDelimiter(t []byte, from int, dash []byte) (start, end int, last bool) {
+	for at := from; ; {
+		i := bytes.Index(t[at:], dash)
+		if i < 0 {
+			return -1, -1, false
+		}
+		start = at + i
+		at = start + len(dash)
+		if start > 0 && t[start-1] != '\n' {
+			continue
+		}
+		end = lineEnd(t, at)
+		switch pad := bytes.TrimRight(t[at:end], " \t\r\n"); {
+		case len(pad) == 0:
+			return start, end, false
+		case string(pad) == "--":
+			return start, end, true
+		}
+	}
+}
+
+// formPart replaces the people in one part of multipart/form-data (RFC 7578).
+func (w *item) formPart(t []byte, depth int) []byte {
+	fields, body := splitHeader(t, nil)
+	for i := range fields {
+		if fields[i].name != "content-disposition" {
+			continue
+		}
+		_, params := mediaType(fields[i].value(t))
+		name := params["name"]
+		if params["filename"] != "" || name == "" {
+			break
+		}
+		value := t[body:]
+		out := w.fieldValue("form", name, value, func(v []byte) []byte { return v })
+		if out != nil {
+			return append(append([]byte(nil), t[:body]...), out...)
+		}
+	}
+	return w.entityOf(t, "text/plain", depth)
+}

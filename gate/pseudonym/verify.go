@@ -1,0 +1,291 @@
+package pseudonym
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/hex"
+	"io"
+	"mime/quotedprintable"
+	"strings"
+	"unicode/utf8"
+
+	"golang.org/x/text/encoding/charmap"
+	"golang.org/x/text/encoding/htmlindex"
+)
+
+// left reports whether an identity of the item still stands in what it has become,
+// under any layer. It is a second look with decoders of its own, that know nothing
+// of runs and change nothing.
+func (w *item) left(channel string, head, body []byte) bool {
+	if len(w.needles.list) == 0 {
+		return false
+	}
+	l := &looker{w: w, budget: maxUnfolded}
+	for i := range w.needles.list {
+		l.numbers = l.numbers || w.needles.list[i].kind == aNumber
+	}
+	switch channel {
+	case "smtp":
+		return l.text(head, 0) || l.entity(body, "", 0)
+	case "http":
+		return l.text(head, 0) || l.httpBody(head, body)
+	}
+	return l.text(head, 0) || l.text(body, 0)
+}
+
+// A looker looks for identities in one item.
+type looker struct {
+	w       *item
+	numbers bool // there are telephone numbers
+	fields  bool // it is in a header section
+	budget  int64
+}
+
+// text reports whether an identity stands in t, or in what it holds encoded.
+func (l *looker) text(t []byte, depth int) bool {
+	if len(t) < 2 || depth > maxDepth {
+		return depth > maxDepth
+	}
+	found := false
+	l.w.needles.each(t, func(_ *needle, start, end int) bool {
+		found = !l.isImage(t[start:end]) && !(l.fields && inFieldName(t, start))
+		return !found
+	})
+	if found || l.numbers && l.squeezed(t) {
+		return true
+	}
+	for _, e := range escapes {
+		if e.in(t, manner{}) {
+			if v := e.undo(t); v != nil && l.text(v.text, depth+1) {
+				return true
+			}
+		}
+	}
+	return l.words(t, depth)
+}
+
+// inFields is text of a header section, the names of whose fields are no people.
+func (l *looker) inFields(header []byte) bool {
+	l.fields = true
+	left := l.text(header, 0)
+	l.fields = false
+	return left
+}
+
+// inFieldName reports whether what begins at i in a header section is in the name
+// of a field.
+func inFieldName(t []byte, i int) bool {
+	line := bytes.LastIndexByte(t[:i], '\n') + 1
+	return line < len(t) && t[line] != ' ' && t[line] != '\t' && bytes.IndexByte(t[line:i], ':') < 0
+}
+
+// isImage reports whether raw is a pseudonym that was put in.
+func (l *looker) isImage(raw []byte) bool {
+	return l.w.images[string(raw)] || l.w.images[lowerText(raw)]
+}
+
+// squeezed reports whether a telephone number stands in t with separators anywhere.
+func (l *looker) squeezed(t []byte) bool {
+	out := make([]byte, 0, len(t))
+	for i, c := range t {
+		if (separator(c) || c == '+') && len(out) > 0 && isDigit(out[len(out)-1]) && i+1 < len(t) && (isDigit(t[i+1]) || separator(t[i+1])) {
+			continue
+		}
+		out = append(out, c)
+	}
+	found := false
+	l.w.needles.each(out, func(d *needle, start, end int) bool {
+		found = d.kind == aNumber && !l.w.images[string(out[start:end])]
+		return !found
+	})
+	return found
+}
+
+// words looks into the words of t that may be base64, hexadecimal or digests.
+func (l *looker) words(t []byte, depth int) bool {
+	for i := 0; i < len(t); {
+		if classes[t[i]] < digitClass {
+			i++
+			continue
+		}
+		end := i
+		for end < len(t) && (classes[t[end]] >= digitClass || t[end] == '+') {
+			end++
+		}
+		if end-i >= leastCoded && l.word(t[i:end], depth) {
+			return true
+		}
+		i = end
+	}
+	return false
+}
+
+func (l *looker) word(word []byte, depth int) bool {
+	if len(word)%2 == 0 && isHexWord(word) {
+		plain := make([]byte, len(word)/2)
+		_, err := hex.Decode(plain, word)
+		if isDigestText(word) && l.isDigest(plain) {
+			return true
+		}
+		if err == nil && isText(plain) && l.text(plain, depth+1) {
+			return true
+		}
+	}
+	if !likelyText(word) && !bytes.HasPrefix(word, []byte("H4sI")) && len(word) != 22 && len(word) != 27 && len(word) != 43 {
+		return false
+	}
+	enc := base64.RawStdEncoding
+	if bytes.ContainsAny(word, "-_") {
+		enc = base64.RawURLEncoding
+	}
+	plain, err := enc.DecodeString(string(word))
+	if err != nil {
+		return false
+	}
+	if bytes.HasPrefix(plain, []byte{0x1f, 0x8b}) {
+		text, err := l.inflate("gzip", plain)
+		return err == nil && l.text(text, depth+1)
+	}
+	return (len(plain) == 16 || len(plain) == 20 || len(plain) == 32) && l.isDigest(plain) || isText(plain) && l.text(plain, depth+1)
+}
+
+// isDigest reports whether a digest is of an identity that was seen, as all of the
+// item were.
+func (l *looker) isDigest(sum []byte) bool {
+	_, ok := l.w.c.seen.digest(sum, l.w.c.of)
+	return ok
+}
+
+// entity looks through a mail or a part of one.
+func (l *looker) entity(t []byte, boundary string, depth int) bool {
+	if depth > 4*maxDepth {
+		return true
+	}
+	var buffer [32]field
+	fields, body := splitHeader(t, buffer[:0])
+	header := t[:body]
+	if l.inFields(header) || bytes.Contains(header, []byte("=?")) && l.inFields(decodeWords(header)) {
+		return true
+	}
+	var word, transfer string
+	var params map[string]string
+	for i := range fields {
+		switch fields[i].name {
+		case "content-type":
+			if word == "" {
+				word, params = mediaType(fields[i].value(t))
+			}
+		case "content-transfer-encoding":
+			transfer, _, _ = strings.Cut(strings.ToLower(strings.Trim(fields[i].value(t), " ;")), " ")
+		}
+	}
+	return l.body(t[body:], transfer, word, params, depth)
+}
+
+func (l *looker) body(t []byte, transfer, word string, params map[string]string, depth int) bool {
+	if strings.HasPrefix(word, "multipart/") && params["boundary"] != "" {
+		dash := []byte("--" + params["boundary"])
+		at, part := 0, false
+		for {
+			start, end, last := nextDelimiter(t, at, dash)
+			stop := start
+			if start < 0 {
+				stop = len(t)
+			}
+			if part && l.entity(t[at:stop], "", depth+1) || !part && l.text(t[at:stop], 0) {
+				return true
+			}
+			if start < 0 {
+				return false
+			}
+			at, part = end, !last
+		}
+	}
+	switch transfer {
+	case "base64":
+		end := base64End(t)
+		plain, _ := decodeBase64(t[:end])
+		if l.text(t[end:], 0) {
+			return true
+		}
+		t = plain
+	case "quoted-printable":
+		plain, err := io.ReadAll(quotedprintable.NewReader(bytes.NewReader(t)))
+		if v := undoEach(t, '=', unquote); err != nil && v != nil { // broken, which people's readers forgive
+			plain = v.text
+		}
+		t = plain
+	}
+	return l.content(t, word, params, depth)
+}
+
+// content looks through content with its encodings undone.
+func (l *looker) content(t []byte, word string, params map[string]string, depth int) bool {
+	if strings.HasPrefix(word, "message/") {
+		return l.entity(t, "", depth+1)
+	}
+	if l.text(t, 0) {
+		return true
+	}
+	if word == "application/gzip" || word == "application/x-gzip" {
+		if plain, err := l.inflate("gzip", t); err == nil {
+			return l.text(plain, 0)
+		}
+		return false
+	}
+	if isWide(params["charset"]) || strings.HasPrefix(strings.ToLower(params["charset"]), "iso-2022") {
+		if e, err := htmlindex.Get(params["charset"]); err == nil {
+			plain, err := e.NewDecoder().Bytes(t)
+			return err == nil && l.text(plain, 0)
+		}
+		return false
+	}
+	if strings.HasPrefix(word, "text/") && !utf8.Valid(t) {
+		e := charmap.Windows1252
+		if other, err := htmlindex.Get(params["charset"]); err == nil {
+			if one, ok := other.(*charmap.Charmap); ok {
+				e = one
+			}
+		}
+		plain, err := e.NewDecoder().Bytes(t)
+		return err == nil && l.text(plain, 0)
+	}
+	return false
+}
+
+func (l *looker) inflate(coding string, raw []byte) ([]byte, error) {
+	own := &item{budget: l.budget}
+	out, err := own.inflate(coding, raw)
+	l.budget = own.budget
+	return out, err
+}
+
+// httpBody looks through the body of an HTTP message.
+func (l *looker) httpBody(head, body []byte) bool {
+	if len(body) == 0 {
+		return false
+	}
+	var word string
+	var params map[string]string
+	var layers []string
+	eachLine(head, func(_, _ int, name string, value []byte) {
+		switch name {
+		case "content-type":
+			word, params = mediaType(string(value))
+		case "content-encoding":
+			for c := range strings.SplitSeq(lowerText(value), ",") {
+				if c = strings.TrimSpace(c); c != "" && c != "identity" {
+					layers = append(layers, c)
+				}
+			}
+		}
+	})
+	for i := len(layers) - 1; i >= 0; i-- {
+		plain, err := l.inflate(layers[i], body)
+		if err != nil {
+			return true
+		}
+		body = plain
+	}
+	return l.body(body, "", word, params, 0)
+}

@@ -1,0 +1,113 @@
+package replay
+
+import (
+	"fmt"
+	"slices"
+	"sync"
+
+	"github.com/waybill-dev/waybill/gate"
+	"github.com/waybill-dev/waybill/gate/dynamic"
+)
+
+// Bounds of answers, in bytes of their bodies: of those in which values are looked
+// for, and of those on the tape.
+const (
+	neededAnswer = 4 << 20
+	storedAnswer = 64 << 10
+)
+
+// answers are the values that the build has given, of those that later stimuli
+// need. Each answer's are kept until the last of its users was sent.
+type answers struct {
+	needs *dynamic.Needs
+
+	mu   sync.Mutex
+	byID map[string]*answer
+}
+
+type answer struct {
+	values map[string]string // by place
+	left   int               // users that were not sent
+}
+
+func newAnswers(needs *dynamic.Needs) *answers {
+	return &answers{needs: needs, byID: make(map[string]*answer)}
+}
+
+// before gives the stimuli whose answers s needs.
+func (a *answers) before(s *gate.Stimulus) []string {
+	var ids []string
+	for i := range s.Bindings {
+		b := &s.Bindings[i]
+		if a.needs.Wants(b) && b.From != s.ID && !slices.Contains(ids, b.From) {
+			ids = append(ids, b.From)
+		}
+	}
+	return ids
+}
+
+// keep takes from an answer what is needed of it.
+func (a *answers) keep(o *gate.Outcome) {
+	need := a.needs.Of(o.Stimulus)
+	if need == nil {
+		return
+	}
+	kept := &answer{values: make(map[string]string, len(need.Places)), left: need.Users}
+	for _, place := range need.Places {
+		if v, ok := dynamic.Find(place, o); ok {
+			kept.values[place] = v
+		}
+	}
+	a.mu.Lock()
+	a.byID[o.Stimulus] = kept
+	a.mu.Unlock()
+}
+
+// take gives a value to one of its users.
+func (a *answers) take(b *gate.Binding) (string, bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	kept := a.byID[b.From]
+	if kept == nil {
+		return "", false
+	}
+	if kept.left--; kept.left == 0 {
+		delete(a.byID, b.From)
+	}
+	v, ok := kept.values[b.Place]
+	return v, ok
+}
+
+// bound is s as it is sent to this build: with the values that the build gave, and
+// the headers that were configured. A value that the build did not give stays the
+// recorded one, and is a gap.
+func (r *run) bound(s *gate.Stimulus) *gate.Stimulus {
+	out := *s
+	for i := range s.Bindings {
+		b := &s.Bindings[i]
+		if !r.plan.Needs.Wants(b) {
+			continue
+		}
+		value, ok := r.answers.take(b)
+		detail := fmt.Sprintf("the build gave nothing at %s in its answer to stimulus %s: the recorded value was sent", b.Place, b.From)
+		if ok {
+			out, ok = dynamic.Put(&out, *b, value)
+			detail = fmt.Sprintf("the value at %s of the answer to stimulus %s does not stand in the stimulus that is to hold it", b.Place, b.From)
+		}
+		if !ok {
+			r.gap(gate.Gap{Kind: gate.GapNotBound, Where: "stimulus", Detail: detail, Stimulus: s.ID})
+		}
+	}
+	out = dynamic.Inject(&out, r.plan.Headers)
+	return &out
+}
+
+// shorten cuts an answer that was read further than tapes hold, for its values.
+func (r *run) shorten(s *gate.Stimulus, o *gate.Outcome) {
+	more := len(o.Body) - storedAnswer
+	if more <= 0 || !r.plan.Needs.Any() || r.plan.Doors[s.Door].Config.MaxAnswer != 0 {
+		return
+	}
+	o.Cut += int64(more)
+	o.Body = slices.Clone(o.Body[:storedAnswer])
+}
