@@ -2,6 +2,8 @@ package main
 
 import (
 	"bytes"
+	"crypto/hmac"
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -29,14 +31,20 @@ const (
 	textWidth = 64 // of a route or class
 )
 
-// unnamed is what s is called where nobody is to be named: s can name somebody, and
-// equal ones are to be seen to be equal.
-func (p *program) unnamed(s string) string {
-	if s == "" || !p.masked {
-		return s
+// unnamed gives what texts are called that can name somebody: themselves, but where
+// nobody is to be named a number, by which equal ones are seen to be equal. The
+// numbers are others each time, so that nobody can be looked for by them.
+func (p *program) unnamed() func(string) string {
+	key := make([]byte, sha256.Size)
+	rand.Read(key)
+	return func(s string) string {
+		if s == "" || !p.masked {
+			return s
+		}
+		h := hmac.New(sha256.New, key)
+		h.Write([]byte(s))
+		return "#" + hex.EncodeToString(h.Sum(nil)[:4])
 	}
-	sum := sha256.Sum256([]byte(s))
-	return "#" + hex.EncodeToString(sum[:4])
 }
 
 func (p *program) corpusStat(c *cli.Context) error {
@@ -68,9 +76,10 @@ func (p *program) corpusStat(c *cli.Context) error {
 	if err != nil {
 		return corpusFailure(err)
 	}
+	unnamed := p.unnamed()
 	for _, list := range [][]corpus.Class{s.Routes, s.Classes} {
 		for i := range list {
-			list[i].Class = p.unnamed(list[i].Class)
+			list[i].Class = unnamed(list[i].Class)
 		}
 	}
 	if c.Bool("json") {
@@ -292,6 +301,7 @@ func (p *program) corpusList(c *cli.Context) error {
 		return corpusFailure(err)
 	}
 	defer r.Close()
+	unnamed := p.unnamed()
 	routes := corpus.NewRouter(corpus.Reading{Decoder: o.Decoder, Canon: o.Canon})
 	for {
 		rec, _, err := r.Next()
@@ -322,10 +332,10 @@ func (p *program) corpusList(c *cli.Context) error {
 		}
 		id := s.ID
 		if strings.ContainsAny(id, "@+") {
-			id = p.unnamed(id)
+			id = unnamed(id)
 		}
 		_, err = fmt.Fprintf(p.stdout, "%s %s %s %s %s %s %s %s\n", printable(id), at, word(s.Channel), word(s.Door),
-			word(p.unnamed(s.Key)), size, status, printable(word(p.unnamed(routes.Route(s)))))
+			word(unnamed(s.Key)), size, status, word(unnamed(routes.Route(s))))
 		if err != nil {
 			return err
 		}

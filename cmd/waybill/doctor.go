@@ -22,7 +22,7 @@ func (p *program) doctorVerb() *cli.Command {
 		UsageText: "waybill doctor [--config CONFIG]\nwaybill doctor --head",
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "config", Value: ".", Usage: "`CONFIG`, or the folder that holds it"},
-			&cli.BoolFlag{Name: "head", Usage: "print the commit that this workflow of GitHub Actions is to evaluate, and nothing else"},
+			&cli.BoolFlag{Name: "head", Usage: "print the commit that this workflow of GitHub Actions is to evaluate, and nothing else; exits with 3 where it is a fork's"},
 		},
 		Action: p.doctor,
 	}
@@ -36,6 +36,10 @@ func (p *program) doctor(c *cli.Context) error {
 		e, err := publish.ReadEvent(p.getenv)
 		if err != nil {
 			return usage(err, "")
+		}
+		if e.Fork {
+			return undecided(errors.New("not evaluated: the pull request is of a fork, and what a fork changed is not run"),
+				"somebody who may can push the commit to a branch of this repository")
 		}
 		_, err = fmt.Fprintln(p.stdout, e.Head)
 		return err

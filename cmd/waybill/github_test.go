@@ -3,9 +3,14 @@ package main_test
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"os"
+	"slices"
+	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -20,7 +25,10 @@ const (
 )
 
 // A hub is the GitHub of one script.
-type hub struct{ *publishtest.Server }
+type hub struct {
+	*publishtest.Server
+	asked int // requests that were written down already
+}
 
 func (h *hub) of(ts *testscript.TestScript) *publishtest.Server {
 	if h.Server == nil {
@@ -45,7 +53,7 @@ func startGitHub(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	s, stop := publishtest.Start(scriptHead)
 	ts.Defer(stop)
-	hubOf(ts).Server = s
+	*hubOf(ts) = hub{Server: s}
 	pull := map[string]any{"number": s.Number, "user": map[string]any{"login": "ann"}, "base": map[string]any{"sha": scriptBase},
 		"head": map[string]any{"sha": scriptHead, "repo": map[string]any{"full_name": s.Owner + "/" + s.Repo}}}
 	var payload map[string]any
@@ -86,6 +94,19 @@ func changeGitHub(ts *testscript.TestScript, neg bool, args []string) {
 	answer := func(f func(http.ResponseWriter)) {
 		s.Before(func(_ *publishtest.Server, _ *http.Request, w http.ResponseWriter) bool { f(w); return true })
 	}
+	// next lets the next n requests be answered by f.
+	next := func(n string, f func(http.ResponseWriter)) {
+		left, err := strconv.ParseInt(n, 10, 64)
+		ts.Check(err)
+		var count atomic.Int64
+		s.Before(func(_ *publishtest.Server, _ *http.Request, w http.ResponseWriter) bool {
+			if count.Add(1) > left {
+				return false
+			}
+			f(w)
+			return true
+		})
+	}
 	switch {
 	case what == "at 1":
 		s.SetHead(args[1])
@@ -95,6 +116,30 @@ func changeGitHub(ts *testscript.TestScript, neg bool, args []string) {
 		s.Revoke()
 	case what == "limited 0":
 		answer(func(w http.ResponseWriter) { publishtest.SecondaryLimit(w, time.Hour) })
+	case what == "up 0":
+		s.Before(nil)
+	case what == "slow 1":
+		next(args[1], func(w http.ResponseWriter) { publishtest.SecondaryLimit(w, time.Second) })
+	case what == "failing 1":
+		next(args[1], func(w http.ResponseWriter) { w.WriteHeader(http.StatusBadGateway) })
+	case what == "forgetful 0":
+		var once sync.Once
+		s.Before(func(s *publishtest.Server, r *http.Request, w http.ResponseWriter) (answered bool) {
+			if r.Method == http.MethodPost {
+				once.Do(func() {
+					sent := s.Requests()
+					var comment struct{ Body string }
+					if err := json.Unmarshal([]byte(sent[len(sent)-1].Body), &comment); err != nil {
+						http.Error(w, err.Error(), http.StatusBadRequest)
+					} else {
+						s.Say(publishtest.Bot, comment.Body)
+						w.WriteHeader(http.StatusBadGateway)
+					}
+					answered = true
+				})
+			}
+			return answered
+		})
 	case what == "down 0":
 		answer(func(w http.ResponseWriter) { w.WriteHeader(http.StatusNotImplemented) })
 	case what == "review 3":
@@ -128,4 +173,32 @@ func dumpGitHub(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	fmt.Fprintf(&b, "== %d comments, %d check runs\n", len(s.Comments()), len(s.Checks()))
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(b.String()), 0o600))
+}
+
+// askedGitHub writes the requests that came since it was last called: a line each, with
+// the keys of a JSON body, and the bodies to another file.
+func askedGitHub(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: github-asked FILE BODIES")
+	}
+	h := hubOf(ts)
+	requests := h.of(ts).Requests()
+	var lines, bodies strings.Builder
+	for _, r := range requests[h.asked:] {
+		fmt.Fprintf(&lines, "%s %s", r.Method, r.Path)
+		if r.Query != "" {
+			lines.WriteString("?" + r.Query)
+		}
+		lines.WriteString(" " + r.Authorization)
+		if r.Body != "" {
+			var object map[string]json.RawMessage
+			ts.Check(json.Unmarshal([]byte(r.Body), &object))
+			fmt.Fprintf(&lines, " {%s}", strings.Join(slices.Sorted(maps.Keys(object)), " "))
+			bodies.WriteString(r.Body + "\n")
+		}
+		lines.WriteByte('\n')
+	}
+	h.asked = len(requests)
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(lines.String()), 0o600))
+	ts.Check(os.WriteFile(ts.MkAbs(args[1]), []byte(bodies.String()), 0o600))
 }

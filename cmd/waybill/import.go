@@ -46,7 +46,7 @@ kept is a gap on the tape, which makes every verdict that is made with it undeci
 corpus can be used, and this is said on standard error. Exit code 0 says that something was
 kept, and 3 that nothing could be.`,
 		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "out", Usage: "write the corpus to `TAPE`, which must not be there yet", Required: true},
+			&cli.StringFlag{Name: "out", Usage: "write the corpus to `TAPE`, which must not be there yet"},
 			&cli.StringFlag{Name: "config", Usage: "take privacy, encryption, retention, doors and sinks from `CONFIG`; the default is waybill.toml where there is one"},
 			&cli.StringSliceFlag{Name: "site", Usage: "`HOST[:PORT]` or :PORT of production; may be given again, and lists them between commas"},
 			&cli.StringFlag{Name: "as", Value: asSent, Usage: "mail is what production `sent`, or received"},
@@ -71,6 +71,9 @@ const (
 func (p *program) importFiles(c *cli.Context) error {
 	if c.Args().Len() == 0 {
 		return usage(errors.New("import: no file is given"), "usage: "+c.Command.UsageText)
+	}
+	if c.String("out") == "" {
+		return usage(errors.New("import: --out is not given: where to write the corpus"), "usage: "+c.Command.UsageText)
 	}
 	conf, err := importConfig(c)
 	if err != nil {

@@ -18,6 +18,7 @@ import (
 	"github.com/waybill-dev/waybill/gate"
 	"github.com/waybill-dev/waybill/gate/channel"
 	"github.com/waybill-dev/waybill/gate/config"
+	"github.com/waybill-dev/waybill/gate/dynamic"
 	"github.com/waybill-dev/waybill/gate/record"
 )
 
@@ -137,12 +138,14 @@ func (p *program) recording(conf *config.Config, keep bool) (record.Options, err
 			o.Tell("note: what production sends because of stimuli that are left out cannot be told from the rest, and is kept: such a tape is for baseline = \"production\"")
 		}
 	}
-	clean, err := p.cleaner(conf, keep)
-	if err != nil {
-		return o, err
+	if !conf.Dynamic.Off {
+		o.Learner = func() record.Learner {
+			return dynamic.NewLearner(dynamic.Options{Ignore: conf.Dynamic.Ignore, Learn: conf.Dynamic.Learn})
+		}
 	}
-	if clean == nil {
-		return o, nil
+	clean, err := p.cleaner(conf, keep)
+	if err != nil || clean == nil {
+		return o, err
 	}
 	o.Cleaner = clean
 	o.Header.Identities, o.Header.Key = gate.IdentitiesReplaced, clean.KeyID()

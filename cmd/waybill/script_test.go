@@ -3,6 +3,7 @@ package main_test
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"os"
 	"os/exec"
@@ -43,12 +44,19 @@ func TestMain(m *testing.M) {
 //	github EVENT                  start a GitHub, and set the environment of a workflow of EVENT:
 //	                              pull_request, fork, merge_group, workflow_dispatch
 //	github-is WHAT [ARG...]       change it: at COMMIT, read-only, revoked, limited, down, review LOGIN STATE COMMIT,
-//	                              team LOGIN..., base FILE, deleted
+//	                              team LOGIN..., base FILE, deleted, up; for the next N requests: slow N, failing N, and
+//	                              forgetful: it makes a comment, and says that it failed
 //	github-holds FILE             write what it holds to FILE, a line each
+//	github-asked FILE BODIES      write the requests that came since the last time to FILE, a line each, and their bodies to BODIES
 //	interrupts SIGNAL CODE PROGRAM [ARG...]
 //	                              run a program, send it a signal once the portal was asked, require
 //	                              its exit code, and that the portal has ended too
-func TestScripts(t *testing.T) {
+func TestScripts(t *testing.T) { stories(t, "testdata/script", nil) }
+
+// stories tells the stories in a folder, which may have more commands than those of
+// [TestScripts].
+func stories(t *testing.T, dir string, more map[string]func(*testscript.TestScript, bool, []string)) {
+	t.Helper()
 	if testing.Short() {
 		t.Skip("whole-program stories are not short")
 	}
@@ -56,8 +64,22 @@ func TestScripts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	commands := map[string]func(*testscript.TestScript, bool, []string){
+		"exits":           exits,
+		"corpus":          func(ts *testscript.TestScript, neg bool, args []string) { corpus(ts, neg, args, false) },
+		"corpus-recorded": func(ts *testscript.TestScript, neg bool, args []string) { corpus(ts, neg, args, true) },
+		"listens":         listens,
+		"truncated":       truncated,
+		"fill":            fill,
+		"interrupts":      interrupts,
+		"github":          startGitHub,
+		"github-is":       changeGitHub,
+		"github-holds":    dumpGitHub,
+		"github-asked":    askedGitHub,
+	}
+	maps.Copy(commands, more)
 	testscript.Run(t, testscript.Params{
-		Dir:                "testdata/script",
+		Dir:                dir,
 		RequireUniqueNames: true,
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("ROOT", root)
@@ -73,18 +95,7 @@ func TestScripts(t *testing.T) {
 			}
 			return nil
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits":           exits,
-			"corpus":          func(ts *testscript.TestScript, neg bool, args []string) { corpus(ts, neg, args, false) },
-			"corpus-recorded": func(ts *testscript.TestScript, neg bool, args []string) { corpus(ts, neg, args, true) },
-			"listens":         listens,
-			"truncated":       truncated,
-			"fill":            fill,
-			"interrupts":      interrupts,
-			"github":          startGitHub,
-			"github-is":       changeGitHub,
-			"github-holds":    dumpGitHub,
-		},
+		Cmds: commands,
 	})
 }
 

@@ -3,6 +3,7 @@ package corpus
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -38,6 +39,9 @@ func (o *Options) header(how string, sources ...*source) (gate.Header, error) {
 		Content: gate.CorpusTape, Schema: gate.Schema, Version: o.Version, At: o.Now,
 		Made: map[string]string{}, Settings: map[string]string{},
 		Identities: first.Identities, Key: first.Key,
+	}
+	if len(sources) == 1 {
+		h.Notes = maps.Clone(first.Notes)
 	}
 	var origins, keys, of []string
 	encrypted := false

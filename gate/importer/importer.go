@@ -116,7 +116,8 @@ func (o Options) Limit() int64 {
 	return o.MaxBody
 }
 
-func (o Options) say(text string) {
+// Tell says text to whoever wants to know.
+func (o Options) Tell(text string) {
 	if o.Say != nil {
 		o.Say(text)
 	}

@@ -25,9 +25,10 @@ import (
 
 // A clinicGate judges captures of the clinic in which people were replaced.
 type clinicGate struct {
-	cleaner *pseudonym.Cleaner
-	options pipeline.Options
-	traffic *clinic.Traffic
+	cleaner    *pseudonym.Cleaner
+	options    pipeline.Options
+	traffic    *clinic.Traffic
+	production [][]gate.Canonical
 }
 
 func newClinicGate(t *testing.T) *clinicGate {
@@ -69,6 +70,7 @@ func newClinicGate(t *testing.T) *clinicGate {
 	if err := w.Close(gate.Footer{Stimuli: uint64(len(stimuli))}); err != nil {
 		t.Fatal(err)
 	}
+	g.production = [][]gate.Canonical{g.run(t, "production", g.traffic, 1), g.run(t, "production", g.traffic, 2)}
 	return g
 }
 
@@ -99,8 +101,7 @@ func (g *clinicGate) run(t *testing.T, name string, traffic *clinic.Traffic, see
 
 func (g *clinicGate) judge(t *testing.T, staging []gate.Canonical) gate.Verdict {
 	t.Helper()
-	production := [][]gate.Canonical{g.run(t, "production", g.traffic, 1), g.run(t, "production", g.traffic, 2)}
-	c, gaps, err := pipeline.CompareMessages(context.Background(), g.options, production, staging)
+	c, gaps, err := pipeline.CompareMessages(context.Background(), g.options, g.production, staging)
 	if err != nil {
 		t.Fatal(err)
 	}

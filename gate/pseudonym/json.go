@@ -2,6 +2,7 @@ package pseudonym
 
 import (
 	"bytes"
+	"encoding/json"
 	"strconv"
 )
 
@@ -197,6 +198,9 @@ func (r *jsonReader) leaf(key string, start, end int, quoted bool) {
 	}
 	if isSecret(key) && quoted || c.fields.has("json", path) {
 		out := r.w.whole(plainJSON(r.t[start:end]), isSecret(key))
+		for !quoted && !json.Valid(out) { // no number begins with 0
+			out = []byte(r.w.c.value(string(out)))
+		}
 		r.add(span{start, end, aValue, redoBackslash(out, r.t[start:end])})
 		return
 	}

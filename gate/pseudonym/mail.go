@@ -2,6 +2,7 @@ package pseudonym
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 )
 
@@ -96,6 +97,19 @@ func (w *item) entityOf(t []byte, word string, depth int) []byte {
 			w.displayNames(t[f.start:f.end])
 		}
 	}
+	spans := w.header(t[:body], fields)
+	if out := w.transfer(t[body:], transfer, word, params, depth); len(out) != len(t)-body || !bytes.Equal(out, t[body:]) {
+		spans = append(spans, span{start: body, end: len(t), text: out})
+	}
+	return apply(t, spans)
+}
+
+// header gives the spans of a header section: in one go, but where a field is to be
+// read by itself.
+func (w *item) header(t []byte, fields []field) []span {
+	if isASCII(t) && !bytes.Contains(t, []byte("=?")) && !bytes.Contains(t, []byte("*1")) && !w.c.headerPlaces {
+		return slices.DeleteFunc(w.scan(t, manner{}, 0), func(s span) bool { return inFieldName(t, s.start) })
+	}
 	var spans []span
 	for i := range fields {
 		f := &fields[i]
@@ -103,10 +117,7 @@ func (w *item) entityOf(t []byte, word string, depth int) []byte {
 			spans = append(spans, span{start: f.start, end: f.end, text: out})
 		}
 	}
-	if out := w.transfer(t[body:], transfer, word, params, depth); len(out) != len(t)-body || !bytes.Equal(out, t[body:]) {
-		spans = append(spans, span{start: body, end: len(t), text: out})
-	}
-	return apply(t, spans)
+	return spans
 }
 
 // isAddressField reports whether the field called name holds addresses with names.

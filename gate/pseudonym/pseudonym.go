@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 
@@ -26,17 +27,18 @@ type Rules struct {
 
 // A Cleaner replaces people. It may be used from many goroutines.
 type Cleaner struct {
-	mac     []byte // key of sums
-	id      string
-	perm    permuter
-	seen    *memory  // addresses, and the digests of all identities
-	words   *memory  // of names
-	keep    []string // canonical domains
-	names   places
-	fields  places
-	records []record
-	values  []needle
-	items   sync.Pool // of *item
+	mac          []byte // key of sums
+	id           string
+	perm         permuter
+	seen         *memory  // addresses, and the digests of all identities
+	words        *memory  // of names
+	keep         []string // canonical domains
+	names        places
+	fields       places
+	headerPlaces bool // some of them are header fields
+	records      []record
+	values       []needle
+	items        sync.Pool // of *item
 }
 
 // New makes a cleaner. The error says what is wrong with the rules.
@@ -62,6 +64,7 @@ func New(r Rules) (*Cleaner, error) {
 	if c.fields, err = newPlaces(r.Fields); err != nil {
 		return nil, err
 	}
+	c.headerPlaces = slices.ContainsFunc(slices.Concat(r.Names, r.Fields), func(p string) bool { return strings.HasPrefix(p, "header/") })
 	for _, p := range r.Records {
 		rec, err := newRecord(p)
 		if err != nil {

@@ -338,26 +338,19 @@ func (w *item) beforeAngle(t []byte, start int) {
 func (w *item) tokens(t []byte, m manner, depth int, spans []span) []span {
 	for i := 0; i < len(t); {
 		class := classes[t[i]]
-		switch {
-		case class == 0:
+		if class == 0 {
 			i++
 			continue
-		case class == signClass:
-			if i+1 >= len(t) || !isDigit(t[i+1]) && (t[i] != '(' || t[i+1] == '(') {
-				i++
-				continue
-			}
-			if n, ok := w.number(t, i, m.number, &spans); ok {
-				i = n
-			} else {
-				i++
-			}
-			continue
 		}
-		end, digits := i+1, class == digitClass
-		for end < len(t) && (classes[t[end]] >= digitClass || t[end] == '+') {
-			digits = digits && classes[t[end]] == digitClass
-			end++
+		if class&(openClass|plusClass) != 0 { // before a digit it may begin a number
+			if i+1 < len(t) && (isDigit(t[i+1]) || t[i] == '(' && t[i+1] == '+') {
+				if n, ok := w.number(t, i, m.number, &spans); ok {
+					i = n
+					continue
+				}
+			}
+			i++
+			continue
 		}
 		if class == digitClass && (i == 0 || !isAlnum(t[i-1]) && t[i-1] != '.' && t[i-1] != '_') {
 			if n, ok := w.number(t, i, m.number, &spans); ok {
@@ -365,7 +358,12 @@ func (w *item) tokens(t []byte, m manner, depth int, spans []span) []span {
 				continue
 			}
 		}
-		if end-i >= leastCoded && !digits {
+		end, all := i+1, class
+		for end < len(t) && classes[t[end]] > openClass {
+			all |= classes[t[end]]
+			end++
+		}
+		if end-i >= leastCoded && all != digitClass {
 			stop := end
 			for stop < len(t) && t[stop] == '=' && stop < end+2 {
 				stop++
@@ -374,9 +372,11 @@ func (w *item) tokens(t []byte, m manner, depth int, spans []span) []span {
 				spans = append(spans, span{i, stop, aValue, out})
 			}
 		}
-		for k := i + 1; k < end; k++ { // a segment of a path
-			if t[k-1] == '/' && isDigit(t[k]) {
-				w.number(t, k, m.number, &spans)
+		if all&slashClass != 0 && all&digitClass != 0 {
+			for k := i + 1; k < end; k++ { // a segment of a path
+				if t[k-1] == '/' && isDigit(t[k]) {
+					w.number(t, k, m.number, &spans)
+				}
 			}
 		}
 		i = end
@@ -384,11 +384,14 @@ func (w *item) tokens(t []byte, m manner, depth int, spans []span) []span {
 	return spans
 }
 
-// Classes of bytes for the search of tokens.
+// Classes of bytes for the search of tokens. Those above openClass are of words that
+// may be base64 or hexadecimal.
 const (
-	signClass  = iota + 1 // "+" and "(" before a digit, which may begin a number
-	digitClass            // from here on: bytes of coded words
-	wordClass
+	openClass  = 1 << iota // "("
+	digitClass             // 0 to 9
+	wordClass              // letters, "-" and "_"
+	slashClass             // "/"
+	plusClass              // "+"
 )
 
 var classes = func() (table [256]uint8) {
@@ -396,12 +399,11 @@ var classes = func() (table [256]uint8) {
 		switch b := byte(c); {
 		case isDigit(b):
 			table[c] = digitClass
-		case isAlnum(b) || b == '/' || b == '_' || b == '-':
+		case isAlnum(b) || b == '_' || b == '-':
 			table[c] = wordClass
-		case b == '+' || b == '(':
-			table[c] = signClass
 		}
 	}
+	table['('], table['/'], table['+'] = openClass, slashClass, plusClass
 	return table
 }()
 

@@ -39,6 +39,7 @@ type looker struct {
 	numbers bool // there are telephone numbers
 	fields  bool // it is in a header section
 	budget  int64
+	squeeze []byte // for reuse
 }
 
 // text reports whether an identity stands in t, or in what it holds encoded.
@@ -86,13 +87,27 @@ func (l *looker) isImage(raw []byte) bool {
 
 // squeezed reports whether a telephone number stands in t with separators anywhere.
 func (l *looker) squeezed(t []byte) bool {
-	out := make([]byte, 0, len(t))
-	for i, c := range t {
-		if (separator(c) || c == '+') && len(out) > 0 && isDigit(out[len(out)-1]) && i+1 < len(t) && (isDigit(t[i+1]) || separator(t[i+1])) {
+	out := l.squeeze[:0]
+	for i := 0; i < len(t); i++ {
+		if !isDigit(t[i]) {
 			continue
 		}
-		out = append(out, c)
+		begun := len(out)
+		for end := i; i < len(t) && i-end < 4; i++ { // a run of digits, with up to three separators within
+			if isDigit(t[i]) {
+				out = append(out, t[i])
+				end = i
+			} else if !separator(t[i]) && t[i] != '+' {
+				break
+			}
+		}
+		if len(out)-begun < leastNumber {
+			out = out[:begun]
+			continue
+		}
+		out = append(out, ' ')
 	}
+	l.squeeze = out
 	found := false
 	l.w.needles.each(out, func(d *needle, start, end int) bool {
 		found = d.kind == aNumber && !l.w.images[string(out[start:end])]
@@ -104,12 +119,12 @@ func (l *looker) squeezed(t []byte) bool {
 // words looks into the words of t that may be base64, hexadecimal or digests.
 func (l *looker) words(t []byte, depth int) bool {
 	for i := 0; i < len(t); {
-		if classes[t[i]] < digitClass {
+		if classes[t[i]] <= openClass {
 			i++
 			continue
 		}
 		end := i
-		for end < len(t) && (classes[t[end]] >= digitClass || t[end] == '+') {
+		for end < len(t) && classes[t[end]] > openClass {
 			end++
 		}
 		if end-i >= leastCoded && l.word(t[i:end], depth) {

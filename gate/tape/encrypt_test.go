@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"crypto/ed25519"
 	"crypto/rand"
+	"crypto/x509"
+	"encoding/base64"
 	"encoding/binary"
 	"encoding/pem"
 	"errors"
@@ -20,7 +22,6 @@ import (
 
 	"filippo.io/age"
 	"filippo.io/age/plugin"
-	"golang.org/x/crypto/ssh"
 
 	"github.com/waybill-dev/waybill/gate"
 	"github.com/waybill-dev/waybill/gate/tape"
@@ -536,20 +537,21 @@ func TestEncryptedForOtherKeys(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	block, err := ssh.MarshalPrivateKey(private, "")
+	der, err := x509.MarshalPKCS8PrivateKey(private)
 	if err != nil {
 		t.Fatal(err)
 	}
-	key, err := ssh.NewPublicKey(public)
-	if err != nil {
-		t.Fatal(err)
+	block := &pem.Block{Type: "PRIVATE KEY", Bytes: der}
+	var wire []byte // RFC 8709, section 4
+	for _, field := range []string{"ssh-ed25519", string(public)} {
+		wire = append(binary.BigEndian.AppendUint32(wire, uint32(len(field))), field...)
 	}
 	pq, err := age.GenerateHybridIdentity()
 	if err != nil {
 		t.Fatal(err)
 	}
 	for name, p := range map[string]party{
-		"ssh":    {strings.TrimSpace(string(ssh.MarshalAuthorizedKey(key))) + " alice@example.org", keysOf(t, string(pem.EncodeToMemory(block)))},
+		"ssh":    {"ssh-ed25519 " + base64.StdEncoding.EncodeToString(wire) + " alice@example.org", keysOf(t, string(pem.EncodeToMemory(block)))},
 		"hybrid": {pq.Recipient().String(), keysOf(t, pq.String())},
 	} {
 		path := filepath.Join(t.TempDir(), "a.tape")

@@ -90,7 +90,7 @@ func (r *ring) parse(data []byte, ui *plugin.ClientUI) error {
 		}
 		id, name, err := parseIdentity(line, ui)
 		if err != nil { // which may quote the line
-			return fmt.Errorf("line %d is not an identity: AGE-SECRET-KEY-... or AGE-PLUGIN-...", i+1)
+			return fmt.Errorf("line %d is not an identity, which begins with AGE-SECRET-KEY- or AGE-PLUGIN-", i+1)
 		}
 		r.identities, r.names = append(r.identities, id), append(r.names, name)
 	}

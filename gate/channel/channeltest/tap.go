@@ -181,6 +181,8 @@ func (s *Suite) tapTellsFirst(t *testing.T) {
 			select {
 			case out := <-answered:
 				t.Errorf("answered before it was taken down: %+v", out)
+				close(hold)
+				return
 			case <-time.After(50 * time.Millisecond): // that nothing comes cannot be awaited
 			}
 			close(hold)

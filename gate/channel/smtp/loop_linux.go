@@ -339,8 +339,6 @@ func (l *loop) give(c *socket) bool {
 	turn := l.turn.Add(1)
 	why := c.lane.resume()
 	if !l.turn.CompareAndSwap(turn, turn+1) {
-		l.mu.Lock() // waits until whoever took the loop is done with c
-		l.mu.Unlock()
 		l.settle(c, why)
 		return false
 	}

@@ -97,8 +97,8 @@ func read(path string, o importer.Options) iter.Seq2[importer.Item, error] {
 				out.Fail(err)
 				return
 			}
-			if o.Say != nil && len(sites) > 0 {
-				o.Say("requests to " + sites.String() + " are taken for those that production received: it is where the first document is from")
+			if len(sites) > 0 {
+				o.Tell("requests to " + sites.String() + " are taken for those that production received: it is where the first document is from")
 			}
 		}
 		if err := entries(path, o, func(e *entry, offset, size int64) bool {

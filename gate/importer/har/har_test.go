@@ -29,6 +29,7 @@ func TestSuite(t *testing.T) {
 		Format: har.Format,
 		Samples: []importertest.Sample{
 			sample(t, "chromium.har", 4, 2, 3, map[string]int{"frame": 2, "from-cache": 1, "from-service-worker": 1, "not-http": 3, "not-sent": 1}),
+			sample(t, "saved.har", 3, 1, 0, map[string]int{"frame": 2}), // by Chromium 156, of the page in cmd/waybill's tests
 			sample(t, "firefox.har", 3, 1, 0, map[string]int{"frame": 2}),
 			sample(t, "safari.har", 1, 0, 0, map[string]int{"frame": 2, "from-cache": 1, "from-service-worker": 1}),
 			sample(t, "charles.har", 3, 0, 2, map[string]int{"frame": 2, "tunnel": 1}),

@@ -21,6 +21,14 @@
 // the event "from-line N": writers that quote only what could be taken for a From_
 // line leave such. An unquoted From_ line in a body after a blank line begins a mail:
 // that is what it says.
+//
+// Where the separator itself is missing, two mails run together, and nothing says so for
+// certain. Read as mbox, two signs of it are looked for in a body, and are a gap
+// [gate.GapNotRecorded] beside the mail, which stays one: a From_ line that no blank line
+// stands before and header fields follow, and a header section as delivery writes it
+// (Return-Path, Delivered-To or X-Original-To first, Received and From in it) after a
+// blank line. Mails of type multipart or message are not searched: they hold such by right.
+// A mail that was joined to another without either sign is not seen.
 package mbox
 
 import (
@@ -89,6 +97,7 @@ type reader struct {
 	open   bool // the piece before did not end its line
 
 	mail  *importer.Mail
+	seam  seam // of a mail that is not measured
 	seq   uint64
 	start int64 // of the mail's From_ line
 }
@@ -117,7 +126,10 @@ func (r *reader) begin(sender string) {
 // finish hands out the mail, which ends at end. It reports whether to go on.
 func (r *reader) finish(end int64) bool {
 	r.seq++
-	for _, item := range r.mail.Items(r.seq, end-r.start) {
+	items := r.mail.Items(r.seq, end-r.start)
+	items = append(items, r.seam.gaps(items)...)
+	r.seam = seam{}
+	for _, item := range items {
 		if !r.yield(item, nil) {
 			r.stopped = true
 			return false
@@ -194,8 +206,11 @@ func (r *reader) quoted() error {
 				continue
 			}
 			r.mail.Write([]byte(blank))
-			blank = ""
 		}
+		if !isBlank(r.piece) {
+			r.seam.line(r.piece, blank != "")
+		}
+		blank = ""
 		switch {
 		case isBlank(r.piece):
 			blank, body = string(r.piece), true

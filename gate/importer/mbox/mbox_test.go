@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/waybill-dev/waybill/gate"
 	"github.com/waybill-dev/waybill/gate/importer"
 	"github.com/waybill-dev/waybill/gate/importer/importertest"
 	"github.com/waybill-dev/waybill/gate/importer/mbox"
@@ -145,6 +146,71 @@ func TestRefused(t *testing.T) {
 	}
 }
 
+// A separator that is missing is told where it can be seen, and only there.
+func TestMissingSeparator(t *testing.T) {
+	const (
+		from   = "From a@example.org Thu Aug 22 12:36:23 2002\n"
+		header = "Delivered-To: b@example.org\nReceived: from x by y; Thu, 22 Aug 2002 12:36:23 +0000\nFrom: a@example.org\nSubject: two\n"
+		first  = from + "Delivered-To: b@example.org\nSubject: one\n"
+	)
+	for name, c := range map[string]struct {
+		content string
+		mails   int
+		gap     string
+	}{
+		"none is missing":         {first + "\nbody\n\n" + from + header + "\nbody\n", 2, ""},
+		"the blank line":          {first + "\nbody\n" + from + header + "\nbody\n", 1, "may hold 1 more"},
+		"the From_ line":          {first + "\nbody\n\n" + header + "\nbody\n", 1, "may hold 1 more"},
+		"both, at the end":        {first + "\nbody\n\n" + header, 1, "may hold 1 more"},
+		"twice":                   {first + "\nbody\n" + from + header + "\nbody\n\n" + header + "\nbody\n", 1, "may hold 2 more"},
+		"a mail within a mail":    {first + "Content-Type: multipart/report; boundary=b\n\n--b\nContent-Type: message/rfc822\n\n" + header + "\nbody\n--b--\n", 1, ""},
+		"text like a separator":   {first + "\nIt began:\n" + from + "and went on\n", 1, ""},
+		"text like a header":      {first + "\nbody\n\nSubject: knees\nFrom: me\n\nbody\n", 1, ""},
+		"a block that is not one": {first + "\nbody\n\nDelivered-To: b\nand so on\nReceived: x\nFrom: y\n\n", 1, ""},
+	} {
+		path := importertest.Write(t, "x.mbox", []byte(c.content))
+		for _, received := range []bool{false, true} {
+			items := importertest.Read(t, mbox.Format, path, importer.Options{Received: received})
+			var gap string
+			for _, g := range importertest.Gaps(items) {
+				gap += g.Detail
+			}
+			if mails := len(importertest.Messages(items)) + len(importertest.Stimuli(items)); mails != c.mails || c.gap == "" && gap != "" || !strings.Contains(gap, c.gap) {
+				t.Errorf("%s: %d mails, gap %q; want %d, %q", name, mails, gap, c.mails, c.gap)
+			}
+		}
+	}
+}
+
+// Mail that production received is a stimulus where it can be sent again, and nothing else.
+func TestReceived(t *testing.T) {
+	const from = "From s@example.org Thu Aug 22 12:36:23 2002\n"
+	for name, c := range map[string]struct{ mail, head, gap string }{
+		"whole":        {from + "Received: from client.example.org (x [192.0.2.1]) by y; z\nDelivered-To: b@example.org\n\nbody\n", "HELO client.example.org\r\nMAIL FROM:<s@example.org>\r\nRCPT TO:<b@example.org>\r\n", ""},
+		"no client":    {from + "Received: by y; z\nDelivered-To: b@example.org\n\nbody\n", "MAIL FROM:<s@example.org>\r\nRCPT TO:<b@example.org>\r\n", ""},
+		"odd client":   {from + "Received: from a;b by y; z\nDelivered-To: b@example.org\n\nbody\n", "MAIL FROM:<s@example.org>\r\nRCPT TO:<b@example.org>\r\n", ""},
+		"bounce":       {from + "Return-Path: <>\nDelivered-To: b@example.org\n\nbody\n", "MAIL FROM:<>\r\nRCPT TO:<b@example.org>\r\n", ""},
+		"no recipient": {from + "To: b@example.org\n\nbody\n", "", gate.GapRecipientUnknown},
+		"no sender":    {"From - Thu Aug 22 12:36:23 2002\nDelivered-To: b@example.org\n\nbody\n", "", gate.GapNotRecorded},
+	} {
+		path := importertest.Write(t, "x.mbox", []byte(c.mail))
+		items := importertest.Read(t, mbox.Format, path, importer.Options{Received: true, Prefix: "2-"})
+		stimuli, gaps := importertest.Stimuli(items), importertest.Gaps(items)
+		if n := importertest.Size(items); n != int64(len(c.mail)) {
+			t.Errorf("%s: %d bytes are accounted for, of %d", name, n, len(c.mail))
+		}
+		if c.gap != "" {
+			if len(stimuli) != 0 || len(gaps) != 1 || gaps[0].Kind != c.gap {
+				t.Errorf("%s: %d stimuli, gaps %+v", name, len(stimuli), gaps)
+			}
+			continue
+		}
+		if len(stimuli) != 1 || len(gaps) != 0 || string(stimuli[0].Head) != c.head || stimuli[0].ID != "2-mail-1" || !strings.HasSuffix(string(stimuli[0].Body), "\r\n\r\nbody\r\n") {
+			t.Errorf("%s: %+v, gaps %+v", name, stimuli, gaps)
+		}
+	}
+}
+
 func TestFromLineLongerThanABuffer(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "long.mbox")
 	long := strings.Repeat("x", 300<<10)
@@ -169,7 +235,7 @@ func TestArchive(t *testing.T) {
 	if lines != 4830 {
 		t.Fatalf("%d lines begin with From: this is another archive", lines)
 	}
-	var messages, skips, addressed, unknown int
+	var messages, skips, addressed, unknown, joined int
 	var accounted, end int64
 	for item, err := range mbox.Format.Read(path, importer.Options{}) {
 		if err != nil {
@@ -185,6 +251,8 @@ func TestArchive(t *testing.T) {
 		switch {
 		case item.Skip != nil:
 			skips++
+		case item.Record.Gap != nil && item.Record.Gap.Kind == gate.GapNotRecorded:
+			joined++
 		case item.Record.Gap != nil:
 			unknown++
 		case item.Record.Message != nil:
@@ -203,7 +271,10 @@ func TestArchive(t *testing.T) {
 	if addressed+unknown != messages || addressed == 0 {
 		t.Errorf("%d messages have a recipient and %d have a gap, of %d", addressed, unknown, messages)
 	}
-	t.Logf("%d messages, %d with a recipient", messages, addressed)
+	if joined > messages/1000 {
+		t.Errorf("%d mails are said to hold others", joined)
+	}
+	t.Logf("%d messages, %d with a recipient, %d that may hold others", messages, addressed, joined)
 }
 
 // countFromLines is the independent count: every line that begins with "From ".

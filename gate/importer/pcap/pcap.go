@@ -182,8 +182,8 @@ func (r *reader) read() (err error) {
 	if err != nil {
 		return errors.Join(fmt.Errorf("import %s: %w", r.path, err), count.err)
 	}
-	if len(r.options.Sites) == 0 && r.options.Say != nil {
-		r.options.Say("every connection is taken for one that production received: --site ADDRESS:PORT says where production listens, and what it sent itself becomes messages then")
+	if len(r.options.Sites) == 0 {
+		r.options.Tell("every connection is taken for one that production received: --site ADDRESS:PORT says where production listens, and what it sent itself becomes messages then")
 	}
 	var offset int64 // what stands before the first packet goes with it
 	for !r.out.Stopped() {
