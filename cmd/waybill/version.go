@@ -28,8 +28,15 @@ func (p *program) versionVerb() *cli.Command {
 	}
 }
 
-// version is the module's, or the commit that it was built from.
+// release is the version of a released binary. The linker writes it (-X main.release=v1.2.3);
+// binaries that are built in another way have none.
+var release string
+
+// version is the release's, the module's, or the commit that it was built from.
 func version() string {
+	if release != "" {
+		return release
+	}
 	info, ok := debug.ReadBuildInfo()
 	if !ok || info.Main.Version == "" {
 		return "(devel)"

@@ -75,11 +75,7 @@ type packer struct {
 }
 
 func (p *packer) line(text []byte) error {
-	var l line
-	if err := json.Unmarshal(text, &l, jsonOptions(), json.RejectUnknownMembers(true)); err != nil {
-		return err
-	}
-	rec, err := l.record()
+	rec, err := ParseLine(text)
 	if err != nil {
 		return err
 	}
@@ -159,6 +155,16 @@ func (p *packer) abort() error {
 		return nil
 	}
 	return p.w.Abort()
+}
+
+// ParseLine is the record that one line of [Cat]'s form shows. Unknown members, and
+// what is not one record, are refused.
+func ParseLine(text []byte) (gate.Record, error) {
+	var l line
+	if err := json.Unmarshal(text, &l, jsonOptions(), json.RejectUnknownMembers(true)); err != nil {
+		return gate.Record{}, err
+	}
+	return l.record()
 }
 
 // record is the record that a line shows.

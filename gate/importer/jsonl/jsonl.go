@@ -47,17 +47,16 @@ package jsonl
 import (
 	"bufio"
 	"bytes"
-	"cmp"
 	"errors"
 	"fmt"
 	"io"
 	"iter"
 
-	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/waybill-dev/waybill/gate"
 	"github.com/waybill-dev/waybill/gate/importer"
+	"github.com/waybill-dev/waybill/gate/tape"
 )
 
 // Format is the interchange form.
@@ -189,7 +188,10 @@ func (r *reader) line(text []byte, start, size int64) error {
 		skip("empty-line", "a line with nothing in it")
 		return nil
 	}
-	l, err := parse(text)
+	l, err := tape.ParseLine(text)
+	if g := l.Gap; err == nil && g != nil && (g.Kind == "" || g.Where == "" || g.Detail == "") {
+		err = errors.New("the gap has no kind, no place, or no detail")
+	}
 	if err != nil {
 		return err
 	}
@@ -281,86 +283,4 @@ func shorten(body *[]byte, cut *int64, limit int64) int64 {
 	*body = bytes.Clone((*body)[:limit])
 	*cut += over
 	return over
-}
-
-// A line is one line. Heads and bodies hide those of the values that they are embedded
-// with: on a line they are text.
-type line struct {
-	Kind     gate.RecordKind `json:"kind"`
-	Header   *gate.Header    `json:"header"`
-	Stimulus *stimulus       `json:"stimulus"`
-	Message  *message        `json:"message"`
-	Outcome  *outcome        `json:"outcome"`
-	Gap      *gate.Gap       `json:"gap"`
-	Footer   *gate.Footer    `json:"footer"`
-}
-
-type (
-	stimulus struct {
-		*gate.Stimulus
-		Head       string `json:"head"`
-		HeadBase64 []byte `json:"head_base64"`
-		Body       string `json:"body"`
-		BodyBase64 []byte `json:"body_base64"`
-	}
-	message struct {
-		*gate.Message
-		Head       string `json:"head"`
-		HeadBase64 []byte `json:"head_base64"`
-		Body       string `json:"body"`
-		BodyBase64 []byte `json:"body_base64"`
-	}
-	outcome struct {
-		*gate.Outcome
-		Head       string `json:"head"`
-		HeadBase64 []byte `json:"head_base64"`
-		Body       string `json:"body"`
-		BodyBase64 []byte `json:"body_base64"`
-	}
-)
-
-// parse is the record that a line is.
-func parse(text []byte) (*gate.Record, error) {
-	var l line
-	if err := json.Unmarshal(text, &l, json.RejectUnknownMembers(true)); err != nil {
-		return nil, err
-	}
-	r := gate.Record{Kind: l.Kind, Header: l.Header, Gap: l.Gap, Footer: l.Footer}
-	var err error
-	if v := l.Stimulus; v != nil {
-		r.Stimulus = cmp.Or(v.Stimulus, &gate.Stimulus{})
-		v.Stimulus = r.Stimulus
-		r.Stimulus.Head, r.Stimulus.Body, err = content(v.Head, v.HeadBase64, v.Body, v.BodyBase64)
-	}
-	if v := l.Message; v != nil {
-		r.Message = cmp.Or(v.Message, &gate.Message{})
-		v.Message = r.Message
-		r.Message.Head, r.Message.Body, err = content(v.Head, v.HeadBase64, v.Body, v.BodyBase64)
-	}
-	if v := l.Outcome; v != nil {
-		r.Outcome = cmp.Or(v.Outcome, &gate.Outcome{})
-		v.Outcome = r.Outcome
-		r.Outcome.Head, r.Outcome.Body, err = content(v.Head, v.HeadBase64, v.Body, v.BodyBase64)
-	}
-	if !r.Valid() {
-		return nil, fmt.Errorf("it is not one record of kind %q", l.Kind)
-	}
-	if l.Gap != nil && (l.Gap.Kind == "" || l.Gap.Where == "" || l.Gap.Detail == "") {
-		return nil, errors.New("the gap has no kind, no place, or no detail")
-	}
-	return &r, err
-}
-
-// content is head and body, each as text or in base64.
-func content(head string, headBase64 []byte, body string, bodyBase64 []byte) ([]byte, []byte, error) {
-	if head != "" && len(headBase64) > 0 || body != "" && len(bodyBase64) > 0 {
-		return nil, nil, errors.New("a head or body is given both as text and in base64")
-	}
-	if head != "" {
-		headBase64 = []byte(head)
-	}
-	if body != "" {
-		bodyBase64 = []byte(body)
-	}
-	return headBase64, bodyBase64, nil
 }
