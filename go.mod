@@ -24,13 +24,16 @@ require github.com/klauspost/compress v1.20.3 // zstd frames that zstdcat reads
 // Terminal.
 require (
 	github.com/mattn/go-isatty v0.0.24 // colour and bars only on a terminal
+	github.com/mattn/go-runewidth v0.0.31 // columns side by side stay columns where characters are wide
 	github.com/schollz/progressbar/v3 v3.19.1 // progress of a replay
 	golang.org/x/sys v0.49.0 // process groups, and which processes a build left
+	golang.org/x/term v0.47.0 // single keys and lines of a reviewer, over any terminal
 )
 
 // Tests.
 require (
 	github.com/google/go-cmp v0.7.0 // differences between structs, readable
+	github.com/rhysd/actionlint v1.7.12 // what GitHub understands of a workflow, and its tree
 	github.com/rogpeppe/go-internal v1.16.0 // testscript: whole-program stories in txtar
 	pgregory.net/rapid v1.3.0 // properties of the comparison
 )
@@ -55,10 +58,8 @@ require (
 	github.com/google/go-querystring v1.1.0 // indirect
 	github.com/itchyny/timefmt-go v0.1.9 // indirect
 	github.com/mattn/go-colorable v0.1.14 // indirect
-	github.com/mattn/go-runewidth v0.0.31 // indirect
 	github.com/mattn/go-shellwords v1.0.12 // indirect
 	github.com/mitchellh/colorstring v0.0.0-20190213212951-d06e56a500db // indirect
-	github.com/rhysd/actionlint v1.7.12 // indirect
 	github.com/rivo/uniseg v0.4.7 // indirect
 	github.com/robfig/cron/v3 v3.0.1 // indirect
 	github.com/russross/blackfriday/v2 v2.1.0 // indirect
@@ -67,7 +68,6 @@ require (
 	go.yaml.in/yaml/v4 v4.0.0-rc.3 // indirect
 	golang.org/x/crypto v0.58.0 // indirect
 	golang.org/x/sync v0.24.0 // indirect
-	golang.org/x/term v0.47.0 // indirect
 	golang.org/x/tools v0.52.0 // indirect
 	google.golang.org/protobuf v1.36.11 // indirect
 )

@@ -42,7 +42,7 @@ func rare(n, surely float64) float64 { return -math.Expm1(math.Log(1-surely) / n
 // TestDetectionOfRaces finds races in runs of enough messages, and says what
 // probability there was to miss each.
 func TestDetectionOfRaces(t *testing.T) {
-	size := detectionVolume()
+	size := processVolume()
 	s := newClinicSite(t, size, *detectionSeed)
 	s.produce(t)
 	faults := clinic.Faults()

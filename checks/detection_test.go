@@ -22,8 +22,11 @@ import (
 	"github.com/waybill-dev/waybill/gate/verdict"
 )
 
+// usualSize is how many messages a run has where nobody asks for another number.
+const usualSize = 1000
+
 var (
-	detectionSize = flag.Int("detection.size", 1000, "messages in each run of the detection suite; the full run has 10000")
+	detectionSize = flag.Int("detection.size", usualSize, "messages in each run of the detection suite; the full run has 10000")
 	detectionSeed = flag.Uint64("detection.seed", 1, "seed of the detection suite: which messages are hit, and what is fresh in a replay")
 )
 

@@ -115,14 +115,10 @@ func (p *program) record(c *cli.Context) (err error) {
 // recording are the options of the recorder.
 func (p *program) recording(conf *config.Config, keep bool) (record.Options, error) {
 	rec := &conf.Record
-	var taps []string
-	for _, name := range sortedKeys(rec.Taps) {
-		taps = append(taps, name)
-	}
 	o := record.Options{
 		Folder: rec.Folder, Name: recordedName, Recipients: conf.Encryption.Recipients,
 		Header: gate.Header{
-			Content: gate.CorpusTape, Version: version(), Origin: "record " + strings.Join(taps, ", "), Identities: gate.IdentitiesKept,
+			Content: gate.CorpusTape, Version: version(), Origin: "record " + strings.Join(sortedKeys(rec.Taps), ", "), Identities: gate.IdentitiesKept,
 			Made: map[string]string{"max_body": strconv.FormatInt(int64(rec.MaxBody), 10)},
 		},
 		Retain:     time.Duration(rec.RetainDays) * 24 * time.Hour,

@@ -329,11 +329,22 @@ func (r *renderer) sides(indent, before, after string, rows, runes int) {
 	if !r.o.Names || before == "" && after == "" {
 		return
 	}
+	left, right := marked(before, after, runes)
+	show := func(label string, s []span, whole string) {
+		if whole == "" {
+			s = []span{{faint, "(nothing)"}}
+		}
+		r.lines(fmt.Sprintf("%s%-12s | ", indent, label), fmt.Sprintf("%s%-12s | ", indent, ""), rows, s)
+	}
+	show("before", left, before)
+	show("after", right, after)
+}
+
+// marked is two texts, cut to so many runes each, with the words marked that differ.
+func marked(before, after string, runes int) (left, right []span) {
 	// Cut before comparing, around the first difference: what is equal before it is only context.
 	before, after = window(before, after, runes)
-	parts := differ(before, after)
-	var left, right []span
-	for _, s := range parts {
+	for _, s := range differ(before, after) {
 		text := visible(s.text, 4*runes)
 		switch s.op {
 		case diffmatchpatch.DiffEqual:
@@ -344,14 +355,7 @@ func (r *renderer) sides(indent, before, after string, rows, runes int) {
 			right = append(right, span{added, "{+" + text + "+}"})
 		}
 	}
-	show := func(label string, s []span, whole string) {
-		if whole == "" {
-			s = []span{{faint, "(nothing)"}}
-		}
-		r.lines(fmt.Sprintf("%s%-12s | ", indent, label), fmt.Sprintf("%s%-12s | ", indent, ""), rows, s)
-	}
-	show("before", left, before)
-	show("after", right, after)
+	return left, right
 }
 
 // window cuts two texts to at most n runes each, from a little before the place
