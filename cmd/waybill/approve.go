@@ -32,6 +32,13 @@ func approvalFlags() []cli.Flag {
 	}
 }
 
+func approverFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.StringFlag{Name: "requested-by", Usage: "`WHO` asks for it; the user of git if not given"},
+		&cli.StringFlag{Name: "approved-by", Usage: "`WHO` accepts it; the user of git if not given"},
+	}
+}
+
 func (p *program) approveVerb() *cli.Command {
 	return &cli.Command{
 		Name:      "approve",
@@ -39,11 +46,9 @@ func (p *program) approveVerb() *cli.Command {
 		UsageText: "waybill approve [flags] --reason TEXT --until DAY FINGERPRINT",
 		Description: "The approval is of this finding in this corpus, of as many messages as it has now. It is a person's claim: where\n" +
 			"reviews are verified, an approving review of the pull request is the evidence for it.",
-		Flags: append(approvalFlags(),
+		Flags: append(append(approvalFlags(), approverFlags()...),
 			&cli.StringFlag{Name: "reason", Usage: "why this change is right, for those who read it later"},
 			&cli.StringFlag{Name: "until", Usage: "last `DAY` on which it holds, as 2027-01-31"},
-			&cli.StringFlag{Name: "requested-by", Usage: "`WHO` asks for it; the user of git if not given"},
-			&cli.StringFlag{Name: "approved-by", Usage: "`WHO` accepts it; the user of git if not given"},
 			&cli.Uint64Flag{Name: "max-messages", Usage: "accept up to `N` messages, and not only as many as there are now"},
 			&cli.BoolFlag{Name: "any-corpus", Usage: "accept it for every corpus, and not only for the one that was replayed"},
 		),
@@ -82,24 +87,31 @@ func (p *program) approve(c *cli.Context) error {
 	if c.Bool("any-corpus") {
 		a.Scope = verdict.AnyCorpus
 	}
-	who := func(flag string) (string, error) {
-		if s := c.String(flag); s != "" {
-			return s, nil
-		}
-		return gitUser(c.Context, flag)
-	}
-	if a.RequestedBy, err = who("requested-by"); err != nil {
+	by, err := approvers(c)
+	if err != nil {
 		return err
 	}
-	if a.ApprovedBy, err = who("approved-by"); err != nil {
-		return err
-	}
+	a.RequestedBy, a.ApprovedBy = by.requested, by.approved
 	err = edit(path, func(data []byte) ([]byte, error) { return verdict.Approve(data, path, a, limits) })
 	if err != nil {
 		return err
 	}
 	fmt.Fprintf(p.stdout, "%s is accepted until %s, up to %d, in %s\n", a.Fingerprint, a.Expires, a.MaxMessages, printable(path))
 	return nil
+}
+
+// people are who asks for an approval and who gives it.
+type people struct{ requested, approved string }
+
+func approvers(c *cli.Context) (by people, err error) {
+	for flag, who := range map[string]*string{"requested-by": &by.requested, "approved-by": &by.approved} {
+		if *who = c.String(flag); *who == "" {
+			if *who, err = gitUser(c.Context, flag); err != nil {
+				return by, err
+			}
+		}
+	}
+	return by, nil
 }
 
 // gitUser is the mail address that git signs commits of this person with.

@@ -2,14 +2,13 @@ package main
 
 import (
 	"bytes"
-	"cmp"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/urfave/cli/v2"
 	"golang.org/x/term"
@@ -31,7 +30,7 @@ func (p *program) reviewVerb() *cli.Command {
 			"  q  end here\n" +
 			"No other key does anything. Nothing is written before the end, and only after it was asked whether to; Ctrl-C\n" +
 			"leaves everything as it was. Approvals are as those of waybill approve.",
-		Flags: append(append(approvalFlags(), approverFlags()...), append(nameFlags(), identitiesFlag())...),
+		Flags:  append(append(approvalFlags(), approverFlags()...), append(nameFlags(), identitiesFlag())...),
 		Action: p.review,
 	}
 }
@@ -66,7 +65,7 @@ func (p *program) review(c *cli.Context) error {
 	if r.path, r.limits, err = approvalsFile(c); err != nil {
 		return err
 	}
-	if r.by, err = p.approvers(c); err != nil {
+	if r.by, err = approvers(c); err != nil {
 		return err
 	}
 	if r.load, err = p.reviewLoader(c); err != nil {
@@ -132,7 +131,28 @@ type reviewer struct {
 	by     people
 
 	data     []byte // the approvals as they will be
-	accepted []gate.Approval
+	accepted []acceptance
+}
+
+// An acceptance is a finding as it was judged, and the approval that it is given.
+type acceptance struct {
+	*gate.Judged
+	approval gate.Approval
+}
+
+// with is the approvals file data with an approval in it. It takes the place of the one
+// that the finding was judged under, where there is one and it is there still.
+func (r *reviewer) with(data []byte, a acceptance) ([]byte, error) {
+	old, err := verdict.ReadApprovals(bytes.NewReader(data), r.path, r.limits)
+	if err != nil {
+		return nil, err
+	}
+	if a.Approval != nil && slices.Contains(old, *a.Approval) {
+		if data, err = verdict.Prune(data, r.path, []string{a.Fingerprint}, r.limits); err != nil {
+			return nil, err
+		}
+	}
+	return verdict.Approve(data, r.path, a.approval, r.limits)
 }
 
 // errQuit ends a review, and keeps what was accepted in it.
@@ -223,39 +243,32 @@ func (r *reviewer) explain(f *gate.Judged) error {
 func (r *reviewer) accept(f *gate.Judged) (done bool, err error) {
 	a, err := verdict.For(r.v, f.Fingerprint)
 	if err != nil {
-		r.tty.say("%s\n", err)
+		r.tty.complain(err)
 		return false, nil
 	}
 	a.RequestedBy, a.ApprovedBy = r.by.requested, r.by.approved
-	data := r.data
-	if f.Approval != nil && f.State != gate.Open { // accepted once: this takes its place
-		if data, err = verdict.Prune(data, r.path, []string{f.Fingerprint}, r.limits); err != nil {
-			r.tty.say("%s\n", err)
-			return false, nil
-		}
-	}
 	for {
 		if a.Reason, err = r.tty.ask("reason, for those who read it later: "); err != nil || a.Reason == "" {
 			return false, err
 		}
-		a.Expires = r.limits.Now.UTC().Format(dayForm)
-		if _, err = verdict.Approve(data, r.path, a, r.limits); err == nil {
+		a.Expires = r.limits.Now.UTC().Format(time.DateOnly)
+		if _, err = r.with(r.data, acceptance{f, a}); err == nil {
 			break
 		}
-		r.tty.say("%s\n", err)
+		r.tty.complain(err)
 	}
 	for {
 		if a.Expires, err = r.tty.ask("last day on which it holds, as 2027-01-31: "); err != nil || a.Expires == "" {
 			return false, err
 		}
-		changed, err := verdict.Approve(data, r.path, a, r.limits)
+		changed, err := r.with(r.data, acceptance{f, a})
 		if err == nil {
 			r.data = changed
-			r.accepted = append(r.accepted, a)
-			r.tty.say("%s will be accepted until %s, up to %d\n", a.Fingerprint, a.Expires, a.MaxMessages)
+			r.accepted = append(r.accepted, acceptance{f, a})
+			r.tty.say("%s is accepted until %s, up to %d\n", a.Fingerprint, a.Expires, a.MaxMessages)
 			return true, nil
 		}
-		r.tty.say("%s\n", err)
+		r.tty.complain(err)
 	}
 }
 
@@ -265,11 +278,12 @@ func (r *reviewer) finish() error {
 		r.tty.say("\nNothing was accepted, and nothing was written.\n")
 		return nil
 	}
-	r.tty.say("\nAccepted by %s, asked for by %s:\n", r.by.approved, r.by.requested)
-	for _, a := range r.accepted {
-		r.tty.say("  %s  %s, until %s, up to %d: %s\n", a.Fingerprint, a.Check, a.Expires, a.MaxMessages, a.Reason)
+	r.tty.say("\nAccepted by %s, asked for by %s:\n", printable(r.by.approved), printable(r.by.requested))
+	for i := range r.accepted {
+		a := &r.accepted[i].approval
+		r.tty.say("  %s  %s, until %s, up to %d: %s\n", a.Fingerprint, a.Check, a.Expires, a.MaxMessages, printable(a.Reason))
 	}
-	key, err := r.tty.choose(fmt.Sprintf("\nWrite this to %s? [y]es, [n]o: ", r.path), "yn")
+	key, err := r.tty.choose(fmt.Sprintf("\nWrite this to %s? [y]es, [n]o: ", printable(r.path)), "yn")
 	if err != nil {
 		return err
 	}
@@ -278,21 +292,9 @@ func (r *reviewer) finish() error {
 		return nil
 	}
 	err = edit(r.path, func(data []byte) ([]byte, error) { // as the file is by now
-		old, err := verdict.ReadApprovals(bytes.NewReader(data), r.path, r.limits)
-		if err != nil {
-			return nil, err
-		}
 		for _, a := range r.accepted {
-			f, err := report.Find(r.v, a.Fingerprint)
-			if err != nil {
-				return nil, err
-			}
-			if f.Approval != nil && slices.Contains(old, *f.Approval) {
-				if data, err = verdict.Prune(data, r.path, []string{a.Fingerprint}, r.limits); err != nil {
-					return nil, err
-				}
-			}
-			if data, err = verdict.Approve(data, r.path, a, r.limits); err != nil {
+			var err error
+			if data, err = r.with(data, a); err != nil {
 				return nil, err
 			}
 		}
@@ -301,20 +303,6 @@ func (r *reviewer) finish() error {
 	if err != nil {
 		return err
 	}
-	r.tty.say("Wrote %s. Judge again to see the verdict with it.\n", r.path)
+	r.tty.say("Wrote %s. Judge again to see the verdict with it.\n", printable(r.path))
 	return nil
 }
-
-// say writes text of ours. What it is given to fill in may come from a file, and is
-// made printable; the reports that it is given are so already.
-func (t *console) say(format string, args ...any) {
-	for i, a := range args {
-		switch a := a.(type) {
-		case error:
-			args[i] = printable(a.Error())
-		}
-	}
-	io.WriteString(t, fmt.Sprintf(format, args...))
-}
-
-var _ = cmp.Or[string]

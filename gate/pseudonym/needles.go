@@ -26,11 +26,14 @@ type needle struct {
 	original string // aNumber: all digits; else as it was found first
 	national int    // of a number
 	exact    bool   // a word so short that its case counts
+	ascii    bool   // its text is
 }
 
-// needles finds many texts in one pass: by a set of the pairs of bytes with which
-// they begin, and then by comparing. Its zero value has none.
+// needles finds many texts in one pass. A filter finds where one may stand, by the
+// byte before it and its first three; then the texts that begin with these two bytes
+// are compared.
 type needles struct {
+	filter filter
 	pairs  [64]uint64  // a bit for each pair of bytes, by its hash
 	chains [256]uint16 // by hash of the pair: index of the last entry in it, plus one
 	list   []needle
@@ -44,6 +47,70 @@ type start struct {
 	next          uint16 // index of the entry before in its chain, plus one
 }
 
+func newNeedles() *needles { return &needles{filter: emptyFilter} }
+
+// A filter is the table of a shift-or search (Baeza-Yates and Gonnet, "A new approach
+// to text searching") for patterns of four bytes, in buckets. Of each byte it has a
+// lane for each place of the pattern, with a bit for each bucket: zero where a pattern
+// of the bucket has that byte in that place.
+type filter [256]uint64
+
+const (
+	buckets = 16 // those of words, of numbers, and the last for all that may stand anywhere
+	words   = 12
+	loose   = buckets - 1
+	lane    = 1<<buckets - 1
+
+	// Places of the pattern.
+	beforeLane = 0 * buckets // the byte before the needle
+	firstLane  = 1 * buckets
+	secondLane = 2 * buckets
+	thirdLane  = 3 * buckets
+
+	// begun is the state in front of a text: nothing of a needle was read, and
+	// whatever may stand before one does. States from noneFound on have none that
+	// is read whole.
+	begun     = ^uint64(lane)
+	noneFound = uint64(lane) << thirdLane
+)
+
+// emptyFilter has no pattern, and says where those of each bucket may stand: words not
+// behind a letter or digit of ASCII, numbers not behind a digit, and others anywhere,
+// with any third byte.
+var emptyFilter = func() (f filter) {
+	for c := range f {
+		f[c] = ^uint64(0) &^ (1<<(beforeLane+loose) | 1<<(thirdLane+loose))
+		if !isAlnum(byte(c)) {
+			f[c] &^= (1<<words - 1) << beforeLane
+		}
+		if !isDigit(byte(c)) {
+			f[c] &^= (1<<loose - 1<<words) << beforeLane
+		}
+	}
+	return f
+}()
+
+// allow adds c, in both cases, to what a bucket's patterns have in a place.
+func (f *filter) allow(place, bucket int, c byte) {
+	bit := uint64(1) << (place + bucket)
+	f[c] &^= bit
+	if c = lowerByte(c); 'a' <= c && c <= 'z' {
+		f[c] &^= bit
+		f[c-'a'+'A'] &^= bit
+	}
+}
+
+// bucket is that of the needle, which is the nth.
+func (d *needle) bucket(n int) int {
+	switch {
+	case !d.ascii || len(d.text) == 2 || !isAlnum(d.text[0]):
+		return loose
+	case d.kind == aNumber:
+		return words + n%(loose-words)
+	}
+	return n % words
+}
+
 func pairHash(first, second byte) uint { return (uint(first)<<4 ^ uint(second)*0x9d) & 0xfff }
 
 // lowerByte is c in lower case, of ASCII.
@@ -55,13 +122,30 @@ func lowerByte(c byte) byte {
 }
 
 func (n *needles) reset() {
+	if len(n.list) == 0 {
+		return
+	}
 	clear(n.list)
 	n.pairs, n.chains, n.list, n.starts = [64]uint64{}, [256]uint16{}, n.list[:0], n.starts[:0]
+	n.filter = emptyFilter
 }
 
 // maxNeedles bounds how many identities of one item are looked for. An item with
 // more is refused.
 const maxNeedles = 10_000
+
+// has reports whether a needle is there.
+func (n *needles) has(k kind, text []byte) bool {
+	if len(text) < 2 {
+		return false
+	}
+	for i := n.chains[pairHash(lowerByte(text[0]), lowerByte(text[1]))&255]; i > 0; i = n.starts[i-1].next {
+		if e := &n.list[n.starts[i-1].needle]; e.kind == k && e.text == string(text) {
+			return true
+		}
+	}
+	return false
+}
 
 // add adds a needle. false: it is there, or too short to say anything.
 func (n *needles) add(d needle) bool {
@@ -75,8 +159,13 @@ func (n *needles) add(d needle) bool {
 		}
 	}
 	i := len(n.list)
+	d.ascii = isASCII(d.text)
 	n.list = append(n.list, d)
-	n.index(d.text[0], d.text[1], i)
+	bucket := d.bucket(i)
+	if bucket != loose {
+		n.filter.allow(thirdLane, bucket, d.text[2])
+	}
+	n.index(d.text[0], d.text[1], i, bucket)
 	if d.text[0] < utf8.RuneSelf && d.text[1] < utf8.RuneSelf {
 		return true
 	}
@@ -84,17 +173,20 @@ func (n *needles) add(d needle) bool {
 	first, size := utf8.DecodeRuneInString(d.text)
 	for _, r := range []rune{unicode.ToUpper(first), unicode.ToTitle(first)} {
 		begin := string(r) + d.text[size:]
-		n.index(begin[0], begin[1], i)
+		n.index(begin[0], begin[1], i, bucket)
 	}
 	if size == 1 {
 		second, _ := utf8.DecodeRuneInString(d.text[1:])
-		n.index(d.text[0], string(unicode.ToUpper(second))[0], i)
+		n.index(d.text[0], string(unicode.ToUpper(second))[0], i, bucket)
 	}
 	return true
 }
 
-func (n *needles) index(first, second byte, i int) {
+// index makes the needle i one that begins with two bytes, in any case of ASCII.
+func (n *needles) index(first, second byte, i, bucket int) {
 	first, second = lowerByte(first), lowerByte(second)
+	n.filter.allow(firstLane, bucket, first)
+	n.filter.allow(secondLane, bucket, second)
 	h := pairHash(first, second)
 	n.starts = append(n.starts, start{first, second, i, n.chains[h&255]})
 	n.chains[h&255] = uint16(len(n.starts))
@@ -107,61 +199,66 @@ func (n *needles) each(t []byte, found func(d *needle, start, end int) bool) {
 	if len(n.list) == 0 || len(t) < 2 {
 		return
 	}
-	before := lowerByte(t[0])
-	for i := 1; i < len(t); i++ {
-		c := lowerByte(t[i])
-		h := pairHash(before, c)
-		if n.pairs[h>>6]&(1<<(h&63)) == 0 {
-			before = c
+	state := begun
+	for i := 0; i < len(t); i++ {
+		state = state<<buckets | n.filter[t[i]]
+		if state >= noneFound {
 			continue
 		}
-		var best *needle
-		length := 0
-		for k := n.chains[h&255]; k > 0; {
-			s := &n.starts[k-1]
-			k = s.next
-			if s.first != before || s.second != c {
-				continue
-			}
-			d := &n.list[s.needle]
-			if size := d.at(t, i-1); size > length {
-				best, length = d, size
-			}
+		from := i - 2
+		d, length := n.longest(t, from)
+		if d == nil {
+			continue
 		}
-		before = c
-		if best != nil {
-			from := i - 1
-			if !found(best, from, from+length) {
-				return
-			}
-			i = from + length
-			if i >= len(t) {
-				return
-			}
-			before = lowerByte(t[i])
+		end := from + length
+		if !found(d, from, end) {
+			return
+		}
+		i, state = end-2, ^uint64(0) // the last byte is what stands before the next
+	}
+	if state<<buckets < noneFound { // a needle of two bytes at the end
+		if d, length := n.longest(t, len(t)-2); d != nil {
+			found(d, len(t)-2, len(t)-2+length)
 		}
 	}
+}
+
+// longest is the longest needle that stands in t at i, with its length there; nil:
+// there is none.
+func (n *needles) longest(t []byte, i int) (best *needle, length int) {
+	first, second := lowerByte(t[i]), lowerByte(t[i+1])
+	h := pairHash(first, second)
+	if n.pairs[h>>6]&(1<<(h&63)) == 0 {
+		return nil, 0
+	}
+	for k := n.chains[h&255]; k > 0; {
+		s := &n.starts[k-1]
+		k = s.next
+		if s.first != first || s.second != second {
+			continue
+		}
+		d := &n.list[s.needle]
+		if size := d.at(t, i); size > length {
+			best, length = d, size
+		}
+	}
+	return best, length
 }
 
 // at is the length of the needle in t at i, or 0 where it does not stand there.
 func (d *needle) at(t []byte, i int) int {
 	end := i
-	for _, r := range d.text {
-		if end >= len(t) {
+	if d.ascii {
+		if end += len(d.text); end > len(t) {
 			return 0
 		}
-		if r < utf8.RuneSelf {
-			if lowerByte(t[end]) != byte(r) {
+		for k, c := range t[i:end] {
+			if lowerByte(c) != d.text[k] {
 				return 0
 			}
-			end++
-			continue
 		}
-		c, size := utf8.DecodeRune(t[end:])
-		if c != r && unicode.ToLower(c) != r {
-			return 0
-		}
-		end += size
+	} else if end = d.unicodeEnd(t, i); end == i {
+		return 0
 	}
 	switch d.kind {
 	case aName:
@@ -182,6 +279,30 @@ func (d *needle) at(t []byte, i int) int {
 		}
 	}
 	return end - i
+}
+
+// unicodeEnd is where the text of the needle ends that begins at i in t, in any case;
+// i where it does not stand there.
+func (d *needle) unicodeEnd(t []byte, i int) int {
+	end := i
+	for _, r := range d.text {
+		if end >= len(t) {
+			return i
+		}
+		if r < utf8.RuneSelf {
+			if lowerByte(t[end]) != byte(r) {
+				return i
+			}
+			end++
+			continue
+		}
+		c, size := utf8.DecodeRune(t[end:])
+		if c != r && unicode.ToLower(c) != r {
+			return i
+		}
+		end += size
+	}
+	return end
 }
 
 func isDigit(c byte) bool { return '0' <= c && c <= '9' }

@@ -79,7 +79,7 @@ func New(r Rules) (*Cleaner, error) {
 		c.values = append(c.values, needle{kind: aValue, text: strings.ToLower(v), original: v})
 	}
 	c.items.New = func() any {
-		return &item{c: c, needles: new(needles), images: make(map[string]bool), pairs: make(map[string]string)}
+		return &item{c: c, needles: newNeedles(), images: make(map[string]bool), pairs: make(map[string]string)}
 	}
 	return c, nil
 }
