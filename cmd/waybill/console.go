@@ -22,7 +22,6 @@ type console struct {
 	ctx     context.Context
 	typed   chan []byte // closed where nothing can come any more
 	rest    []byte      // of what was typed, not yet read
-	lines   *pastLines
 }
 
 // interrupt is what a terminal sends for Ctrl-C where the kernel does not act on it.
@@ -34,7 +33,7 @@ func openConsole(ctx context.Context, in, out *os.File) (*console, error) {
 	if err != nil {
 		return nil, fmt.Errorf("take over the terminal: %w", err)
 	}
-	t := &console{in: in, out: out, before: before, ctx: ctx, typed: make(chan []byte), lines: &pastLines{}}
+	t := &console{in: in, out: out, before: before, ctx: ctx, typed: make(chan []byte)}
 	go t.listen()
 	return t, nil
 }
@@ -189,15 +188,15 @@ func (e *escapes) holds(b byte) bool {
 	return false
 }
 
-// ask asks for a line, without the white space around it. The lines given before can
-// be brought back with the arrows. Ctrl-D on an empty line gives an empty answer.
-func (t *console) ask(question string) (string, error) {
+// ask asks for a line, without the white space around it. The lines of past, to which it
+// is added, can be brought back with the arrows. Ctrl-D on an empty line gives an empty answer.
+func (t *console) ask(question string, past *pastLines) (string, error) {
 	t.drop()
 	line := term.NewTerminal(struct {
 		io.Reader
 		io.Writer
 	}{t, t.out}, question)
-	line.History = t.lines
+	line.History = past
 	width, height := t.size()
 	if err := line.SetSize(width, height); err != nil {
 		return "", fmt.Errorf("ask at the terminal: %w", err)
@@ -214,13 +213,18 @@ func (t *console) ask(question string) (string, error) {
 	return strings.TrimSpace(text), nil
 }
 
-// pastLines are the lines that were given, newest first.
+// pastLines are the answers that one question was given.
 type pastLines struct{ lines []string }
 
+// Add remembers a line.
 func (p *pastLines) Add(line string) {
 	if line != "" {
-		p.lines = append([]string{line}, p.lines...)
+		p.lines = append(p.lines, line)
 	}
 }
-func (p *pastLines) Len() int        { return len(p.lines) }
-func (p *pastLines) At(i int) string { return p.lines[i] }
+
+// Len is how many there are.
+func (p *pastLines) Len() int { return len(p.lines) }
+
+// At is the i-th from the newest.
+func (p *pastLines) At(i int) string { return p.lines[len(p.lines)-1-i] }

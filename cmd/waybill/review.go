@@ -132,6 +132,8 @@ type reviewer struct {
 
 	data     []byte // the approvals as they will be
 	accepted []acceptance
+
+	reasons, days pastLines // that were given, right or wrong
 }
 
 // An acceptance is a finding as it was judged, and the approval that it is given.
@@ -248,7 +250,7 @@ func (r *reviewer) accept(f *gate.Judged) (done bool, err error) {
 	}
 	a.RequestedBy, a.ApprovedBy = r.by.requested, r.by.approved
 	for {
-		if a.Reason, err = r.tty.ask("reason, for those who read it later: "); err != nil || a.Reason == "" {
+		if a.Reason, err = r.tty.ask("reason, for those who read it later: ", &r.reasons); err != nil || a.Reason == "" {
 			return false, err
 		}
 		a.Expires = r.limits.Now.UTC().Format(time.DateOnly)
@@ -258,7 +260,7 @@ func (r *reviewer) accept(f *gate.Judged) (done bool, err error) {
 		r.tty.complain(err)
 	}
 	for {
-		if a.Expires, err = r.tty.ask("last day on which it holds, as 2027-01-31: "); err != nil || a.Expires == "" {
+		if a.Expires, err = r.tty.ask("last day on which it holds, as 2027-01-31: ", &r.days); err != nil || a.Expires == "" {
 			return false, err
 		}
 		changed, err := r.with(r.data, acceptance{f, a})

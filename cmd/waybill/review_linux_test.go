@@ -32,6 +32,7 @@ const talkTimeout = 2 * time.Minute
 //	wait REGEXP           until it is shown, after what was waited for before
 //	type TEXT             keys, with the escapes of a Go string
 //	kill SIGNAL           to the program: INT, TERM, HUP
+//	meanwhile COMMAND     is run by a shell in the folder of work, elsewhere than in the terminal
 func TestReview(t *testing.T) {
 	stories(t, "testdata/review", map[string]func(*testscript.TestScript, bool, []string){"talk": talk})
 }
@@ -58,7 +59,12 @@ func talk(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	cmd.Env = append(cmd.Env, "TERM=xterm")
 	shows := make(chan struct{})
+	lines := strings.Split(strings.TrimSpace(ts.ReadFile(args[1])), "\n")
 	err = p.resize(100, 40)
+	if size, ok := strings.CutPrefix(lines[0], "size "); ok && err == nil { // before anything is shown
+		err = p.do("size "+size, cmd)
+		lines = lines[1:]
+	}
 	if err == nil {
 		err = cmd.Start()
 	}
@@ -69,9 +75,9 @@ func talk(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Logf("[screen]\n%s", p.text())
 		ts.Check(os.WriteFile(ts.MkAbs("screen"), []byte(p.text()), 0o666))
 	}()
-	for n, line := range strings.Split(strings.TrimSpace(ts.ReadFile(args[1])), "\n") {
-		if err := p.do(line, cmd.Process); err != nil {
-			ts.Fatalf("%s:%d: %s: %v", args[1], n+1, line, err)
+	for n, line := range lines {
+		if err := p.do(line, cmd); err != nil {
+			ts.Fatalf("%s, line %d: %s: %v", args[1], n+1, line, err)
 		}
 	}
 	ended := make(chan error, 1)
@@ -147,7 +153,7 @@ func (p *pty) text() string {
 }
 
 // do does one line of a talk.
-func (p *pty) do(line string, process *os.Process) error {
+func (p *pty) do(line string, cmd *exec.Cmd) error {
 	verb, rest, _ := strings.Cut(line, " ")
 	switch verb {
 	case "size":
@@ -181,7 +187,14 @@ func (p *pty) do(line string, process *os.Process) error {
 		_, err = p.file.WriteString(keys)
 		return err
 	case "kill":
-		return process.Signal(map[string]os.Signal{"INT": syscall.SIGINT, "TERM": syscall.SIGTERM, "HUP": syscall.SIGHUP}[rest])
+		return cmd.Process.Signal(map[string]os.Signal{"INT": syscall.SIGINT, "TERM": syscall.SIGTERM, "HUP": syscall.SIGHUP}[rest])
+	case "meanwhile":
+		other := exec.Command("sh", "-c", rest)
+		other.Dir, other.Env = cmd.Dir, cmd.Env
+		if out, err := other.CombinedOutput(); err != nil {
+			return fmt.Errorf("%w: %s", err, out)
+		}
+		return nil
 	}
 	return errors.New("it is no line of a talk")
 }

@@ -336,10 +336,10 @@ func (w *item) beforeAngle(t []byte, start int) {
 // tokens adds telephone numbers, and what is coded in words: base64, hexadecimal
 // and digests.
 func (w *item) tokens(t []byte, m manner, depth int, spans []span) []span {
-	for i := 0; i < len(t); {
+	for i := nextCoded(t, 0, true); i < len(t); {
 		class := classes[t[i]]
 		if class == 0 {
-			i++
+			i = nextCoded(t, i+1, true)
 			continue
 		}
 		if class&(openClass|plusClass) != 0 { // before a digit it may begin a number
@@ -383,29 +383,6 @@ func (w *item) tokens(t []byte, m manner, depth int, spans []span) []span {
 	}
 	return spans
 }
-
-// Classes of bytes for the search of tokens. Those above openClass are of words that
-// may be base64 or hexadecimal.
-const (
-	openClass  = 1 << iota // "("
-	digitClass             // 0 to 9
-	wordClass              // letters, "-" and "_"
-	slashClass             // "/"
-	plusClass              // "+"
-)
-
-var classes = func() (table [256]uint8) {
-	for c := range table {
-		switch b := byte(c); {
-		case isDigit(b):
-			table[c] = digitClass
-		case isAlnum(b) || b == '_' || b == '-':
-			table[c] = wordClass
-		}
-	}
-	table['('], table['/'], table['+'] = openClass, slashClass, plusClass
-	return table
-}()
 
 // number adds the telephone number at i, where there is one, and gives where to read on.
 func (w *item) number(t []byte, i int, known bool, spans *[]span) (int, bool) {

@@ -118,11 +118,7 @@ func (l *looker) squeezed(t []byte) bool {
 
 // words looks into the words of t that may be base64, hexadecimal or digests.
 func (l *looker) words(t []byte, depth int) bool {
-	for i := 0; i < len(t); {
-		if classes[t[i]] <= openClass {
-			i++
-			continue
-		}
+	for i := nextCoded(t, 0, false); i < len(t); {
 		end := i
 		for end < len(t) && classes[t[end]] > openClass {
 			end++
@@ -130,7 +126,7 @@ func (l *looker) words(t []byte, depth int) bool {
 		if end-i >= leastCoded && l.word(t[i:end], depth) {
 			return true
 		}
-		i = end
+		i = nextCoded(t, end+1, false)
 	}
 	return false
 }

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"sync"
 
@@ -253,6 +254,7 @@ func (w *Writer) await(g *group) error {
 	case w.turn <- struct{}{}:
 	}
 	defer func() { <-w.turn }()
+	runtime.Gosched() // who is about to append gets to: what comes meanwhile shares the frame
 	for {
 		select {
 		case <-g.done:
