@@ -165,7 +165,8 @@ type Header struct {
 	Notes    map[string]string `json:"notes,omitempty"`    // for people; never compared
 	Settings map[string]string `json:"settings,omitempty"` // per sink, what decoding its messages needs: JSON
 
-	// Of a corpus: how it came to be, and how long it may be kept.
+	// Of a corpus: how it came to be, and how long it may be kept. Runs of it carry
+	// the last three on.
 	Origin      string            `json:"origin,omitempty"`       // where from: "record web, mail", "import mbox"; names nobody
 	Made        map[string]string `json:"made,omitempty"`         // the settings it was made with: caps, sampling, rules of privacy
 	Identities  Identities        `json:"identities,omitempty"`   // what became of the people in it

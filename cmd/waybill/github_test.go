@@ -112,10 +112,22 @@ func changeGitHub(ts *testscript.TestScript, neg bool, args []string) {
 		s.SetHead(args[1])
 	case what == "read-only 0":
 		s.ReadOnly()
+	case what == "without 1":
+		s.Deny(args[1])
 	case what == "revoked 0":
 		s.Revoke()
 	case what == "limited 0":
 		answer(func(w http.ResponseWriter) { publishtest.SecondaryLimit(w, time.Hour) })
+	case what == "moves 2":
+		left, err := strconv.ParseInt(args[2], 10, 64)
+		ts.Check(err)
+		var count atomic.Int64
+		s.Before(func(s *publishtest.Server, _ *http.Request, _ http.ResponseWriter) bool {
+			if count.Add(1) == left+1 {
+				s.SetHead(args[1])
+			}
+			return false
+		})
 	case what == "up 0":
 		s.Before(nil)
 	case what == "slow 1":

@@ -43,9 +43,10 @@ func TestMain(m *testing.M) {
 //	fill FILE FROM TO             replace text in a file; \n in TO is a newline
 //	github EVENT                  start a GitHub, and set the environment of a workflow of EVENT:
 //	                              pull_request, fork, merge_group, workflow_dispatch
-//	github-is WHAT [ARG...]       change it: at COMMIT, read-only, revoked, limited, down, review LOGIN STATE COMMIT,
-//	                              team LOGIN..., base FILE, deleted, up; for the next N requests: slow N, failing N, and
-//	                              forgetful: it makes a comment, and says that it failed
+//	github-is WHAT [ARG...]       change it: at COMMIT, read-only, without PERMISSION, revoked, limited, down, review LOGIN STATE COMMIT,
+//	                              team LOGIN..., base FILE, deleted, up; moves COMMIT N: its head, after N more requests;
+//	                              for the next N requests: slow N, failing N; forgetful: it makes a comment, and
+//	                              says that it failed
 //	github-holds FILE             write what it holds to FILE, a line each
 //	github-asked FILE BODIES      write the requests that came since the last time to FILE, a line each, and their bodies to BODIES
 //	interrupts SIGNAL CODE PROGRAM [ARG...]

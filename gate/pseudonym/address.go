@@ -28,16 +28,17 @@ func isRole(word string) bool {
 	return false
 }
 
-// address is the pseudonym of an address as it stands in text: a local part, quoted
+// address is an address as it stands in text, with its pseudonym: a local part, quoted
 // or not, "@" and a domain or an address literal.
-func (c *Cleaner) address(raw string) string {
-	if out, ok := c.seen.get(raw); ok {
-		return out
+func (c *Cleaner) address(raw []byte) *known {
+	if k := c.seen.get(raw); k != nil {
+		return k
 	}
-	at := strings.LastIndexByte(raw, '@')
-	out := c.local(raw[:at]) + "@" + c.domain(raw[at+1:])
-	c.seen.put(raw, out)
-	return out
+	s := string(raw)
+	at := strings.LastIndexByte(s, '@')
+	k := newKnown(s, c.local(s[:at])+"@"+c.domain(s[at+1:]))
+	c.seen.put(s, k)
+	return k
 }
 
 // local is the pseudonym of a local part. Segments between the characters that
@@ -255,10 +256,9 @@ func isAlnum(c byte) bool {
 }
 
 func isASCII[T string | []byte](s T) bool {
+	var all byte
 	for i := 0; i < len(s); i++ {
-		if s[i] >= utf8.RuneSelf {
-			return false
-		}
+		all |= s[i]
 	}
-	return true
+	return all < utf8.RuneSelf
 }

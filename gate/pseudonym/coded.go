@@ -166,7 +166,7 @@ func (w *item) digest(sum []byte, m manner, write func([]byte) []byte) []byte {
 // plus where its calling code is known.
 func (c *Cleaner) of(identity string) string {
 	if strings.IndexByte(identity, '@') >= 0 {
-		return c.address(identity)
+		return string(c.address([]byte(identity)).pseudonym)
 	}
 	if d, ok := strings.CutPrefix(identity, "+"); ok {
 		return "+" + string(c.number([]byte(d), callingCode([]byte(d))))

@@ -80,6 +80,51 @@ func deflate(coding string, plain []byte) ([]byte, error) {
 	return out.Bytes(), nil
 }
 
+// mediaTypes remembers the fields that were read last: in one item they return, since
+// both looks read them.
+type mediaTypes struct {
+	list [8]struct {
+		field  []byte
+		word   string
+		params map[string]string
+	}
+	next int
+}
+
+// read is mediaType of a field's value as it stands, folded or not. What it gives may
+// not be changed.
+func (m *mediaTypes) read(field []byte) (word string, params map[string]string) {
+	for i := range m.list {
+		if e := &m.list[i]; len(e.field) > 0 && bytes.Equal(e.field, field) {
+			return e.word, e.params
+		}
+	}
+	e := &m.list[m.next%len(m.list)]
+	m.next++
+	e.field = append(e.field[:0], field...)
+	e.word, e.params = mediaType(strings.Join(strings.Fields(string(field)), " "))
+	return e.word, e.params
+}
+
+func (m *mediaTypes) reset() {
+	for i := range m.list {
+		e := &m.list[i]
+		e.field, e.word, e.params = e.field[:0], "", nil
+	}
+}
+
+// transferEncoding is the word of a Content-Transfer-Encoding, in lower case.
+func transferEncoding(field []byte) string {
+	field = bytes.TrimSpace(field)
+	for _, word := range []string{"7bit", "8bit", "quoted-printable", "base64"} {
+		if len(field) == len(word) && strings.EqualFold(word, string(field)) {
+			return word
+		}
+	}
+	word, _, _ := strings.Cut(strings.ToLower(strings.Trim(strings.Join(strings.Fields(string(field)), " "), " ;")), " ")
+	return word
+}
+
 // mediaType reads a Content-Type as far as it can be read: its word in lower case,
 // and parameters.
 func mediaType(value string) (word string, params map[string]string) {
@@ -273,19 +318,30 @@ func (w *item) charset(t []byte, label string, m manner) []byte {
 
 // single replaces the people in text of a charset of one byte a character.
 func (w *item) single(t []byte, e *charmap.Charmap, m manner) []byte {
-	v := view{text: make([]byte, 0, len(t)+len(t)/8), at: make([]int32, 0, len(t)+len(t)/8)}
-	for i, b := range t {
-		n := len(v.text)
-		v.text = utf8.AppendRune(v.text, e.DecodeByte(b))
-		for range len(v.text) - n {
-			v.at = append(v.at, int32(i))
+	plain := make([]byte, 0, len(t)+len(t)/8)
+	for _, b := range t {
+		if b < utf8.RuneSelf && e.DecodeByte(b) == rune(b) {
+			plain = append(plain, b)
+		} else {
+			plain = utf8.AppendRune(plain, e.DecodeByte(b))
 		}
 	}
-	v.at = append(v.at, int32(len(t)))
-	spans := w.proseSpans(v.text, m)
+	at, n := 0, 0 // the character n of plain, a byte of t, begins there
+	raw := func(i int) int {
+		for at < i {
+			_, size := utf8.DecodeRune(plain[at:])
+			if at+size > i {
+				break
+			}
+			at += size
+			n++
+		}
+		return n
+	}
+	spans := w.proseSpans(plain, m)
 	for i := range spans {
 		s := &spans[i]
-		s.start, s.end = int(v.at[s.start]), int(v.at[s.end])
+		s.start, s.end = raw(s.start), raw(s.end)
 		out := make([]byte, 0, len(s.text))
 		for _, r := range string(s.text) {
 			b, ok := e.EncodeRune(r)

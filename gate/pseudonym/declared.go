@@ -36,7 +36,7 @@ func (w *item) recordsIn(t []byte, p record, spans []span) []span {
 			continue
 		}
 		w.found(needle{kind: aRecord, text: strings.ToLower(raw), original: raw})
-		w.images[strings.ToLower(out)] = true
+		w.images.add(strings.ToLower(out))
 		w.become(raw, out)
 		spans = append(spans, span{start, end, aRecord, []byte(out)})
 	}

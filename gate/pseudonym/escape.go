@@ -3,14 +3,49 @@ package pseudonym
 import (
 	"bytes"
 	"html"
+	"slices"
 	"unicode/utf8"
 )
 
-// A view is a text with its escapes undone. at[i] is where in the escaped text the
-// byte i begins; it has one more, for the end.
+// A view is a text with its escapes undone.
 type view struct {
 	text []byte
-	at   []int32
+	cuts []cut // in order; none: the text is as it was
+}
+
+// A cut is where a view goes on from another place of the escaped text.
+type cut struct {
+	text, raw int32 // from this byte of the view on, at this one of the escaped text
+	whole     bool  // all of the view up to the next cut is one escape there
+}
+
+// at is where in the escaped text the byte i of the view begins, or, of its length,
+// where that ends.
+func (v *view) at(i int) int {
+	n, _ := slices.BinarySearchFunc(v.cuts, i, func(c cut, i int) int {
+		if int(c.text) <= i {
+			return -1
+		}
+		return 1
+	})
+	if n == 0 {
+		return i
+	}
+	c := v.cuts[n-1]
+	if c.whole {
+		return int(c.raw)
+	}
+	return int(c.raw) + i - int(c.text)
+}
+
+// cut notes that the view goes on from raw.
+func (v *view) cut(raw int, whole bool) {
+	c := cut{int32(len(v.text)), int32(raw), whole}
+	if n := len(v.cuts); n > 0 && v.cuts[n-1].text == c.text {
+		v.cuts[n-1] = c
+		return
+	}
+	v.cuts = append(v.cuts, c)
 }
 
 // An escape is a way in which characters are written by others.
@@ -32,30 +67,40 @@ var escapes = []escape{
 	{hasPercent, undoPercent, redoPercent},
 }
 
-// undoEach makes a view: next reads the escape at i of t, and gives what it stands
-// for and where it ends; a size of 0 says that there is none.
-func undoEach(t []byte, first byte, next func(t []byte, i int) (s []byte, size int)) *view {
-	v := &view{text: make([]byte, 0, len(t)), at: make([]int32, 0, len(t)+1)}
-	some := false
-	for i := 0; i < len(t); {
-		if t[i] == first {
-			if s, size := next(t, i); size > 0 {
-				for range s {
-					v.at = append(v.at, int32(i))
-				}
-				v.text = append(v.text, s...)
-				i += size
-				some = true
-				continue
-			}
+// undoEach makes a view: next reads the escape at i of t, adds what it stands for to
+// dst, and says how long it is; a size of 0 says that there is none.
+func undoEach(t []byte, first byte, next func(dst, t []byte, i int) (out []byte, size int)) *view {
+	var v *view
+	done := 0 // bytes of t that are in the view
+	for i := 0; ; {
+		n := bytes.IndexByte(t[i:], first)
+		if n < 0 {
+			break
 		}
-		v.text, v.at = append(v.text, t[i]), append(v.at, int32(i))
-		i++
+		i += n
+		if v == nil {
+			v = &view{text: make([]byte, 0, len(t))}
+		}
+		v.text = append(v.text, t[done:i]...)
+		done = i
+		begun := len(v.text)
+		out, size := next(v.text, t, i)
+		if size == 0 {
+			i++
+			continue
+		}
+		if len(out)-begun > 1 {
+			v.cut(i, true)
+		}
+		v.text = out
+		i += size
+		v.cut(i, false)
+		done = i
 	}
-	if !some {
+	if v == nil || len(v.cuts) == 0 {
 		return nil
 	}
-	v.at = append(v.at, int32(len(t)))
+	v.text = append(v.text, t[done:]...)
 	return v
 }
 
@@ -99,20 +144,20 @@ func hasPercent(t []byte, _ manner) bool {
 }
 
 func undoPercent(t []byte) *view {
-	return undoEach(t, '%', func(t []byte, i int) ([]byte, int) {
+	return undoEach(t, '%', func(dst, t []byte, i int) ([]byte, int) {
 		var run [utf8.UTFMax]byte
 		n := 0
 		for n < len(run) && i+3*n+2 < len(t) && t[i+3*n] == '%' && isHex(t[i+3*n+1]) && isHex(t[i+3*n+2]) {
 			run[n] = unhex(t[i+3*n+1])<<4 | unhex(t[i+3*n+2])
 			n++
 			if run[0] < utf8.RuneSelf {
-				return run[:1], 3
+				return append(dst, run[0]), 3
 			}
 			if utf8.Valid(run[:n]) {
-				return run[:n], 3 * n
+				return append(dst, run[:n]...), 3 * n
 			}
 		}
-		return nil, 0
+		return dst, 0
 	})
 }
 
@@ -161,17 +206,17 @@ func hasReference(t []byte, m manner) bool {
 const maxReference = 32
 
 func undoReferences(t []byte) *view {
-	return undoEach(t, '&', func(t []byte, i int) ([]byte, int) {
+	return undoEach(t, '&', func(dst, t []byte, i int) ([]byte, int) {
 		end := bytes.IndexByte(t[i:min(len(t), i+maxReference)], ';')
 		if end < 2 {
-			return nil, 0
+			return dst, 0
 		}
 		ref := string(t[i : i+end+1])
 		s := html.UnescapeString(ref)
 		if s == ref {
-			return nil, 0
+			return dst, 0
 		}
-		return []byte(s), end + 1
+		return append(dst, s...), end + 1
 	})
 }
 
@@ -203,35 +248,35 @@ func hasBackslash(t []byte, _ manner) bool {
 func undoBackslash(t []byte) *view { return undoEach(t, '\\', unescapeJSON) }
 
 // unescapeJSON reads one escape.
-func unescapeJSON(t []byte, i int) ([]byte, int) {
+func unescapeJSON(dst, t []byte, i int) ([]byte, int) {
 	if i+1 >= len(t) {
-		return nil, 0
+		return dst, 0
 	}
 	switch c := t[i+1]; c {
 	case '/', '"', '\\':
-		return []byte{c}, 2
+		return append(dst, c), 2
 	case 'n':
-		return []byte{'\n'}, 2
+		return append(dst, '\n'), 2
 	case 't':
-		return []byte{'\t'}, 2
+		return append(dst, '\t'), 2
 	case 'r':
-		return []byte{'\r'}, 2
+		return append(dst, '\r'), 2
 	case 'u':
 		r, ok := hex4(t, i+2)
 		if !ok {
-			return nil, 0
+			return dst, 0
 		}
 		if 0xd800 <= r && r < 0xdc00 && i+7 < len(t) && t[i+6] == '\\' && t[i+7] == 'u' {
 			if low, ok := hex4(t, i+8); ok && 0xdc00 <= low && low < 0xe000 {
-				return utf8.AppendRune(nil, (r-0xd800)<<10+(low-0xdc00)+0x10000), 12
+				return utf8.AppendRune(dst, (r-0xd800)<<10+(low-0xdc00)+0x10000), 12
 			}
 		}
 		if 0xd800 <= r && r < 0xe000 {
-			return nil, 0
+			return dst, 0
 		}
-		return utf8.AppendRune(nil, r), 6
+		return utf8.AppendRune(dst, r), 6
 	}
-	return nil, 0
+	return dst, 0
 }
 
 func hex4(t []byte, i int) (rune, bool) {

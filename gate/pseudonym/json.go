@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"strconv"
+	"strings"
 )
 
 // maxNesting bounds how deep JSON is nested.
@@ -121,7 +122,7 @@ func (r *jsonReader) object(depth int) bool {
 		}
 	}
 	if addressed && name[0] >= 0 { // the display name of that address
-		r.w.name(string(plainJSON(r.t[name[0]:name[1]])))
+		r.w.name(plainJSON(r.t[name[0]:name[1]]))
 		r.string(name[0], name[1], manner{})
 	}
 	return true
@@ -194,7 +195,7 @@ func (r *jsonReader) leaf(key string, start, end int, quoted bool) {
 	c := r.w.c
 	path := string(r.path)
 	if c.names.has("json", path) {
-		r.w.name(string(plainJSON(r.t[start:end])))
+		r.w.name(plainJSON(r.t[start:end]))
 	}
 	if isSecret(key) && quoted || c.fields.has("json", path) {
 		out := r.w.whole(plainJSON(r.t[start:end]), isSecret(key))
@@ -226,10 +227,7 @@ func (r *jsonReader) string(start, end int, m manner) {
 		}
 	}
 	for _, s := range r.w.scan(text, m, 0) {
-		a, b := s.start, s.end
-		if v.at != nil {
-			a, b = int(v.at[a]), int(v.at[b])
-		}
+		a, b := v.at(s.start), v.at(s.end)
 		r.add(span{start + a, start + b, s.kind, redoBackslash(s.text, raw[a:b])})
 	}
 }
@@ -264,7 +262,7 @@ func (w *item) whole(value []byte, secret bool) []byte {
 	out := w.c.value(string(value))
 	if len(value) >= leastField && out != string(value) {
 		w.found(needle{kind: aValue, text: lowerText(value), original: string(value)})
-		w.images[lowerText([]byte(out))] = true
+		w.images.add(strings.ToLower(out))
 	}
 	return []byte(out)
 }

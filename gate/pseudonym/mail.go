@@ -8,8 +8,21 @@ import (
 
 // A field is one header field as it stands.
 type field struct {
-	name       string // lower case
+	name       []byte // as it stands; that of the first line of an mbox file is "From "
 	start, end int    // of its value: behind the colon, to the end of its last line
+}
+
+// is reports whether the field is called name, which is in lower case.
+func (f *field) is(name string) bool {
+	if len(f.name) != len(name) {
+		return false
+	}
+	for i, c := range f.name {
+		if lowerByte(c) != name[i] {
+			return false
+		}
+	}
+	return true
 }
 
 // splitHeader reads the header of an entity as canonical forms are read: it ends at
@@ -27,9 +40,9 @@ func splitHeader(t []byte, fields []field) (_ []field, body int) {
 		for n > 0 && (line[n-1] == ' ' || line[n-1] == '\t') {
 			n--
 		}
-		if n <= 0 || bytes.IndexFunc(line[:n], func(r rune) bool { return r <= ' ' || r >= 0x7f }) >= 0 {
+		if n <= 0 || !isFieldName(line[:n]) {
 			if at == 0 && (bytes.HasPrefix(line, []byte("From ")) || bytes.HasPrefix(line, []byte(">From "))) {
-				fields = append(fields, field{"from ", 0, end})
+				fields = append(fields, field{line[:len("From "):len("From ")], 0, end})
 				at = end
 				continue
 			}
@@ -42,10 +55,20 @@ func splitHeader(t []byte, fields []field) (_ []field, body int) {
 			}
 			end = next
 		}
-		fields = append(fields, field{strings.ToLower(string(line[:n])), at + colon + 1, end})
+		fields = append(fields, field{line[:n], at + colon + 1, end})
 		at = end
 	}
 	return fields, len(t)
+}
+
+// isFieldName reports whether all of name is printable ASCII (RFC 5322, section 2.2).
+func isFieldName(name []byte) bool {
+	for _, c := range name {
+		if c <= ' ' || c >= 0x7f {
+			return false
+		}
+	}
+	return true
 }
 
 func lineEnd(t []byte, at int) int {
@@ -57,11 +80,6 @@ func lineEnd(t []byte, at int) int {
 
 func isBlank(line []byte) bool {
 	return string(line) == "\r\n" || string(line) == "\n" || string(line) == "\r"
-}
-
-// value is a field's value on one line.
-func (f *field) value(t []byte) string {
-	return strings.Join(strings.Fields(string(t[f.start:f.end])), " ")
 }
 
 // entity replaces the people in a mail, or in a part of one: a header and a body.
@@ -80,21 +98,20 @@ func (w *item) entityOf(t []byte, word string, depth int) []byte {
 	typed := false
 	for i := range fields {
 		f := &fields[i]
-		switch f.name {
-		case "content-type":
+		switch value := t[f.start:f.end]; {
+		case f.is("content-type"):
 			if !typed {
 				typed = true
-				if kind, p := mediaType(f.value(t)); strings.IndexByte(kind, '/') > 0 {
+				if kind, p := w.types.read(value); strings.IndexByte(kind, '/') > 0 {
 					word, params = kind, p
 				}
 			}
-		case "content-transfer-encoding":
+		case f.is("content-transfer-encoding"):
 			if transfer == "" {
-				transfer, _, _ = strings.Cut(strings.ToLower(strings.Trim(f.value(t), " ;")), " ")
+				transfer = transferEncoding(value)
 			}
-		}
-		if isAddressField(f.name) {
-			w.displayNames(t[f.start:f.end])
+		case isAddressField(f.name):
+			w.displayNames(value)
 		}
 	}
 	spans := w.header(t[:body], fields)
@@ -121,9 +138,16 @@ func (w *item) header(t []byte, fields []field) []span {
 }
 
 // isAddressField reports whether the field called name holds addresses with names.
-func isAddressField(name string) bool {
-	name = strings.TrimPrefix(name, "resent-")
-	switch name {
+func isAddressField(name []byte) bool {
+	var buffer [64]byte
+	if len(name) > len(buffer) {
+		return false
+	}
+	lower := buffer[:0]
+	for _, c := range name {
+		lower = append(lower, lowerByte(c))
+	}
+	switch string(bytes.TrimPrefix(lower, []byte("resent-"))) {
 	case "from", "sender", "reply-to", "to", "cc", "bcc", "errors-to", "x-sender", "x-from", "x-to", "x-cc", "apparently-to", "mail-followup-to",
 		"mail-reply-to", "disposition-notification-to", "return-receipt-to", "x-confirm-reading-to", "x-original-from", "x-original-sender":
 		return true
@@ -143,7 +167,7 @@ func (w *item) displayNames(value []byte) {
 		end := mailboxEnd(text)
 		box := text[:end]
 		text = text[min(end+1, len(text)):]
-		var name []byte
+		name := w.scratch[:0]
 		if open := bytes.LastIndexByte(box, '<'); open >= 0 {
 			angled := box[open+1:]
 			if at := bytes.IndexByte(angled, '@'); at > 0 && isRole(skeleton(string(angled[:at]))) {
@@ -156,9 +180,10 @@ func (w *item) displayNames(value []byte) {
 		} else {
 			name = append(name, box...)
 		}
+		w.scratch = name
 		var own []span
 		eachAddress(name, func(start, end int, _ bool) { own = append(own, span{start: start, end: end, text: []byte(" ")}) })
-		w.name(string(apply(name, own)))
+		w.name(apply(name, own))
 	}
 }
 
@@ -186,14 +211,15 @@ func mailboxEnd(t []byte) int {
 // headerField is the value of a field with its people replaced; nil: it has none.
 func (w *item) headerField(f *field, value []byte) []byte {
 	m := manner{}
-	switch {
-	case f.name == "from ": // the first line of an mbox file
-	case w.c.names.has("header", f.name):
-		w.name(string(decodeWords(value)))
-	case w.c.fields.has("header", f.name):
-		text := bytes.TrimSpace(value)
-		if i := bytes.Index(value, text); len(text) > 0 {
-			return apply(value, []span{{start: i, end: i + len(text), text: w.whole(text, false)}})
+	if w.c.headerPlaces && !f.is("from ") { // that is the first line of an mbox file
+		switch name := lowerText(f.name); {
+		case w.c.names.has("header", name):
+			w.name(decodeWords(value))
+		case w.c.fields.has("header", name):
+			text := bytes.TrimSpace(value)
+			if i := bytes.Index(value, text); len(text) > 0 {
+				return apply(value, []span{{start: i, end: i + len(text), text: w.whole(text, false)}})
+			}
 		}
 	}
 	out := value
@@ -334,10 +360,10 @@ func nextDelimiter(t []byte, from int, dash []byte) (start, end int, last bool) 
 func (w *item) formPart(t []byte, depth int) []byte {
 	fields, body := splitHeader(t, nil)
 	for i := range fields {
-		if fields[i].name != "content-disposition" {
+		if !fields[i].is("content-disposition") {
 			continue
 		}
-		_, params := mediaType(fields[i].value(t))
+		_, params := w.types.read(t[fields[i].start:fields[i].end])
 		name := params["name"]
 		if params["filename"] != "" || name == "" {
 			break

@@ -361,18 +361,20 @@ func isHostEnd(tld string) bool {
 	return isPublic(tld)
 }
 
-// word is the pseudonym of one word of a name, in its case.
-func (c *Cleaner) word(w string) string {
-	if out, ok := c.words.get(w); ok {
-		return out
+// word is one word of a name, with its pseudonym in its case.
+func (c *Cleaner) word(raw []byte) *known {
+	if k := c.words.get(raw); k != nil {
+		return k
 	}
+	w := string(raw)
 	composed := norm.NFC.String(w)
 	out := c.perm.text(ofName, 0, composed, spoken)
 	if composed != w {
 		out = norm.NFD.String(out)
 	}
-	c.words.put(w, out)
-	return out
+	k := newKnown(w, out)
+	c.words.put(w, k)
+	return k
 }
 
 // isCommon reports whether a word, in lower case, stands beside names and is none.
@@ -390,38 +392,58 @@ func isCommon(w string) bool {
 }
 
 // eachWord calls found for each word of letters in s.
-func eachWord(s string, found func(w string)) {
+func eachWord(s []byte, found func(w []byte)) {
 	start := -1
-	for i, r := range s {
-		if unicode.IsLetter(r) || start >= 0 && unicode.Is(unicode.M, r) {
-			if start < 0 {
-				start = i
-			}
-			continue
+	for i := 0; i < len(s); {
+		letter, size := 'a' <= s[i]|0x20 && s[i]|0x20 <= 'z', 1
+		if s[i] >= utf8.RuneSelf {
+			var r rune
+			r, size = utf8.DecodeRune(s[i:])
+			letter = unicode.IsLetter(r) || start >= 0 && unicode.Is(unicode.M, r)
 		}
-		if start >= 0 {
+		if letter && start < 0 {
+			start = i
+		} else if !letter && start >= 0 {
 			found(s[start:i])
+			start = -1
 		}
-		start = -1
+		i += size
 	}
 	if start >= 0 {
 		found(s[start:])
 	}
 }
 
-// addName makes the words of a name needles.
-func (n *needles) addName(name string) {
-	eachWord(name, func(w string) {
-		lower := strings.ToLower(w)
-		if isCommon(lower) || utf8.RuneCountInString(w) < 2 {
+// name makes the words of a name identities.
+func (w *item) name(s []byte) {
+	var buffer [64]byte
+	eachWord(s, func(word []byte) {
+		if !isASCII(word) {
+			w.foreignWord(word)
 			return
 		}
-		d := needle{kind: aName, text: norm.NFC.String(lower), original: w, exact: len(w) == 2}
-		n.add(d)
-		if isASCII(lower) {
-			return
+		lower := buffer[:0]
+		for _, c := range word {
+			lower = append(lower, lowerByte(c))
 		}
-		d.text = norm.NFD.String(lower)
-		n.add(d)
+		if len(word) > 1 && !isCommon(string(lower)) && !w.needles.has(aName, lower) {
+			k := w.c.word(word)
+			w.needles.add(needle{kind: aName, text: k.lower, original: k.original, exact: len(word) == 2})
+		}
 	})
+}
+
+// foreignWord makes a word that is not all ASCII an identity, in both of its normal
+// forms.
+func (w *item) foreignWord(word []byte) {
+	lower := lowerText(word)
+	if isCommon(lower) || utf8.RuneCount(word) < 2 {
+		return
+	}
+	d := needle{kind: aName, text: norm.NFC.String(lower), original: string(word), exact: len(word) == 2}
+	w.needles.add(d)
+	if !isASCII(lower) {
+		d.text = norm.NFD.String(lower)
+		w.needles.add(d)
+	}
 }

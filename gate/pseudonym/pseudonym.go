@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"hash"
 	"regexp"
 	"slices"
 	"strings"
@@ -30,9 +31,11 @@ type Cleaner struct {
 	mac          []byte // key of sums
 	id           string
 	perm         permuter
-	seen         *memory  // addresses, and the digests of all identities
-	words        *memory  // of names
-	keep         []string // canonical domains
+	seen         *memory // addresses, and the digests of all identities
+	words        *memory // of names
+	numbers      *memory
+	macs         sync.Pool // of hash.Hash, under mac
+	keep         []string  // canonical domains
 	names        places
 	fields       places
 	headerPlaces bool // some of them are header fields
@@ -50,7 +53,7 @@ func New(r Rules) (*Cleaner, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make the permutations of the pseudonyms: %w", err)
 	}
-	c := &Cleaner{mac: derived(r.Key, "sums"), id: hex.EncodeToString(derived(r.Key, "name of the key")[:8]), perm: perm, seen: newMemory(), words: newMemory()}
+	c := &Cleaner{mac: derived(r.Key, "sums"), id: hex.EncodeToString(derived(r.Key, "name of the key")[:8]), perm: perm, seen: newMemory(), words: newMemory(), numbers: newMemory()}
 	for _, d := range r.KeepDomains {
 		host, err := gate.HostRecipient(strings.TrimPrefix(d, "@"))
 		if err != nil {
@@ -79,8 +82,9 @@ func New(r Rules) (*Cleaner, error) {
 		c.values = append(c.values, needle{kind: aValue, text: strings.ToLower(v), original: v})
 	}
 	c.items.New = func() any {
-		return &item{c: c, needles: newNeedles(), images: make(map[string]bool), pairs: make(map[string]string)}
+		return &item{c: c, needles: newNeedles(), images: images{set: make(map[string]bool)}, pairs: make(map[string]string)}
 	}
+	c.macs.New = func() any { return hmac.New(sha256.New, c.mac) }
 	return c, nil
 }
 
@@ -89,7 +93,9 @@ func (c *Cleaner) KeyID() string { return c.id }
 
 // sum is the keyed digest of s for one purpose (HMAC-SHA-256).
 func (c *Cleaner) sum(of purpose, s string) []byte {
-	mac := hmac.New(sha256.New, c.mac)
+	mac := c.macs.Get().(hash.Hash)
+	defer c.macs.Put(mac)
+	mac.Reset()
 	mac.Write([]byte{byte(of)})
 	mac.Write([]byte(s))
 	return mac.Sum(nil)
@@ -210,11 +216,13 @@ func (c *Cleaner) clean(replace func(*item), save func() (restore func()), left 
 type item struct {
 	c       *Cleaner
 	needles *needles
-	images  map[string]bool   // pseudonyms that were put in, in lower case
+	images  images            // pseudonyms that were put in
 	pairs   map[string]string // pseudonyms of record numbers, by those in lower case
 	err     error             // why it cannot be cleared; the first
 	unknown bool              // it holds the digest of an identity that is not known
 	budget  int64             // bytes that may still be unfolded
+	types   mediaTypes
+	scratch []byte // for reuse
 }
 
 // maxUnfolded bounds what all compressed layers of one item unfold to, in bytes.
@@ -228,8 +236,10 @@ func (w *item) begin() {
 // reset makes it ready for another, and forgets everybody.
 func (w *item) reset() {
 	w.needles.reset()
-	clear(w.images)
+	w.images.reset()
 	clear(w.pairs)
+	w.types.reset()
+	clear(w.scratch)
 	w.err = nil
 }
 
@@ -240,20 +250,12 @@ func (w *item) fail(why string) {
 	}
 }
 
-// found takes down an identity.
-func (w *item) found(d needle) {
+// found takes down an identity, and says whether it is new.
+func (w *item) found(d needle) bool {
 	if len(w.needles.list) == maxNeedles {
 		w.fail("it names more people than are looked for")
 	}
-	if !w.needles.add(d) {
-		return
-	}
-	switch d.kind {
-	case anAddress:
-		w.c.seen.know(d.original)
-	case aNumber:
-		w.c.seen.know(d.identity())
-	}
+	return w.needles.add(d)
 }
 
 // identity is the text of a number that its digests are of.
@@ -274,12 +276,42 @@ func (w *item) become(raw, out string) {
 	w.pairs[strings.ToLower(raw)] = out
 }
 
-// name makes the words of a name identities.
-func (w *item) name(s string) { w.needles.addName(s) }
-
 // line replaces the people in a short text beside an item's bytes.
 func (w *item) line(s *string) {
 	if *s != "" {
 		*s = string(w.text([]byte(*s), manner{}))
 	}
+}
+
+// images are the pseudonyms that were put into an item.
+type images struct {
+	list []string // added, and not in the set yet: few items ask for any
+	set  map[string]bool
+}
+
+func (m *images) reset() {
+	clear(m.list)
+	m.list = m.list[:0]
+	clear(m.set)
+}
+
+// add adds a pseudonym in lower case.
+func (m *images) add(s string) {
+	if len(m.list) == 1024 {
+		m.gather()
+	}
+	m.list = append(m.list, s)
+}
+
+func (m *images) gather() {
+	for _, s := range m.list {
+		m.set[s] = true
+	}
+	m.list = m.list[:0]
+}
+
+// has reports whether raw, in any case, was put in.
+func (m *images) has(raw []byte) bool {
+	m.gather()
+	return m.set[string(raw)] || m.set[lowerText(raw)]
 }

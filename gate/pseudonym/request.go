@@ -164,7 +164,7 @@ func (w *item) target(t []byte) []span {
 
 func (w *item) headerLine(name string, value []byte) []byte {
 	if w.c.names.has("header", name) {
-		w.name(string(value))
+		w.name(value)
 	}
 	if w.c.fields.has("header", name) {
 		return w.whole(value, false)
@@ -261,7 +261,7 @@ func plainForm(raw []byte) []byte {
 func (w *item) fieldValue(place, name string, raw []byte, plain func([]byte) []byte) []byte {
 	text := plain(raw)
 	if w.c.names.has(place, name) {
-		w.name(string(text))
+		w.name(text)
 	}
 	if isSecret(name) || w.c.fields.has(place, name) {
 		out := w.whole(text, isSecret(name))
@@ -341,7 +341,7 @@ func (w *item) command(line []byte, grown int) []byte {
 	case bytes.IndexByte(path, '@') < 0:
 		out := w.c.local(string(path))
 		if out != string(path) && len(path) > 2 {
-			w.images[strings.ToLower(out)] = true
+			w.images.add(strings.ToLower(out))
 		}
 		spans = append(spans, span{start: open + 1, end: last, text: []byte(out)})
 	default:
@@ -383,7 +383,7 @@ func (w *item) path(path []byte) []span {
 	if at <= start || at == len(path)-1 {
 		return nil
 	}
-	return []span{{start, len(path), anAddress, []byte(w.address(string(path[start:])))}}
+	return []span{{start, len(path), anAddress, w.address(path[start:])}}
 }
 
 // pathEnd is where the path of a command ends: at the ">" that no quote holds.
@@ -405,11 +405,11 @@ func pathEnd(line []byte) int {
 }
 
 func (w *item) xtext(value []byte) []span {
-	v := undoEach(value, '+', func(t []byte, i int) ([]byte, int) {
+	v := undoEach(value, '+', func(dst, t []byte, i int) ([]byte, int) {
 		if i+2 < len(t) && isHex(t[i+1]) && isHex(t[i+2]) {
-			return []byte{unhex(t[i+1])<<4 | unhex(t[i+2])}, 3
+			return append(dst, unhex(t[i+1])<<4|unhex(t[i+2])), 3
 		}
-		return nil, 0
+		return dst, 0
 	})
 	if v == nil {
 		return w.scan(value, manner{}, 0)
@@ -425,7 +425,7 @@ func (w *item) xtext(value []byte) []span {
 				out = append(out, '+', upperHex[c>>4], upperHex[c&15])
 			}
 		}
-		s.start, s.end, s.text = int(v.at[s.start]), int(v.at[s.end]), out
+		s.start, s.end, s.text = v.at(s.start), v.at(s.end), out
 	}
 	return spans
 }

@@ -8,11 +8,26 @@ import (
 	"encoding/hex"
 	"strings"
 	"sync"
+	"sync/atomic"
 )
 
 // seenIdentities bounds how many identities are remembered, in each of two
 // generations: the older is forgotten when the younger is full.
 const seenIdentities = 32 << 10
+
+// A known is what is remembered of an identity in one way of writing it. Nothing of
+// it is changed but digested.
+type known struct {
+	original  string // as it is written
+	lower     string // that in lower case
+	pseudonym []byte
+	image     string      // the pseudonym in lower case
+	digested  atomic.Bool // it is found by its digests
+}
+
+func newKnown(original, pseudonym string) *known {
+	return &known{original: original, lower: strings.ToLower(original), pseudonym: []byte(pseudonym), image: strings.ToLower(pseudonym)}
+}
 
 // A memory holds the identities that were seen, with their pseudonyms, and knows
 // them by their digests.
@@ -22,51 +37,51 @@ type memory struct {
 }
 
 type generation struct {
-	pseudonyms map[string]string
-	digests    map[uint64]string // first bytes of a digest, to the identity
-	known      map[string]bool   // identities whose digests are there
+	list     map[string]*known
+	digests  map[uint64]string // first bytes of a digest, to the identity
+	digested map[string]bool   // identities whose digests are there
 }
 
 func newGeneration() generation {
-	return generation{make(map[string]string), make(map[uint64]string), make(map[string]bool)}
+	return generation{make(map[string]*known), make(map[uint64]string), make(map[string]bool)}
 }
 
 func newMemory() *memory { return &memory{young: newGeneration(), old: newGeneration()} }
 
-// get is the pseudonym of an identity that was seen.
-func (m *memory) get(identity string) (string, bool) {
+// get is what was put under a key; nil: nothing was, or it is forgotten.
+func (m *memory) get(key []byte) *known {
 	m.mu.RLock()
-	out, ok := m.young.pseudonyms[identity]
+	k := m.young.list[string(key)]
 	aged := false
-	if !ok {
-		out, aged = m.old.pseudonyms[identity]
+	if k == nil {
+		k = m.old.list[string(key)]
+		aged = k != nil
 	}
 	m.mu.RUnlock()
 	if aged {
-		m.put(identity, out)
+		k = &known{original: k.original, lower: k.lower, pseudonym: k.pseudonym, image: k.image}
+		m.put(string(key), k)
 	}
-	return out, ok || aged
+	return k
 }
 
-func (m *memory) put(identity, pseudonym string) {
-	identity = strings.Clone(identity)
+func (m *memory) put(key string, k *known) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if len(m.young.pseudonyms) >= seenIdentities {
+	if len(m.young.list) >= seenIdentities {
 		m.old, m.young = m.young, newGeneration()
 	}
-	m.young.pseudonyms[identity] = pseudonym
+	m.young.list[key] = k
 }
 
 // know makes an identity one that is found by its digests.
 func (m *memory) know(identity string) {
 	m.mu.RLock()
-	known := m.young.known[identity]
+	known := m.young.digested[identity]
 	m.mu.RUnlock()
 	if known {
 		return
 	}
-	identity = strings.Clone(identity)
 	var keys [3 * 3]uint64
 	list := keys[:0]
 	for _, f := range forms(identity) {
@@ -76,12 +91,20 @@ func (m *memory) know(identity string) {
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if len(m.young.known) >= seenIdentities {
+	if len(m.young.digested) >= seenIdentities {
 		m.old, m.young = m.young, newGeneration()
 	}
-	m.young.known[identity] = true
+	m.young.digested[identity] = true
 	for _, k := range list {
 		m.young.digests[k] = identity
+	}
+}
+
+// knowThis makes an identity that is in the memory one that is found by its digests.
+func (m *memory) knowThis(k *known) {
+	if !k.digested.Load() {
+		m.know(k.original)
+		k.digested.Store(true)
 	}
 }
 

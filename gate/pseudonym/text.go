@@ -71,9 +71,8 @@ func (w *item) scan(t []byte, m manner, depth int) []span {
 		inner := w.scan(v.text, m, depth+1)
 		for i := range inner {
 			s := &inner[i]
-			start, end := v.at[s.start], v.at[s.end]
-			s.text = e.redo(s.text, t[start:end])
-			s.start, s.end = int(start), int(end)
+			s.start, s.end = v.at(s.start), v.at(s.end)
+			s.text = e.redo(s.text, t[s.start:s.end])
 		}
 		return inner
 	}
@@ -130,9 +129,9 @@ func (w *item) replaced(d *needle, raw []byte) []byte {
 	case aNumber:
 		return w.c.number(raw, d.national)
 	case aName:
-		out := w.c.word(string(raw))
-		w.images[strings.ToLower(out)] = true
-		return []byte(out)
+		k := w.c.word(raw)
+		w.images.add(k.image)
+		return k.pseudonym
 	case aRecord:
 		return []byte(w.pairs[strings.ToLower(string(raw))])
 	}
@@ -146,7 +145,7 @@ func (w *item) addresses(t []byte, spans []span) []span {
 			spans = append(spans, span{start, end, aValue, []byte(w.c.secret(string(t[start:end])))})
 			return
 		}
-		spans = append(spans, span{start, end, anAddress, []byte(w.address(string(t[start:end])))})
+		spans = append(spans, span{start, end, anAddress, w.address(t[start:end])})
 		w.beforeAngle(t, start)
 	})
 	return spans
@@ -181,13 +180,15 @@ func eachAddress(t []byte, found func(start, end int, user bool)) {
 }
 
 // address is the pseudonym of an address, which is taken down.
-func (w *item) address(raw string) string {
-	out := w.c.address(raw)
-	if out != raw {
-		w.found(needle{kind: anAddress, text: strings.ToLower(raw), original: raw})
-		w.images[strings.ToLower(out)] = true
+func (w *item) address(raw []byte) []byte {
+	k := w.c.address(raw)
+	if string(k.pseudonym) != k.original {
+		if w.found(needle{kind: anAddress, text: k.lower, original: k.original}) {
+			w.c.seen.knowThis(k)
+		}
+		w.images.add(k.image)
 	}
-	return out
+	return k.pseudonym
 }
 
 // domainEnd is where the domain or address literal that begins at i in t ends; i
@@ -329,7 +330,7 @@ func (w *item) beforeAngle(t []byte, start int) {
 		}
 	}
 	if i < end {
-		w.name(string(t[i:end]))
+		w.name(t[i:end])
 	}
 }
 
@@ -393,8 +394,11 @@ func (w *item) number(t []byte, i int, known bool, spans *[]span) (int, bool) {
 	}
 	d := num.digits()
 	out := w.c.number(d, num.national)
-	w.found(needle{kind: aNumber, text: string(d[num.national:]), original: string(d), national: num.national})
-	w.images[string(out[num.national:])] = true
+	taken := needle{kind: aNumber, text: string(d[num.national:]), original: string(d), national: num.national}
+	if w.found(taken) {
+		w.c.seen.know(taken.identity())
+	}
+	w.images.add(string(out[num.national:]))
 	*spans = append(*spans, span{num.start, num.end, aNumber, inFormat(t[num.start:num.end], out)})
 	return n, true
 }

@@ -140,7 +140,7 @@ func (w *item) quotedBody(raw []byte, content func([]byte) []byte) []byte {
 			for tail < a-head && tail < b-head && was[a-1-tail] == is[b-1-tail] {
 				tail++
 			}
-			start, end := int(v.at[base+head]), int(v.at[base+a-tail])
+			start, end := v.at(base+head), v.at(base+a-tail)
 			spans = append(spans, span{start: start, end: end, text: quoted(is[head:b-tail], raw[start:end])})
 		}
 		was, is, base = was[a:], is[b:], base+a
@@ -149,9 +149,9 @@ func (w *item) quotedBody(raw []byte, content func([]byte) []byte) []byte {
 }
 
 // unquote reads one "=" escape or soft line break.
-func unquote(t []byte, i int) ([]byte, int) {
+func unquote(dst, t []byte, i int) ([]byte, int) {
 	if i+2 < len(t) && isHex(t[i+1]) && isHex(t[i+2]) {
-		return []byte{unhex(t[i+1])<<4 | unhex(t[i+2])}, 3
+		return append(dst, unhex(t[i+1])<<4|unhex(t[i+2])), 3
 	}
 	n := i + 1
 	for n < len(t) && (t[n] == ' ' || t[n] == '\t') {
@@ -159,11 +159,11 @@ func unquote(t []byte, i int) ([]byte, int) {
 	}
 	switch {
 	case n < len(t) && t[n] == '\n':
-		return nil, n + 1 - i
+		return dst, n + 1 - i
 	case n+1 < len(t) && t[n] == '\r' && t[n+1] == '\n':
-		return nil, n + 2 - i
+		return dst, n + 2 - i
 	}
-	return nil, 0
+	return dst, 0
 }
 
 // quoted encodes s, which stands in the place of was.

@@ -49,7 +49,7 @@ func (l *looker) text(t []byte, depth int) bool {
 	}
 	found := false
 	l.w.needles.each(t, func(_ *needle, start, end int) bool {
-		found = !l.isImage(t[start:end]) && !(l.fields && inFieldName(t, start))
+		found = !l.w.images.has(t[start:end]) && !(l.fields && inFieldName(t, start))
 		return !found
 	})
 	if found || l.numbers && l.squeezed(t) {
@@ -80,11 +80,6 @@ func inFieldName(t []byte, i int) bool {
 	return line < len(t) && t[line] != ' ' && t[line] != '\t' && bytes.IndexByte(t[line:i], ':') < 0
 }
 
-// isImage reports whether raw is a pseudonym that was put in.
-func (l *looker) isImage(raw []byte) bool {
-	return l.w.images[string(raw)] || l.w.images[lowerText(raw)]
-}
-
 // squeezed reports whether a telephone number stands in t with separators anywhere.
 func (l *looker) squeezed(t []byte) bool {
 	out := l.squeeze[:0]
@@ -110,7 +105,7 @@ func (l *looker) squeezed(t []byte) bool {
 	l.squeeze = out
 	found := false
 	l.w.needles.each(out, func(d *needle, start, end int) bool {
-		found = d.kind == aNumber && !l.w.images[string(out[start:end])]
+		found = d.kind == aNumber && !l.w.images.has(out[start:end])
 		return !found
 	})
 	return found
@@ -181,13 +176,13 @@ func (l *looker) entity(t []byte, boundary string, depth int) bool {
 	var word, transfer string
 	var params map[string]string
 	for i := range fields {
-		switch fields[i].name {
-		case "content-type":
+		switch value := t[fields[i].start:fields[i].end]; {
+		case fields[i].is("content-type"):
 			if word == "" {
-				word, params = mediaType(fields[i].value(t))
+				word, params = l.w.types.read(value)
 			}
-		case "content-transfer-encoding":
-			transfer, _, _ = strings.Cut(strings.ToLower(strings.Trim(fields[i].value(t), " ;")), " ")
+		case fields[i].is("content-transfer-encoding"):
+			transfer = transferEncoding(value)
 		}
 	}
 	return l.body(t[body:], transfer, word, params, depth)

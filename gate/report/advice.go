@@ -32,7 +32,7 @@ func advice(kind string) string {
 	case gate.GapNotBound:
 		return "see waybill corpus show for where the value came from; correct it under [dynamic]"
 	case gate.GapCutBody:
-		return "raise max_body of the sink"
+		return "raise max_body of the sink, or, where a stimulus was cut when it was recorded, [record] max_body"
 	case gate.GapNotDecoded:
 		return "read the message yourself (waybill tape cat RUN), or leave its stimulus out of the corpus"
 	case gate.GapTornTape:

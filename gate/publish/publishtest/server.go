@@ -76,6 +76,7 @@ type Server struct {
 	team     []string
 	files    map[string]string // "path@commit"
 	write    bool
+	denied   []string
 	revoked  bool
 	requests []Request
 	before   func(*Server, *http.Request, http.ResponseWriter) bool
@@ -108,6 +109,10 @@ func (s *Server) SetHead(sha string) { s.with(func() { s.head = sha }) }
 
 // ReadOnly makes the token one that can only read, as that of a fork's pull request.
 func (s *Server) ReadOnly() { s.with(func() { s.write = false }) }
+
+// Deny takes a permission from the token, by the name that a workflow gives it:
+// "checks", "pull-requests" or "contents".
+func (s *Server) Deny(permission string) { s.with(func() { s.denied = append(s.denied, permission) }) }
 
 // Revoke makes the token invalid.
 func (s *Server) Revoke() { s.with(func() { s.revoked = true }) }
@@ -212,7 +217,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 		a = refuse(http.StatusUnauthorized, "Bad credentials")
 	case r.Header.Get("User-Agent") == "":
 		a = refuse(http.StatusForbidden, "Request forbidden by administrative rules. Please make sure your request has a User-Agent header")
-	case r.Method != http.MethodGet && !s.write:
+	case r.Method != http.MethodGet && !s.write || slices.Contains(s.denied, permission(r.URL.Path)):
 		a = refuse(http.StatusForbidden, "Resource not accessible by integration")
 	default:
 		a = s.answer(w, r, []byte(body.String()))
@@ -232,6 +237,19 @@ var (
 	contentsPath   = regexp.MustCompile(`^/repos/([^/]+)/([^/]+)/contents/(.+)$`)
 	membershipPath = regexp.MustCompile(`^/orgs/clinic/teams/privacy/memberships/([^/]+)$`)
 )
+
+// permission is the one that a request needs; "" is none that can be taken away.
+func permission(path string) string {
+	switch {
+	case checksPath.MatchString(path):
+		return "checks"
+	case contentsPath.MatchString(path):
+		return "contents"
+	case commentsPath.MatchString(path), commentPath.MatchString(path), pullPath.MatchString(path):
+		return "pull-requests"
+	}
+	return ""
+}
 
 func (s *Server) answer(w http.ResponseWriter, r *http.Request, body []byte) answer {
 	path := r.URL.Path
