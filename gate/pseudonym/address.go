@@ -256,8 +256,13 @@ func isAlnum(c byte) bool {
 }
 
 func isASCII[T string | []byte](s T) bool {
+	// Most are, so that all is looked at: eight bytes at once, and the rest.
 	var all byte
-	for i := 0; i < len(s); i++ {
+	i := 0
+	for ; i+8 <= len(s); i += 8 {
+		all |= s[i] | s[i+1] | s[i+2] | s[i+3] | s[i+4] | s[i+5] | s[i+6] | s[i+7]
+	}
+	for ; i < len(s); i++ {
 		all |= s[i]
 	}
 	return all < utf8.RuneSelf

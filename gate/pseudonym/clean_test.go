@@ -307,6 +307,146 @@ func TestNobody(t *testing.T) {
 	}
 }
 
+// A header field may be empty, with or without an end of its line: FuzzMessage once
+// found a panic where one was. Nobody stands in it, and it stays as it is.
+func TestEmptyFields(t *testing.T) {
+	declared := cleaner(t, func(r *pseudonym.Rules) {
+		r.Names, r.Fields = []string{"header/from", "header/x-name"}, []string{"header/x-member", "header/to"}
+	})
+	for _, c := range []*pseudonym.Cleaner{cleaner(t, nil), declared} {
+		for _, name := range []string{"From", "To", "Subject", "X-Name", "X-Member", "Content-Type", "Content-Transfer-Encoding", "Content-Disposition", "Cookie", "Authorization", "Content-Length", "Referer", "x"} {
+			for _, value := range []string{"", " ", "\t", "\r", " \r\n ", "\r\n\t\r\n x"} {
+				for _, end := range []string{"", "\n", "\r\n", "\r\n\r\n", "\r\n\r\ntext"} {
+					field := name + ":" + value + end
+					for _, m := range []gate.Message{
+						{Channel: "smtp", Body: []byte(field)},
+						{Channel: "smtp", Body: []byte("Content-Type: multipart/form-data; boundary=b\r\n\r\n--b\r\n" + field)},
+						{Channel: "smtp", Head: []byte(field)},
+						{Channel: "http", Head: []byte("GET / HTTP/1.1\r\n" + field)},
+						{Channel: "http", Head: []byte(field), Body: []byte("a")},
+					} {
+						head, body := bytes.Clone(m.Head), bytes.Clone(m.Body)
+						if err := c.Message(&m); err != nil || !bytes.Equal(m.Head, head) || !bytes.Equal(m.Body, body) {
+							t.Errorf("%s: %q%q became %q%q: %v", m.Channel, head, body, m.Head, m.Body, err)
+						}
+					}
+				}
+			}
+		}
+	}
+}
+
+// Texts are read in blocks. What is looked for is found wherever it begins and ends in
+// them, in front of the end of the text too.
+func TestEveryOffset(t *testing.T) {
+	c := cleaner(t, nil)
+	want, name := mapped(t, c, "al@firm.org"), strings.TrimPrefix(text(t, c, "Alva <x@y.org> Alva"), "")
+	name = name[strings.LastIndexByte(name, ' ')+1:]
+	short := text(t, c, "510-555-0100")
+	if name == "Alva" || short == "510-555-0100" {
+		t.Fatalf("%q and %q are the pseudonyms", name, short)
+	}
+	bare := strings.ReplaceAll(short, "-", "")
+	pairs := map[string]string{
+		"al@firm.org": want,
+		base64.StdEncoding.EncodeToString([]byte("al@firm.org")): base64.StdEncoding.EncodeToString([]byte(want)),
+		hex.EncodeToString([]byte("al@firm.org")):                hex.EncodeToString([]byte(want)),
+		"510-555-0100":                        short,
+		"(510) 555-0100":                      "(" + bare[:3] + ") " + bare[3:6] + "-" + bare[6:],
+		"+15105550100":                        "+1" + bare,
+		"a/+15105550100":                      "a/+15105550100", // a word of base64
+		"a/510-555-0100":                      "a/" + short,
+		"((510-555-0100":                      "((" + short,
+		"Alva":                                name,
+		"ALVA":                                strings.ToUpper(name),
+		"Alvas":                               "Alvas",
+		"xAlva":                               "xAlva",
+		"+1510-555-010a":                      "+1510-555-010a",
+		"/home/a_b-c/510-555-0100/zzzzzzzzzz": "/home/a_b-c/510-555-0100/zzzzzzzzzz",
+	}
+	// What a number in the middle of a longer word becomes is not told here, but must
+	// be the same wherever it stands.
+	for _, s := range []string{"a/+15105550100", "/home/a_b-c/510-555-0100/zzzzzzzzzz"} {
+		pairs[s] = text(t, c, s)
+	}
+	intro := "Alva <x@y.org>"
+	cleared := text(t, c, intro)
+	for s, is := range pairs {
+		for n := range 48 {
+			for _, pad := range []string{strings.Repeat(" ", n), strings.Repeat("ab ", n/3) + strings.Repeat(".", n%3), strings.Repeat("\n", n)} {
+				for _, tail := range []string{"", " ", " is it", strings.Repeat(" ", n)} {
+					if got := text(t, c, intro+" "+pad+" "+s+tail); got != cleared+" "+pad+" "+is+tail {
+						t.Fatalf("%q after %q and before %q became %q", s, pad, tail, got)
+					}
+				}
+			}
+		}
+	}
+}
+
+// A crowd is told apart: more people than the search has buckets, each found wherever
+// their names stand.
+func TestCrowd(t *testing.T) {
+	c := cleaner(t, nil)
+	var intro, prose strings.Builder
+	var names []string
+	for a := 'a'; a <= 'z'; a++ {
+		for b := 'a'; b <= 'z'; b += 5 {
+			name := fmt.Sprintf("%cu%cem", a-'a'+'A', b)
+			names = append(names, name)
+			fmt.Fprintf(&intro, "%s <%c%c@firm%c.org>\n", name, a, b, b)
+			fmt.Fprintf(&prose, "%s, %s and %s.\n", strings.ToUpper(name), strings.ToLower(name), name)
+		}
+	}
+	got := text(t, c, prose.String()+intro.String()+prose.String())
+	for _, name := range names {
+		if strings.Contains(strings.ToLower(got), strings.ToLower(name)) && !strings.Contains(got, strings.ToLower(text(t, c, name+" <x@y.org>")[:len(name)])) {
+			t.Errorf("%s is left", name)
+		}
+	}
+	half := strings.Count(got, "\n") / 3
+	lines := strings.Split(got, "\n")
+	for i := range half {
+		if lines[i] != lines[2*half+i] || strings.EqualFold(lines[i], strings.Split(prose.String(), "\n")[i]) {
+			t.Fatalf("line %d is %q before, and %q behind", i, lines[i], lines[2*half+i])
+		}
+	}
+}
+
+// Mail within mail, both quoted-printable, is read to the end by both looks.
+func TestQuotedInQuoted(t *testing.T) {
+	c := cleaner(t, nil)
+	quote := func(s string) string {
+		var out bytes.Buffer
+		w := quotedprintable.NewWriter(&out)
+		if _, err := io.WriteString(w, s); err != nil {
+			t.Fatal(err)
+		}
+		if err := w.Close(); err != nil {
+			t.Fatal(err)
+		}
+		return out.String()
+	}
+	const part = "Content-Transfer-Encoding: quoted-printable\r\nContent-Type: "
+	filler := strings.Repeat("some words = some more\r\n", 400)
+	inner := "From: a@b.org\r\n" + part + "text/plain\r\n\r\n" + quote(filler+"= "+someone+"\r\n")
+	m := gate.Message{Channel: "smtp", Body: []byte(part + "message/rfc822\r\n\r\n" + quote(inner))}
+	if err := c.Message(&m); err != nil {
+		t.Fatal(err)
+	}
+	_, body, _ := strings.Cut(string(m.Body), "\r\n\r\n")
+	for range 2 {
+		plain, err := io.ReadAll(quotedprintable.NewReader(strings.NewReader(body)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		body = string(plain)
+	}
+	if want := mapped(t, c, someone); !strings.Contains(body, filler+"= "+want) || strings.Contains(body, someone) {
+		t.Errorf("%q is missing at the end of %q", want, body[max(0, len(body)-200):])
+	}
+}
+
 // What cannot be cleared is refused, is left as it was, and the error names nobody.
 func TestRefused(t *testing.T) {
 	c := cleaner(t, nil)

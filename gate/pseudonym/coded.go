@@ -42,15 +42,15 @@ func (w *item) coded(word []byte, m manner, depth int) []byte {
 	if len(bare)%4 == 1 || len(bare) < leastCoded {
 		return nil
 	}
+	if !likelyText(bare) && !bytes.HasPrefix(bare, []byte("H4sI")) && len(bare) != 22 && len(bare) != 27 && len(bare) != 43 { // those of digests
+		return nil
+	}
 	enc := base64.RawStdEncoding
 	if bytes.ContainsAny(bare, "-_") {
 		if bytes.ContainsAny(bare, "+/") {
 			return nil
 		}
 		enc = base64.RawURLEncoding
-	}
-	if !likelyText(bare) && !bytes.HasPrefix(bare, []byte("H4sI")) && enc.DecodedLen(len(bare)) != 16 && enc.DecodedLen(len(bare)) != 20 && enc.DecodedLen(len(bare)) != 32 {
-		return nil
 	}
 	plain := make([]byte, enc.DecodedLen(len(bare)))
 	if _, err := enc.Decode(plain, bare); err != nil {

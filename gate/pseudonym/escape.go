@@ -79,7 +79,7 @@ func undoEach(t []byte, first byte, next func(dst, t []byte, i int) (out []byte,
 		}
 		i += n
 		if v == nil {
-			v = &view{text: make([]byte, 0, len(t))}
+			v = &view{text: make([]byte, 0, len(t)), cuts: make([]cut, 0, 8)}
 		}
 		v.text = append(v.text, t[done:i]...)
 		done = i

@@ -91,8 +91,8 @@ func (w *item) entityOf(t []byte, word string, depth int) []byte {
 		w.fail("it is nested too deep")
 		return t
 	}
-	var buffer [32]field
-	fields, body := splitHeader(t, buffer[:0])
+	fields, body := splitHeader(t, w.fields[:0])
+	w.fields = fields // for the next, once this header is done
 	var params map[string]string
 	var transfer string
 	typed := false
@@ -181,9 +181,12 @@ func (w *item) displayNames(value []byte) {
 			name = append(name, box...)
 		}
 		w.scratch = name
-		var own []span
-		eachAddress(name, func(start, end int, _ bool) { own = append(own, span{start: start, end: end, text: []byte(" ")}) })
-		w.name(apply(name, own))
+		if bytes.IndexByte(name, '@') >= 0 {
+			var own []span
+			eachAddress(name, func(start, end int, _ bool) { own = append(own, span{start: start, end: end, text: []byte(" ")}) })
+			name = apply(name, own)
+		}
+		w.name(name)
 	}
 }
 

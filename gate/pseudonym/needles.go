@@ -1,7 +1,7 @@
 package pseudonym
 
 import (
-	"strings"
+	"bytes"
 	"unicode"
 	"unicode/utf8"
 
@@ -253,7 +253,7 @@ func (d *needle) at(t []byte, i int) int {
 			return 0
 		}
 		for k, c := range t[i:end] {
-			if lowerByte(c) != d.text[k] {
+			if c != d.text[k] && lowerByte(c) != d.text[k] {
 				return 0
 			}
 		}
@@ -346,9 +346,17 @@ func inHost(t []byte, start, end int) bool {
 	if end == last && start == first {
 		return false
 	}
-	host := strings.Trim(string(t[first:last]), ".-")
-	dot := strings.LastIndexByte(host, '.')
-	return dot > 0 && host[dot+1:] == strings.ToLower(host[dot+1:]) && isHostEnd(host[dot+1:]) // "Jane.It" ends a sentence
+	host := bytes.Trim(t[first:last], ".-")
+	dot := bytes.LastIndexByte(host, '.')
+	if dot <= 0 {
+		return false
+	}
+	for _, c := range host[dot+1:] {
+		if c != lowerByte(c) { // "Jane.It" ends a sentence
+			return false
+		}
+	}
+	return isHostEnd(string(host[dot+1:]))
 }
 
 // isHostEnd reports whether names of hosts end so: in a public top-level domain, or

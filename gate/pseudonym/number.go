@@ -126,7 +126,19 @@ scan:
 // number, and the first digits of it, by which networks and ranges are told apart:
 // three of nine or more, two of fewer. All others are permuted, so that no two
 // numbers become one, and in every format a number's pseudonym is the same.
+//
+// What it gives may not be changed.
 func (c *Cleaner) number(digits []byte, national int) []byte {
+	key := append(append(make([]byte, 0, 32), byte(national)), digits...)
+	if k := c.numbers.get(key); k != nil {
+		return k.pseudonym
+	}
+	out := c.permutedNumber(digits, national)
+	c.numbers.put(string(key), newKnown(string(digits), string(out)))
+	return out
+}
+
+func (c *Cleaner) permutedNumber(digits []byte, national int) []byte {
 	out := append([]byte(nil), digits...)
 	for national < len(out) && out[national] == '0' {
 		national++

@@ -73,10 +73,10 @@ func (p permuter) permute(in purpose, tweak uint64, list []symbol) {
 	}
 	half := len(list) / 2
 	a, b := list[:half], list[half:]
-	var mac [aes.BlockSize]byte
+	var blocks [2][aes.BlockSize]byte
 	for round := range byte(rounds) {
-		p.mac(&mac, in, round, tweak, b, len(a))
-		p.add(&mac, a)
+		p.mac(&blocks[0], in, round, tweak, b, len(a))
+		p.add(&blocks[0], &blocks[1], a)
 		a, b = b, a
 	}
 }
@@ -101,8 +101,7 @@ func (p permuter) mac(mac *[aes.BlockSize]byte, in purpose, round byte, tweak ui
 }
 
 // add adds the stream that mac seeds to the symbols, each modulo its radix.
-func (p permuter) add(mac *[aes.BlockSize]byte, half []symbol) {
-	var stream [aes.BlockSize]byte
+func (p permuter) add(mac, stream *[aes.BlockSize]byte, half []symbol) {
 	for i := range half {
 		if i%4 == 0 {
 			binary.BigEndian.PutUint32(mac[:], binary.BigEndian.Uint32(mac[:])+1)

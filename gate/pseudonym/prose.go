@@ -13,6 +13,10 @@ func (w *item) proseSpans(t []byte, m manner) []span {
 	at := 0
 	plain := func(end int) {
 		inner := w.scan(t[at:end], m, 0)
+		if at == 0 {
+			spans = inner
+			return
+		}
 		for i := range inner {
 			inner[i].start += at
 			inner[i].end += at

@@ -1,6 +1,8 @@
 package pseudonym
 
 import (
+	"bufio"
+	"bytes"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/binary"
@@ -82,7 +84,9 @@ func New(r Rules) (*Cleaner, error) {
 		c.values = append(c.values, needle{kind: aValue, text: strings.ToLower(v), original: v})
 	}
 	c.items.New = func() any {
-		return &item{c: c, needles: newNeedles(), images: images{set: make(map[string]bool)}, pairs: make(map[string]string)}
+		w := &item{c: c, needles: newNeedles(), images: images{set: make(map[string]bool)}, pairs: make(map[string]string)}
+		w.buffered = bufio.NewReader(&w.reader)
+		return w
 	}
 	c.macs.New = func() any { return hmac.New(sha256.New, c.mac) }
 	return c, nil
@@ -222,7 +226,14 @@ type item struct {
 	unknown bool              // it holds the digest of an identity that is not known
 	budget  int64             // bytes that may still be unfolded
 	types   mediaTypes
-	scratch []byte // for reuse
+
+	// For reuse.
+	scratch  []byte
+	fields   []field
+	squeezed []byte // by the second look
+	unquoted bytes.Buffer
+	reader   bytes.Reader
+	buffered *bufio.Reader
 }
 
 // maxUnfolded bounds what all compressed layers of one item unfold to, in bytes.
@@ -240,6 +251,12 @@ func (w *item) reset() {
 	clear(w.pairs)
 	w.types.reset()
 	clear(w.scratch)
+	clear(w.fields)
+	clear(w.squeezed)
+	clear(w.unquoted.Bytes())
+	w.unquoted.Reset()
+	w.reader.Reset(nil)
+	w.buffered.Reset(&w.reader)
 	w.err = nil
 }
 

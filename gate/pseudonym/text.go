@@ -76,8 +76,7 @@ func (w *item) scan(t []byte, m manner, depth int) []span {
 		}
 		return inner
 	}
-	var spans []span
-	spans = w.addresses(t, spans)
+	spans := w.addresses(t, nil) // nil, so that text without anybody costs nothing
 	spans = w.tokens(t, m, depth, spans)
 	for _, p := range w.c.records {
 		spans = w.recordsIn(t, p, spans)
@@ -144,6 +143,9 @@ func (w *item) addresses(t []byte, spans []span) []span {
 		if user { // of a URL: its host is none of a mailbox
 			spans = append(spans, span{start, end, aValue, []byte(w.c.secret(string(t[start:end])))})
 			return
+		}
+		if spans == nil {
+			spans = make([]span, 0, 4+min(len(t)/128, 32))
 		}
 		spans = append(spans, span{start, end, anAddress, w.address(t[start:end])})
 		w.beforeAngle(t, start)

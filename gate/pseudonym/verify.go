@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/base64"
 	"encoding/hex"
-	"io"
 	"mime/quotedprintable"
 	"strings"
 	"unicode/utf8"
@@ -39,7 +38,6 @@ type looker struct {
 	numbers bool // there are telephone numbers
 	fields  bool // it is in a header section
 	budget  int64
-	squeeze []byte // for reuse
 }
 
 // text reports whether an identity stands in t, or in what it holds encoded.
@@ -82,7 +80,7 @@ func inFieldName(t []byte, i int) bool {
 
 // squeezed reports whether a telephone number stands in t with separators anywhere.
 func (l *looker) squeezed(t []byte) bool {
-	out := l.squeeze[:0]
+	out := l.w.squeezed[:0]
 	for i := 0; i < len(t); i++ {
 		if !isDigit(t[i]) {
 			continue
@@ -102,7 +100,7 @@ func (l *looker) squeezed(t []byte) bool {
 		}
 		out = append(out, ' ')
 	}
-	l.squeeze = out
+	l.w.squeezed = out
 	found := false
 	l.w.needles.each(out, func(d *needle, start, end int) bool {
 		found = d.kind == aNumber && !l.w.images.has(out[start:end])
@@ -167,8 +165,8 @@ func (l *looker) entity(t []byte, boundary string, depth int) bool {
 	if depth > 4*maxDepth {
 		return true
 	}
-	var buffer [32]field
-	fields, body := splitHeader(t, buffer[:0])
+	fields, body := splitHeader(t, l.w.fields[:0])
+	l.w.fields = fields // for the next, once this header is done
 	header := t[:body]
 	if l.inFields(header) || bytes.Contains(header, []byte("=?")) && l.inFields(decodeWords(header)) {
 		return true
@@ -216,13 +214,27 @@ func (l *looker) body(t []byte, transfer, word string, params map[string]string,
 		}
 		t = plain
 	case "quoted-printable":
-		plain, err := io.ReadAll(quotedprintable.NewReader(bytes.NewReader(t)))
-		if v := undoEach(t, '=', unquote); err != nil && v != nil { // broken, which people's readers forgive
-			plain = v.text
+		plain, err := l.unquoted(t)
+		if err != nil { // broken, which people's readers forgive
+			if v := undoEach(t, '=', unquote); v != nil {
+				plain = v.text
+			}
+		}
+		if strings.HasPrefix(word, "message/") {
+			plain = bytes.Clone(plain) // another may stand in it
 		}
 		t = plain
 	}
 	return l.content(t, word, params, depth)
+}
+
+// unquoted undoes quoted-printable. What it gives stands until it is called again.
+func (l *looker) unquoted(t []byte) ([]byte, error) {
+	l.w.reader.Reset(t)
+	l.w.buffered.Reset(&l.w.reader)
+	l.w.unquoted.Reset()
+	_, err := l.w.unquoted.ReadFrom(quotedprintable.NewReader(l.w.buffered))
+	return l.w.unquoted.Bytes(), err
 }
 
 // content looks through content with its encodings undone.
