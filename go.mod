@@ -5,6 +5,7 @@ go 1.26.0
 // Required by the project's brief.
 require (
 	github.com/BurntSushi/toml v1.6.0 // waybill.toml and approvals: positions in errors, undecoded keys
+	github.com/google/go-github/v60 v60.0.0 // comments, check runs and reviews: typed errors of rate limits
 	github.com/sergi/go-diff v1.4.0 // text differences where they are shown, never where equality is decided
 	github.com/urfave/cli/v2 v2.27.7 // verbs, flags and their help
 )
@@ -19,7 +20,13 @@ require (
 )
 
 // Evidence on disk.
-require github.com/klauspost/compress v1.20.3 // zstd frames that zstdcat reads
+require (
+	filippo.io/age v1.3.2 // tapes encrypted to people and plugins, in a format with other readers
+	github.com/klauspost/compress v1.20.3 // zstd frames that zstdcat reads
+)
+
+// Importing.
+require github.com/gopacket/gopacket v1.7.7 // captures and their TCP streams, without libpcap
 
 // Terminal.
 require (
@@ -32,19 +39,14 @@ require (
 
 // Tests.
 require (
+	github.com/chromedp/cdproto v0.159.0 // events of the browser
+	github.com/chromedp/chromedp v0.23.0 // a real Chromium, clicked through and recorded
 	github.com/google/go-cmp v0.7.0 // differences between structs, readable
+	github.com/nyaruka/phonenumbers v1.8.1 // judges what pseudonyms of telephone numbers became
 	github.com/rhysd/actionlint v1.7.12 // what GitHub understands of a workflow, and its tree
 	github.com/rogpeppe/go-internal v1.16.0 // testscript: whole-program stories in txtar
+	github.com/santhosh-tekuri/jsonschema/v6 v6.0.3 // holds verdicts to the published schema
 	pgregory.net/rapid v1.3.0 // properties of the comparison
-)
-
-require (
-	filippo.io/age v1.3.2
-	github.com/chromedp/cdproto v0.159.0
-	github.com/chromedp/chromedp v0.23.0
-	github.com/google/go-github/v60 v60.0.0
-	github.com/gopacket/gopacket v1.7.7
-	github.com/nyaruka/phonenumbers v1.8.1
 )
 
 require (
@@ -63,7 +65,6 @@ require (
 	github.com/rivo/uniseg v0.4.7 // indirect
 	github.com/robfig/cron/v3 v3.0.1 // indirect
 	github.com/russross/blackfriday/v2 v2.1.0 // indirect
-	github.com/santhosh-tekuri/jsonschema/v6 v6.0.3 // indirect
 	github.com/xrash/smetrics v0.0.0-20240521201337-686a1a2994c1 // indirect
 	go.yaml.in/yaml/v4 v4.0.0-rc.3 // indirect
 	golang.org/x/crypto v0.58.0 // indirect

@@ -315,7 +315,7 @@ func TestEmptyFields(t *testing.T) {
 	})
 	for _, c := range []*pseudonym.Cleaner{cleaner(t, nil), declared} {
 		for _, name := range []string{"From", "To", "Subject", "X-Name", "X-Member", "Content-Type", "Content-Transfer-Encoding", "Content-Disposition", "Cookie", "Authorization", "Content-Length", "Referer", "x"} {
-			for _, value := range []string{"", " ", "\t", "\r", " \r\n ", "\r\n\t\r\n x"} {
+			for _, value := range []string{"", " ", "\t", "\r", " \r\n ", "\r\n\t\r\n -"} {
 				for _, end := range []string{"", "\n", "\r\n", "\r\n\r\n", "\r\n\r\ntext"} {
 					field := name + ":" + value + end
 					for _, m := range []gate.Message{
