@@ -218,7 +218,7 @@ func (c *Cleaner) label(raw, parent string, fits func(string) bool) string {
 	coded := len(raw) > 4 && strings.EqualFold(raw[:4], "xn--")
 	if coded {
 		u, err := idna.Punycode.ToUnicode(strings.ToLower(raw))
-		if err != nil || isASCII(u) {
+		if err != nil || isASCII([]byte(u)) {
 			coded = false
 		} else {
 			text = u
@@ -227,7 +227,7 @@ func (c *Cleaner) label(raw, parent string, fits func(string) bool) string {
 	tweak := c.hash(ofLabel, parent)
 	for range maxWalk {
 		text = c.perm.text(ofLabel, tweak, text, plain)
-		if isASCII(text) {
+		if isASCII([]byte(text)) {
 			if !coded {
 				if !fits(text) || len(text) > 4 && strings.EqualFold(text[:4], "xn--") {
 					continue
@@ -253,17 +253,4 @@ func (c *Cleaner) label(raw, parent string, fits func(string) bool) string {
 
 func isAlnum(c byte) bool {
 	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9'
-}
-
-func isASCII[T string | []byte](s T) bool {
-	// Most are, so that all is looked at: eight bytes at once, and the rest.
-	var all byte
-	i := 0
-	for ; i+8 <= len(s); i += 8 {
-		all |= s[i] | s[i+1] | s[i+2] | s[i+3] | s[i+4] | s[i+5] | s[i+6] | s[i+7]
-	}
-	for ; i < len(s); i++ {
-		all |= s[i]
-	}
-	return all < utf8.RuneSelf
 }

@@ -22,8 +22,9 @@ import (
 	"github.com/waybill-dev/waybill/gate/importer/mbox"
 )
 
-// addressForm finds addresses in the manner of those who look for them in text.
-var addressForm = regexp.MustCompile(`[A-Za-z0-9][A-Za-z0-9._+-]*@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*\.[A-Za-z]{2,}`)
+// addressForm finds addresses in the manner of those who look for them in text. A
+// word that goes on behind a top-level domain is not one.
+var addressForm = regexp.MustCompile(`[A-Za-z0-9][A-Za-z0-9._+-]*@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*\.[A-Za-z]{2,}\b`)
 
 // texts are the texts of a mail as the standard library reads it: an oracle that
 // shares nothing with the cleaner.

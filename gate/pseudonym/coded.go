@@ -81,7 +81,7 @@ func (w *item) coded(word []byte, m manner, depth int) []byte {
 func likelyText(bare []byte) bool {
 	a, b, c, d := sextets[bare[0]], sextets[bare[1]], sextets[bare[2]], sextets[bare[3]]
 	first := a<<2 | b>>4
-	if first < ' ' && (first < '\t' || first > '\r') || first == 0x7f || 0x80 <= first && first < 0xc2 || (a|b|c|d)&0xc0 != 0 {
+	if isControl[first] || 0x80 <= first && first < 0xc2 || (a|b|c|d)&0xc0 != 0 {
 		return false
 	}
 	e, f, g, h := sextets[bare[4]], sextets[bare[5]], sextets[bare[6]], sextets[bare[7]]
@@ -91,7 +91,7 @@ func likelyText(bare []byte) bool {
 	plain := [...]byte{first, b<<4 | c>>2, c<<6 | d, e<<2 | f>>4, f<<4 | g>>2, g<<6 | h}
 	for i := 0; i < len(plain); {
 		if c := plain[i]; c < utf8.RuneSelf {
-			if c < ' ' && (c < '\t' || c > '\r') || c == 0x7f {
+			if isControl[c] {
 				return false
 			}
 			i++
@@ -186,19 +186,4 @@ func isHexWord(w []byte) bool {
 		}
 	}
 	return true
-}
-
-// isText reports whether b can be read: UTF-8 or ISO 8859-1, without the control
-// characters that text does not have.
-func isText(b []byte) bool {
-	if len(b) == 0 {
-		return false
-	}
-	controls := 0
-	for _, c := range b {
-		if c < ' ' && (c < '\t' || c > '\r') && c != 0x1b || c == 0x7f {
-			controls++
-		}
-	}
-	return controls == 0 && (utf8.Valid(b) || len(b) > 64)
 }

@@ -221,18 +221,6 @@ func (w *item) content(word string, params map[string]string, t []byte, from ori
 	return w.binary(t, word, from)
 }
 
-// isMostlyText reports whether t has no more control characters than careless
-// mailers leave in text.
-func isMostlyText(t []byte) bool {
-	controls := 0
-	for _, c := range t {
-		if c < ' ' && (c < '\t' || c > '\r') && c != 0x1b {
-			controls++
-		}
-	}
-	return controls*100 <= len(t)
-}
-
 // binary is what stands in the place of bytes that are no text: as many, that are a
 // function of them and the key, so that equal files stay equal. Pictures show
 // people, and documents name them; programs that read such a body would fail.

@@ -134,6 +134,8 @@ func (n *needles) reset() {
 // more is refused.
 const maxNeedles = 10_000
 
+func (n *needles) full() bool { return len(n.list) == maxNeedles }
+
 // has reports whether a needle is there.
 func (n *needles) has(k kind, text []byte) bool {
 	if len(text) < 2 {
@@ -149,7 +151,7 @@ func (n *needles) has(k kind, text []byte) bool {
 
 // add adds a needle. false: it is there, or too short to say anything.
 func (n *needles) add(d needle) bool {
-	if len(d.text) < 2 || len(n.list) == maxNeedles {
+	if len(d.text) < 2 || n.full() {
 		return false
 	}
 	h := pairHash(lowerByte(d.text[0]), lowerByte(d.text[1]))
@@ -159,7 +161,7 @@ func (n *needles) add(d needle) bool {
 		}
 	}
 	i := len(n.list)
-	d.ascii = isASCII(d.text)
+	d.ascii = isASCII([]byte(d.text))
 	n.list = append(n.list, d)
 	bucket := d.bucket(i)
 	if bucket != loose {
@@ -201,6 +203,19 @@ func (n *needles) each(t []byte, found func(d *needle, start, end int) bool) {
 	}
 	state := begun
 	for i := 0; i < len(t); i++ {
+		// Two bytes at once, where none is found at either.
+		for i+1 < len(t) {
+			first, second := n.filter[t[i]], n.filter[t[i+1]]
+			if both := state<<(2*buckets) | first<<buckets | second; (state<<buckets|first)&both >= noneFound {
+				state = both
+				i += 2
+				continue
+			}
+			break
+		}
+		if i == len(t) {
+			break
+		}
 		state = state<<buckets | n.filter[t[i]]
 		if state >= noneFound {
 			continue
@@ -252,9 +267,11 @@ func (d *needle) at(t []byte, i int) int {
 		if end += len(d.text); end > len(t) {
 			return 0
 		}
-		for k, c := range t[i:end] {
-			if c != d.text[k] && lowerByte(c) != d.text[k] {
-				return 0
+		if stands := t[i:end]; string(stands) != d.text {
+			for k, c := range stands {
+				if lowerByte(c) != d.text[k] {
+					return 0
+				}
 			}
 		}
 	} else if end = d.unicodeEnd(t, i); end == i {
@@ -436,7 +453,7 @@ func (w *item) name(s []byte) {
 		}
 		if len(word) > 1 && !isCommon(string(lower)) && !w.needles.has(aName, lower) {
 			k := w.c.word(word)
-			w.needles.add(needle{kind: aName, text: k.lower, original: k.original, exact: len(word) == 2})
+			w.found(needle{kind: aName, text: k.lower, original: k.original, exact: len(word) == 2})
 		}
 	})
 }
@@ -449,9 +466,8 @@ func (w *item) foreignWord(word []byte) {
 		return
 	}
 	d := needle{kind: aName, text: norm.NFC.String(lower), original: string(word), exact: len(word) == 2}
-	w.needles.add(d)
-	if !isASCII(lower) {
+	if w.found(d); !isASCII([]byte(lower)) {
 		d.text = norm.NFD.String(lower)
-		w.needles.add(d)
+		w.found(d)
 	}
 }

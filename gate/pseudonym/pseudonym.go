@@ -226,6 +226,8 @@ type item struct {
 	unknown bool              // it holds the digest of an identity that is not known
 	budget  int64             // bytes that may still be unfolded
 	types   mediaTypes
+	recent  [8]*known // addresses that were taken down last, in no order
+	next    int       // of recent that is taken over
 
 	// For reuse.
 	scratch  []byte
@@ -250,6 +252,7 @@ func (w *item) reset() {
 	w.images.reset()
 	clear(w.pairs)
 	w.types.reset()
+	clear(w.recent[:])
 	clear(w.scratch)
 	clear(w.fields)
 	clear(w.squeezed)
@@ -269,7 +272,7 @@ func (w *item) fail(why string) {
 
 // found takes down an identity, and says whether it is new.
 func (w *item) found(d needle) bool {
-	if len(w.needles.list) == maxNeedles {
+	if w.needles.full() {
 		w.fail("it names more people than are looked for")
 	}
 	return w.needles.add(d)

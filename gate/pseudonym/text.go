@@ -183,13 +183,21 @@ func eachAddress(t []byte, found func(start, end int, user bool)) {
 
 // address is the pseudonym of an address, which is taken down.
 func (w *item) address(raw []byte) []byte {
-	k := w.c.address(raw)
-	if string(k.pseudonym) != k.original {
-		if w.found(needle{kind: anAddress, text: k.lower, original: k.original}) {
-			w.c.seen.knowThis(k)
+	for _, k := range w.recent {
+		if k != nil && k.original == string(raw) && !w.needles.full() {
+			return k.pseudonym
 		}
-		w.images.add(k.image)
 	}
+	k := w.c.address(raw)
+	if string(k.pseudonym) == k.original {
+		return k.pseudonym
+	}
+	if w.found(needle{kind: anAddress, text: k.lower, original: k.original}) {
+		w.c.seen.knowThis(k)
+	}
+	w.images.add(k.image)
+	w.recent[w.next%len(w.recent)] = k
+	w.next++
 	return k.pseudonym
 }
 

@@ -72,10 +72,11 @@ func (l *looker) inFields(header []byte) bool {
 }
 
 // inFieldName reports whether what begins at i in a header section is in the name
-// of a field.
+// of a field. The first line of an mbox file, which may hold colons too, has none.
 func inFieldName(t []byte, i int) bool {
 	line := bytes.LastIndexByte(t[:i], '\n') + 1
-	return line < len(t) && t[line] != ' ' && t[line] != '\t' && bytes.IndexByte(t[line:i], ':') < 0
+	colon := bytes.IndexByte(t[line:], ':')
+	return colon >= i-line && isFieldName(bytes.TrimRight(t[line:line+colon], " \t"))
 }
 
 // squeezed reports whether a telephone number stands in t with separators anywhere.
@@ -112,10 +113,7 @@ func (l *looker) squeezed(t []byte) bool {
 // words looks into the words of t that may be base64, hexadecimal or digests.
 func (l *looker) words(t []byte, depth int) bool {
 	for i := nextCoded(t, 0, false); i < len(t); {
-		end := i
-		for end < len(t) && classes[t[end]] > openClass {
-			end++
-		}
+		end := wordEnd(t, i)
 		if end-i >= leastCoded && l.word(t[i:end], depth) {
 			return true
 		}

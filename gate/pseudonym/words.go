@@ -53,10 +53,10 @@ var lanes = func() (table [256]uint64) {
 }()
 
 // nextCoded gives the first place from i on where something may be coded: where a
-// word of leastCoded bytes or more begins, or, if there are to be numbers, one in
-// which or behind which a telephone number may begin, or the sign before it. It never
-// passes one, and gives some that are none; len(t) where there is no more. No word may
-// be under way at i.
+// word begins that may be base64, hexadecimal or a digest, or, if there are to be
+// numbers, a word in which or behind which a telephone number may begin, or the sign
+// before it. It never passes one, and gives some that are none; len(t) where there is
+// no more. No word may be under way at i.
 //
 // Sixteen bytes are classed at once, without branches.
 func nextCoded(t []byte, i int, numbers bool) int {
@@ -90,22 +90,56 @@ func nextCoded(t []byte, i int, numbers bool) int {
 		num = num>>laneBits | m>>numLane&laneMask<<leastCoded
 		begin = begin>>laneBits | m>>digitLane&^behind&laneMask<<leastCoded
 
-		long := word & (word >> 1)
-		long &= long >> 2
-		long &= long >> 4 // leastCoded in a row from here
 		dense := num & (num >> 1)
 		dense &= dense >> 2
 		dense &= dense >> 3 // leastNumber in a row from here
-		if hits := long | begin&dense&all; hits != 0 {
-			at := i - leastCoded + bits.TrailingZeros64(hits)
+		number := begin & dense & all
+
+		long := word & (word >> 1)
+		long &= long >> 2
+		long &= long >> 4 // leastCoded in a row from here
+		if long&1 != 0 {
+			long &= long + 1 // a word that the block before has told
+		}
+		for ; long != 0; long &= long + long&-long {
+			k := bits.TrailingZeros64(long)
+			if k > bits.TrailingZeros64(number) {
+				break
+			}
+			at, length := i-leastCoded+k, bits.TrailingZeros64(^(word >> k))
+			if k+length >= leastCoded+laneBits {
+				length = wordEnd(t, at+length) - at
+			}
+			if mayBeCoded(t[at : at+length]) {
+				return at
+			}
+		}
+		if number != 0 {
+			at := i - leastCoded + bits.TrailingZeros64(number)
 			for at > from && classes[t[at-1]] > openClass {
 				at--
 			}
-			if numbers && at > from && classes[t[at-1]] == openClass {
+			if at > from && classes[t[at-1]] == openClass {
 				at--
 			}
 			return at
 		}
 	}
 	return len(t)
+}
+
+// wordEnd is where the word ends that goes on at i.
+func wordEnd(t []byte, i int) int {
+	for i < len(t) && classes[t[i]] > openClass {
+		i++
+	}
+	return i
+}
+
+// mayBeCoded reports whether a word of leastCoded bytes or more may be base64 of text,
+// of gzip or of a digest, or hexadecimal. It says no to most words of prose, and yes to
+// those with a sign in front, which may be none of the word.
+func mayBeCoded(word []byte) bool {
+	return likelyText(word) || len(word) == 22 || len(word) == 27 || len(word) == 43 || // of base64 of digests
+		word[0] == '+' || word[0] == 'H' && word[1] == '4' || isHex(word[0]) && isHex(word[1]) && isHex(word[2]) && isHex(word[3])
 }
