@@ -231,7 +231,7 @@ func TestMaskedNamesNobody(t *testing.T) {
 			t.Fatalf("%s: only %d secrets to look for: %q", dir, len(secrets), secrets)
 		}
 		secrets = append(secrets, "eve@example.org")
-		for _, name := range []string{"masked.txt", "keyed.txt", "explain-masked.txt"} {
+		for _, name := range []string{"masked.txt", "keyed.txt", "explain-masked.txt", "report.md", "short.md", "junit.xml"} {
 			var b bytes.Buffer
 			if err := views[name](&b, v, load); err != nil {
 				t.Fatal(err)
