@@ -49,6 +49,7 @@ func TestMain(m *testing.M) {
 //	                              says that it failed
 //	github-holds FILE             write what it holds to FILE, a line each
 //	github-asked FILE BODIES      write the requests that came since the last time to FILE, a line each, and their bodies to BODIES
+//	names-nobody CSV FILE...      require that no field of a directory stands in any of the files
 //	interrupts SIGNAL CODE PROGRAM [ARG...]
 //	                              run a program, send it a signal once the portal was asked, require
 //	                              its exit code, and that the portal has ended too
@@ -76,6 +77,7 @@ func stories(t *testing.T, dir string, more map[string]func(*testscript.TestScri
 		"github":          startGitHub,
 		"github-is":       changeGitHub,
 		"github-holds":    dumpGitHub,
+		"names-nobody":    namesNobody,
 		"github-asked":    askedGitHub,
 	}
 	maps.Copy(commands, more)
