@@ -106,6 +106,7 @@ const (
 	asText
 	asAddresses
 	asList      // RFC 2369: URLs in angle brackets
+	asThread    // RFC 5322, 3.6.4: ids of other messages
 	asMask      // hidden by a rule
 	asMessageID // hidden, and a trace
 	asTrace     // hidden, and a trace
@@ -140,6 +141,8 @@ func treat(name string) (treatment, string) {
 		return asMask, "mime-version"
 	case "list-unsubscribe", "list-post", "list-help", "list-subscribe", "list-owner", "list-archive":
 		return asList, ""
+	case "in-reply-to", "references":
+		return asThread, ""
 	case "traceparent", "tracestate", "x-request-id", "x-correlation-id", "x-trace-id", "x-b3-traceid", "x-b3-spanid", "x-amzn-trace-id":
 		return asTrace, "trace-id"
 	}
@@ -201,6 +204,8 @@ func (s *state) headerField(in string, f *field) {
 		s.addressField(in, name, f.name, value)
 	case asList:
 		s.listField(name, value)
+	case asThread:
+		s.emit(name, gate.Value, normal(gate.Value, decodePhrases(value)))
 	case asMessageID:
 		s.mask(rule, name, 1)
 		if value != "" && in == "" {

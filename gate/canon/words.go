@@ -62,6 +62,33 @@ func decodeWords(s string) string {
 	return collapse(out.String())
 }
 
+// decodePhrases is [decodeWords] for a field that holds ids of messages, and between
+// them at most phrases (RFC 5322, 4.5.4). No encoded word may be in an id (RFC 2047,
+// 5): mail programs do not find the message that one names, so they stay as they are.
+func decodePhrases(s string) string {
+	if !strings.Contains(s, "=?") {
+		return s
+	}
+	var out strings.Builder
+	for s != "" {
+		phrase, id := s, ""
+		if open := strings.IndexByte(s, '<'); open >= 0 {
+			phrase, id = s[:open], s[open:]
+			if end := strings.IndexByte(id, '>'); end >= 0 {
+				id = id[:end+1]
+			}
+		}
+		s = s[len(phrase)+len(id):]
+		if decoded := decodeWords(phrase); strings.ContainsAny(decoded, "<>@") {
+			out.WriteString(phrase)
+		} else {
+			out.WriteString(decoded)
+		}
+		out.WriteString(id)
+	}
+	return collapse(out.String())
+}
+
 // encodedWord reads the encoded word that s begins with; n is its length, 0 where
 // s does not begin with one.
 func encodedWord(s string) (charset string, data []byte, n int) {
