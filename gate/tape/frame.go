@@ -21,6 +21,7 @@ const (
 	prefixSize = 16
 	headerSize = 40
 
+	smallFrame = 4 << 10   // a frame of no more bytes than this is not compressed
 	shareLimit = 256 << 10 // records share a frame up to this many bytes
 	maxRatio   = 1000      // a frame undoes to at most this many times its size
 	ratioFloor = 64 << 10  // which is not asked of a frame that undoes to no more than this
@@ -45,9 +46,13 @@ func appendFrame(dst []byte, enc *zstd.Encoder, offset int64, records []byte, co
 	return dst
 }
 
-// appendCompressed appends records as one zstd frame that is not too dense.
+// appendCompressed appends records as one zstd frame that is not too dense. Few bytes
+// are not compressed: that would take longer than to write them.
 func appendCompressed(dst []byte, enc *zstd.Encoder, records []byte) []byte {
 	start := len(dst)
+	if len(records) <= smallFrame {
+		return appendUncompressed(dst, records)
+	}
 	dst = enc.EncodeAll(records, dst)
 	if tooDense(len(dst)-start, len(records)) {
 		dst = appendUncompressed(dst[:start], records)

@@ -111,6 +111,7 @@ func takeApart(r *gate.Record) (entry, error) {
 	}
 	var e entry
 	var value any
+	var err error
 	switch r.Kind {
 	case gate.KindHeader:
 		e.kind, value = kindHeader, r.Header
@@ -118,8 +119,12 @@ func takeApart(r *gate.Record) (entry, error) {
 		e.kind, value = kindStimulus, stimulusJSON{Stimulus: r.Stimulus}
 		e.head, e.body = r.Stimulus.Head, r.Stimulus.Body
 	case gate.KindMessage:
-		e.kind, value = kindMessage, messageJSON{Message: r.Message}
+		e.kind = kindMessage
 		e.head, e.body = r.Message.Head, r.Message.Body
+		var ok bool
+		if e.meta, ok = appendMessageMeta(nil, r.Message); !ok {
+			value = messageJSON{Message: r.Message}
+		}
 	case gate.KindOutcome:
 		e.kind, value = kindOutcome, outcomeJSON{Outcome: r.Outcome}
 		e.head, e.body = r.Outcome.Head, r.Outcome.Body
@@ -128,8 +133,10 @@ func takeApart(r *gate.Record) (entry, error) {
 	case gate.KindFooter:
 		e.kind, value = kindFooter, r.Footer
 	}
-	var err error
-	if e.meta, err = json.Marshal(value, jsonOptions()); err != nil {
+	if e.meta == nil {
+		e.meta, err = json.Marshal(value, jsonOptions())
+	}
+	if err != nil {
 		return entry{}, fmt.Errorf("encode a %s: %w", r.Kind, err)
 	}
 	if e.size() > MaxRecord {

@@ -47,7 +47,7 @@ type Writer struct {
 
 	mu     sync.Mutex // guards the rest; taken after turn
 	queue  []*group
-	spare  []byte
+	spare  [][]byte // of groups that were written
 	counts counts
 	busy   sync.WaitGroup // calls of Append under way
 	closed bool
@@ -236,8 +236,10 @@ func (w *Writer) enqueue(e *entry) *group {
 	if n := len(w.queue); n > 0 && len(w.queue[n-1].records)+e.size() <= shareLimit {
 		g = w.queue[n-1]
 	} else {
-		g = &group{records: w.spare[:0], done: make(chan struct{})}
-		w.spare = nil
+		g = &group{done: make(chan struct{})}
+		if n := len(w.spare); n > 0 {
+			g.records, w.spare = w.spare[n-1][:0], w.spare[:n-1]
+		}
 		w.queue = append(w.queue, g)
 	}
 	g.records = e.appendTo(slices.Grow(g.records, e.size()))
@@ -280,8 +282,8 @@ func (w *Writer) writeNext() {
 	if err != nil && w.err == nil {
 		w.err = err
 	}
-	if cap(g.records) <= 2*shareLimit {
-		w.spare = g.records
+	if cap(g.records) <= 2*shareLimit && len(w.spare) < 2 { // one is written while one fills
+		w.spare = append(w.spare, g.records)
 	}
 	w.mu.Unlock()
 	g.records, g.err = nil, err
