@@ -90,10 +90,11 @@ func (p *program) corpusVerb() *cli.Command {
 			},
 			{
 				Name: "sample", Usage: "take some of its sessions",
-				UsageText: "waybill corpus sample --fraction F|--stimuli N [flags] TAPE OUT",
+				UsageText: "waybill corpus sample --fraction F|--stimuli N|--complete [flags] TAPE OUT",
 				Flags: write(
 					&cli.Float64Flag{Name: "fraction", Usage: "`F` of the sessions, above 0 and at most 1"},
 					&cli.Uint64Flag{Name: "stimuli", Usage: "sessions until there are `N` stimuli"},
+					&cli.BoolFlag{Name: "complete", Usage: "leave out sessions that need the answer to a stimulus which TAPE lacks; by itself, take all others"},
 					&cli.StringFlag{Name: "seed", Value: "1", Usage: "`SEED`: the same gives the same sample"}, without),
 				Action: p.corpusSample,
 			},
@@ -261,7 +262,10 @@ func (p *program) corpusSample(c *cli.Context) error {
 	if err := arguments(c, 2, 2); err != nil {
 		return err
 	}
-	much := corpus.Much{Fraction: c.Float64("fraction"), Stimuli: c.Uint64("stimuli")}
+	much := corpus.Much{Fraction: c.Float64("fraction"), Stimuli: c.Uint64("stimuli"), Complete: c.Bool("complete")}
+	if much.Complete && !c.IsSet("fraction") && !c.IsSet("stimuli") {
+		much.Fraction = 1
+	}
 	if err := much.Validate(); err != nil {
 		return usage(fmt.Errorf("sample: %w", err), "usage: "+c.Command.UsageText)
 	}

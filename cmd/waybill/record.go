@@ -50,7 +50,9 @@ func (p *program) recordVerb() *cli.Command {
   listen = "127.0.0.1:2525"
   upstream = "mx.example.org:25"
 
-Tapes are written to the folder as ` + recordedName + `-TIME-NUMBER.tape, each a corpus by itself. People are replaced
+Tapes are written to the folder as ` + recordedName + `-TIME-NUMBER.tape, each a corpus by itself. Sessions go on from
+one to the next: waybill corpus merge joins them, and waybill corpus sample --complete leaves out
+sessions that began before the corpus does. People are replaced
 by pseudonyms before anything is written, with the key that [privacy] names; what cannot be
 cleared is not written. --keep-identities writes people as they are, and the tapes and every
 report say so. Requests lose the fields that [http.headers] gives to replays.
@@ -135,9 +137,7 @@ func (p *program) recording(conf *config.Config, keep bool) (record.Options, err
 		}
 	}
 	if !conf.Dynamic.Off {
-		o.Learner = func() record.Learner {
-			return dynamic.NewLearner(dynamic.Options{Ignore: conf.Dynamic.Ignore, Learn: conf.Dynamic.Learn})
-		}
+		o.Learner = dynamic.NewLearner(dynamic.Options{Ignore: conf.Dynamic.Ignore, Learn: conf.Dynamic.Learn})
 	}
 	clean, err := p.cleaner(conf, keep)
 	if err != nil || clean == nil {

@@ -22,6 +22,7 @@ import (
 	"testing"
 	"time"
 
+	"filippo.io/age"
 	"golang.org/x/sys/unix"
 
 	"github.com/waybill-dev/waybill/gate"
@@ -162,11 +163,11 @@ func post(address, body string) error {
 }
 
 // stored is what stands on tapes, as far as they can be read, by body.
-func stored(t *testing.T, paths []string) map[string]int {
+func stored(t *testing.T, keys tape.Keys, paths []string) map[string]int {
 	t.Helper()
 	seen := map[string]int{}
 	for _, path := range paths {
-		for r, err := range tape.All(path) {
+		for r, err := range keys.All(path) {
 			var torn *tape.TornError
 			if errors.As(err, &torn) {
 				break
@@ -242,11 +243,30 @@ func sendMail(t *testing.T, address, body string) {
 }
 
 // TestRecordKilled kills a recorder in the middle of its work: whatever a client was
-// told is on the tape, which can be read up to where it is torn.
+// told is on the tape, which can be read up to where it is torn, encrypted or not.
 func TestRecordKilled(t *testing.T) {
+	t.Run("clear", func(t *testing.T) { testRecordKilled(t, "", tape.Keys{}) })
+	t.Run("encrypted", func(t *testing.T) {
+		id, err := age.GenerateX25519Identity()
+		if err != nil {
+			t.Fatal(err)
+		}
+		path := filepath.Join(t.TempDir(), "reader.key")
+		if err := os.WriteFile(path, []byte(id.String()+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		keys, err := tape.ReadKeys(path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		testRecordKilled(t, fmt.Sprintf("[encryption]\nrecipients = [%q]\n", id.Recipient()), keys)
+	})
+}
+
+func testRecordKilled(t *testing.T, encryption string, keys tape.Keys) {
 	web := echo(t)
 	sink, _ := inbox(t)
-	r := startRecorder(t, fmt.Sprintf(webTap+mailTap, web.URL, "front", sink.Address()), "--keep-identities")
+	r := startRecorder(t, fmt.Sprintf(webTap+mailTap, web.URL, "front", sink.Address())+encryption, "--keep-identities")
 	var mu sync.Mutex
 	var told []string
 	note := func(body string) {
@@ -293,13 +313,17 @@ func TestRecordKilled(t *testing.T) {
 	r.cmd.Process.Kill()
 	all.Wait()
 	r.cmd.Wait()
-	seen := stored(t, r.tapes())
+	seen := stored(t, keys, r.tapes())
 	for _, body := range told {
 		if seen[body] != 1 {
 			t.Errorf("%q was acknowledged, and is on the tape %d times", body, seen[body])
 		}
 	}
-	_, err := tape.Verify(r.tapes()[0])
+	raw, err := os.ReadFile(r.tapes()[0])
+	if err != nil || keys.Any() && bytes.Contains(raw, []byte("visit")) {
+		t.Errorf("an encrypted tape shows what was asked: %v", err)
+	}
+	_, err = keys.Verify(r.tapes()[0], nil)
 	var torn *tape.TornError
 	if !errors.As(err, &torn) {
 		t.Errorf("the tape verifies as %v, want it torn", err)
@@ -317,6 +341,69 @@ func TestRecordKilled(t *testing.T) {
 	if n := len(r.tapes()); n != 1 {
 		t.Errorf("%d tapes, though nothing else passed: %s", n, &out)
 	}
+}
+
+// TestRecordRotates: a session goes on from one tape to the next, and so does what is
+// learnt of it. Merged, the tapes are one corpus; alone, the later says what it lacks.
+func TestRecordRotates(t *testing.T) {
+	const session = "5e55107a90b1c2d3"
+	app := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/login" {
+			http.SetCookie(w, &http.Cookie{Name: "session", Value: session})
+		} else if c, err := r.Cookie("session"); err != nil || c.Value != session {
+			http.Error(w, "who are you?", http.StatusUnauthorized)
+		}
+	}))
+	t.Cleanup(app.Close)
+	r := startRecorder(t, "rotate_every = \"1ns\"\n"+fmt.Sprintf(webTap, app.URL), "--keep-identities")
+	get := func(path, cookie string) {
+		t.Helper()
+		req, err := http.NewRequest("GET", "http://"+r.taps["web"]+path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if cookie != "" {
+			req.AddCookie(&http.Cookie{Name: "session", Value: cookie})
+		}
+		res, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		res.Body.Close()
+		if res.StatusCode != http.StatusOK {
+			t.Fatalf("%s: %s", path, res.Status)
+		}
+	}
+	get("/login", "")
+	get("/results", session)
+	http.DefaultClient.CloseIdleConnections()
+	if out, code := r.stop(syscall.SIGTERM); code != 0 {
+		t.Fatalf("exit code %d: %s%s", code, out, &r.errs)
+	}
+	tapes := r.tapes()
+	if len(tapes) != 2 {
+		t.Fatalf("%d tapes, want one for each request", len(tapes))
+	}
+	run := func(code int, want string, args ...string) {
+		t.Helper()
+		cmd := waybillProcess(t, args...)
+		if out, _ := cmd.CombinedOutput(); cmd.ProcessState.ExitCode() != code || !strings.Contains(string(out), want) {
+			t.Errorf("%q: exit code %d, want %d, and %q in\n%s", args, cmd.ProcessState.ExitCode(), code, want, out)
+		}
+	}
+	whole := filepath.Join(t.TempDir(), "whole.tape")
+	run(0, "", "corpus", "merge", tapes[0], tapes[1], whole)
+	run(0, "web-0001-000001", "corpus", "show", whole, "web-0002-000001")
+	run(0, "", "corpus", "sample", "--complete", whole, whole+"2")
+	for rec, err := range tape.All(whole + "2") {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if s := rec.Stimulus; s != nil && s.ID == "web-0002-000001" && (len(s.Bindings) != 1 || s.Bindings[0].From != "web-0001-000001" || s.Bindings[0].Place != "cookie/session") {
+			t.Errorf("bound to %+v", s.Bindings)
+		}
+	}
+	run(2, "nothing would be left", "corpus", "sample", "--complete", tapes[1], whole+"3")
 }
 
 // TestRecordFullDisk: while no tape can be written traffic passes; when one can be
@@ -358,7 +445,7 @@ func TestRecordFullDisk(t *testing.T) {
 		t.Errorf("exit code %d: %s%s", code, out, &r.errs)
 	}
 	tapes := r.tapes()
-	seen := stored(t, tapes)
+	seen := stored(t, tape.Keys{}, tapes)
 	if seen["before"] != 1 || seen["last"] != 1 {
 		t.Errorf("on the tapes is %v", seen)
 	}

@@ -236,6 +236,36 @@ func TestSampleKeepsSessionsWhole(t *testing.T) {
 	})
 }
 
+// What began before the corpus does is left out whole, if that is asked for.
+func TestSampleComplete(t *testing.T) {
+	dir := t.TempDir()
+	from := write(t, filepath.Join(dir, "from.tape"), gate.Header{}, tape.Options{},
+		stimulus("a1", "a", 1), stimulus("b1", "b", 2), stimulus("a2", "a", 3, "a1"),
+		stimulus("b2", "b", 4, "gone"), stimulus("c1", "c", 5, "b1"), stimulus("d1", "", 6), stimulus("e1", "", 7, "gone too"))
+	for _, test := range []struct {
+		much corpus.Much
+		want []string
+	}{
+		{corpus.Much{Fraction: 1}, []string{"a1", "b1", "a2", "b2", "c1", "d1", "e1"}},
+		{corpus.Much{Fraction: 1, Complete: true}, []string{"a1", "a2", "d1"}}, // c1 needs b1, which is of b's session
+		{corpus.Much{Stimuli: 3, Complete: true}, []string{"a1", "a2", "d1"}},
+	} {
+		out := filepath.Join(dir, "out.tape")
+		o := options()
+		o.Overwrite = true
+		if _, err := corpus.Sample(o, from, out, test.much, "1"); err != nil {
+			t.Fatal(err)
+		}
+		c := load(t, out)
+		if !slices.Equal(c.ids, test.want) {
+			t.Errorf("%+v: %v, want %v", test.much, c.ids, test.want)
+		}
+		if made := c.header.Made[corpus.MadeDerived]; strings.Contains(made, "of complete sessions") != test.much.Complete {
+			t.Errorf("%+v: made as %q", test.much, made)
+		}
+	}
+}
+
 // A fraction is about that of the sessions, and another seed gives another sample.
 func TestSampleIsAFraction(t *testing.T) {
 	dir := t.TempDir()

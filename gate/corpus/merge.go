@@ -103,7 +103,7 @@ func (o *Options) interleave(sources []*source, rename bool, put func(*gate.Reco
 			rec.Message.Seq = seq
 		case rec.Stimulus != nil:
 			if rename && s.tape > 0 {
-				renamed(rec.Stimulus, s.tape)
+				renamed(rec.Stimulus, s.tape, taken)
 			}
 			id := number("id", rec.Stimulus.ID)
 			if other, ok := taken[id]; ok {
@@ -128,12 +128,17 @@ func (o *Options) interleave(sources []*source, rename bool, put func(*gate.Reco
 	return errors.Join(errs...)
 }
 
-// renamed puts the number of its tape before the id of s and those that it is bound to.
-func renamed(s *gate.Stimulus, tape int) {
+// renamed puts the number of its tape before the id of s and those that it is bound to,
+// unless such a one was met on another tape alone: the session goes on from there.
+func renamed(s *gate.Stimulus, tape int, taken map[uint64]int) {
 	front := fmt.Sprintf("t%d/", tape+1)
 	s.ID = front + s.ID
 	for i := range s.Bindings {
-		s.Bindings[i].From = front + s.Bindings[i].From
+		from := &s.Bindings[i].From
+		_, here := taken[number("id", front+*from)]
+		if _, there := taken[number("id", *from)]; here || !there {
+			*from = front + *from
+		}
 	}
 }
 

@@ -9,10 +9,11 @@ import (
 	"github.com/waybill-dev/waybill/gate"
 )
 
-// Much is how much a sample is to hold: one of the two is set.
+// Much is how much a sample is to hold: Fraction or Stimuli is set.
 type Much struct {
 	Fraction float64 // of the sessions, above 0 and at most 1
 	Stimuli  uint64  // whole sessions until there are as many: a few more where the last has several
+	Complete bool    // sessions that are bound to a stimulus which is not in the corpus are left out
 }
 
 // Validate reports what is wrong with m.
@@ -41,11 +42,15 @@ func Sample(o Options, from, path string, much Much, seed string) (Result, error
 	}
 	how := fmt.Sprintf("sample of a fraction of %g by seed %q", much.Fraction, seed)
 	limit := share(much.Fraction)
+	wanted := func(s *gate.Stimulus) bool { return !much.Complete || n.complete(s) }
 	if much.Stimuli > 0 {
 		how = fmt.Sprintf("sample of %d stimuli by seed %q", much.Stimuli, seed)
-		if limit, err = o.draw(src, n, much.Stimuli, seed); err != nil {
+		if limit, err = o.draw(src, n, wanted, much.Stimuli, seed); err != nil {
 			return Result{}, err
 		}
+	}
+	if much.Complete {
+		how += ", of complete sessions"
 	}
 	h, err := o.header(how, src)
 	if err != nil {
@@ -53,7 +58,7 @@ func Sample(o Options, from, path string, much Much, seed string) (Result, error
 	}
 	return o.one(path, h, []*source{src}, src.gaps.List(), func(put func(*gate.Record) error) error {
 		return o.again(src, func(r *gate.Record) error {
-			if r.Stimulus == nil || lot(seed, n.of(r.Stimulus)) > limit {
+			if r.Stimulus == nil || lot(seed, n.of(r.Stimulus)) > limit || !wanted(r.Stimulus) {
 				return nil
 			}
 			return put(r)
@@ -71,11 +76,11 @@ func share(fraction float64) uint64 {
 
 // draw gives the largest lot of the sessions that are taken, in the order of their
 // lots, until there are most stimuli. It holds no more sessions than those.
-func (o *Options) draw(src *source, n *sessions, most uint64, seed string) (uint64, error) {
+func (o *Options) draw(src *source, n *sessions, wanted func(*gate.Stimulus) bool, most uint64, seed string) (uint64, error) {
 	drawn := lots{at: map[uint64]int{}}
 	limit, total := uint64(math.MaxUint64), uint64(0)
 	err := o.again(src, func(r *gate.Record) error {
-		if r.Stimulus == nil {
+		if r.Stimulus == nil || !wanted(r.Stimulus) {
 			return nil
 		}
 		l := lot(seed, n.of(r.Stimulus))

@@ -11,12 +11,14 @@ import (
 // is the same wherever and in whatever order its stimuli are read. Two sessions whose
 // numbers happen to be the same are taken for one, and so kept together.
 type sessions struct {
-	bound  map[uint64]struct{} // stimuli that others are bound to
-	parent map[uint64]uint64   // of numbers that are not their session's
+	bound  map[uint64]bool   // stimuli that others are bound to, and whether they were met
+	parent map[uint64]uint64 // of numbers that are not their session's
+
+	headless map[uint64]bool // sessions with a stimulus bound to one that is not in the corpus; nil: not asked
 }
 
 func newSessions() *sessions {
-	return &sessions{map[uint64]struct{}{}, map[uint64]uint64{}}
+	return &sessions{bound: map[uint64]bool{}, parent: map[uint64]uint64{}}
 }
 
 func number(kind, text string) uint64 {
@@ -36,7 +38,9 @@ func own(s *gate.Stimulus) uint64 {
 func (n *sessions) learn(s *gate.Stimulus) {
 	for i := range s.Bindings {
 		from := number("id", s.Bindings[i].From)
-		n.bound[from] = struct{}{}
+		if _, ok := n.bound[from]; !ok {
+			n.bound[from] = false
+		}
 		n.join(from, own(s))
 	}
 }
@@ -44,13 +48,25 @@ func (n *sessions) learn(s *gate.Stimulus) {
 // relearn reads a stimulus for the second time, which only makes a difference where
 // any is bound to another.
 func (n *sessions) relearn(s *gate.Stimulus) {
-	if s.Key == "" {
-		return
-	}
 	id := number("id", s.ID)
 	if _, ok := n.bound[id]; ok {
+		n.bound[id] = true
 		n.join(id, own(s))
 	}
+}
+
+// complete reports, once all stimuli were read, whether the session of s has all the
+// stimuli that its own are bound to.
+func (n *sessions) complete(s *gate.Stimulus) bool {
+	if n.headless == nil {
+		n.headless = map[uint64]bool{}
+		for id, met := range n.bound {
+			if !met {
+				n.headless[n.root(id)] = true
+			}
+		}
+	}
+	return !n.headless[n.of(s)]
 }
 
 // second reports whether a second reading is needed.

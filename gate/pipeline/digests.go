@@ -91,7 +91,7 @@ func KeepDigests(ctx context.Context, o Options, path string) error {
 	k := newKeys(&o)
 	r, key, err := k.restore(t)
 	if r != nil {
-		err = errors.Join(err, r.index.Close())
+		err = errors.Join(err, r.Close())
 	}
 	if err != nil || r != nil {
 		return err
@@ -105,10 +105,7 @@ func KeepDigests(ctx context.Context, o Options, path string) error {
 	if r, err = scan(ctx, &o, causes, t, "run", g); err != nil {
 		return err
 	}
-	if err := k.store(t, key, r, g); err != nil {
-		return err
-	}
-	return r.index.Close()
+	return errors.Join(k.store(t, key, r, g), r.Close())
 }
 
 // gatherer makes one for the run of production on t, where there is a place for it;
@@ -351,6 +348,9 @@ func readDigests(path string, key digestsKey) (_ *scanned, err error) {
 	defer func() {
 		if err != nil {
 			err = fmt.Errorf("read digests %s: %w", path, err)
+			if r != nil {
+				r.memory.free()
+			}
 		}
 		if err != nil || r.index == nil {
 			f.Close()
@@ -376,8 +376,9 @@ func readDigests(path string, key digestsKey) (_ *scanned, err error) {
 	h.Write(head)
 	rest := io.NewSectionReader(f, from, info.Size()-sha256.Size-from)
 	in := &digestsReader{in: bufio.NewReaderSize(io.TeeReader(rest, h), digestsBuffer)}
-	r, meta, seals, err := in.scanned(sizes)
-	if err != nil {
+	var meta *digestsMeta
+	var seals []seal
+	if r, meta, seals, err = in.scanned(sizes); err != nil {
 		return nil, err
 	}
 	var sum [sha256.Size]byte
@@ -390,7 +391,10 @@ func readDigests(path string, key digestsKey) (_ *scanned, err error) {
 	if meta.Index != nil {
 		r.index, err = openIndex(f, &region{file: f, at: int64(digestsHead), size: sizes.index, seals: seals}, *meta.Index, r.people)
 	}
-	return r, err
+	if err != nil {
+		return nil, err
+	}
+	return r, nil
 }
 
 // digestsSizes is what the head of a file of digests says of its parts: bytes of index
@@ -447,7 +451,7 @@ func (r *digestsReader) scanned(n digestsSizes) (*scanned, *digestsMeta, []seal,
 	s := &scanned{
 		about:   about{facts: meta.Facts, gaps: meta.Gaps, extents: make([]extent, n.extents)},
 		people:  make([]uint64, n.people),
-		entries: make([]entry, n.entries),
+		memory:  newEntries(int(n.entries)),
 		classes: meta.Classes, parties: map[string]struct{}{}, masks: map[gate.Masked]uint64{}, order: map[uint64][]arrival{},
 		traced: meta.Traced,
 	}
@@ -472,6 +476,7 @@ func (r *digestsReader) scanned(n digestsSizes) (*scanned, *digestsMeta, []seal,
 		k := r.u64()
 		s.order[k] = append(s.order[k], arrival{r.u64(), r.digest(), position{int64(r.u64()), r.u32(), r.u32()}, r.u32()})
 	}
+	s.entries = s.memory.list
 	for i := range s.entries {
 		r.next(entrySize)
 		s.entries[i] = entry{r.digest(), place{r.u32(), r.u32()}, r.u32()}

@@ -39,6 +39,7 @@ type scanned struct {
 	about
 	side    side
 	entries []entry                // sorted
+	memory  entryMemory            // what they are in
 	people  []uint64               // hashes of recipients, sorted
 	classes map[uint64]uint32      // deliveries of each class, by classKey
 	parties map[string]struct{}    // "host:NAME"
@@ -62,6 +63,11 @@ func scan(ctx context.Context, o *Options, causes traceSet, s side, stage string
 	var done atomic.Uint64
 	var tallies []*tally
 	var gaps gapList
+	defer func() {
+		for _, t := range tallies {
+			t.entries.free()
+		}
+	}()
 	about, err := s.stream(ctx, o.workers(), func() func(place, *gate.Canonical) {
 		t := newTally(o, causes, &mu, &gaps)
 		if g != nil {
@@ -94,7 +100,7 @@ type runs struct {
 	keys   *keys
 	kept   []kept // of the same index as sides
 	causes func() (traceSet, error)
-	open   []*runIndex
+	open   []*scanned
 }
 
 type kept struct {
@@ -119,7 +125,7 @@ func newRuns(ctx context.Context, o *Options, sides []side) *runs {
 	wg.Wait()
 	for i := range r.kept {
 		if run := r.kept[i].run; run != nil {
-			r.open = append(r.open, run.index)
+			r.open = append(r.open, run)
 		}
 	}
 	return r
@@ -137,7 +143,11 @@ func (r *runs) scan(ctx context.Context, i int, stage string) (*scanned, error) 
 		return nil, err
 	}
 	if k.err != nil {
-		return scan(ctx, r.o, causes, r.sides[i], stage, nil)
+		run, err := scan(ctx, r.o, causes, r.sides[i], stage, nil)
+		if err == nil {
+			r.open = append(r.open, run)
+		}
+		return run, err
 	}
 	t := r.sides[i].(*tapeSide)
 	g := r.keys.gatherer(t, k.key)
@@ -146,15 +156,22 @@ func (r *runs) scan(ctx context.Context, i int, stage string) (*scanned, error) 
 	if err == nil {
 		// Where it cannot be kept, the next comparison scans again: nothing is lost.
 		_ = r.keys.store(t, k.key, run, g)
-		r.open = append(r.open, run.index)
+		r.open = append(r.open, run)
 	}
 	return run, err
 }
 
 func (r *runs) close() {
-	for _, x := range r.open {
-		_ = x.Close() // of what was only read
+	for _, run := range r.open {
+		_ = run.Close() // of what was only read
 	}
+}
+
+// Close gives back what r holds outside of the heap.
+func (r *scanned) Close() error {
+	r.entries = nil
+	r.memory.free()
+	return r.index.Close()
 }
 
 // sumUp makes one of what the workers of a scan have found.
@@ -164,7 +181,8 @@ func sumUp(a about, s side, tallies []*tally) *scanned {
 	for _, t := range tallies {
 		total += t.entries.n
 	}
-	r.entries = make([]entry, 0, total)
+	r.memory = newEntries(total)
+	r.entries = r.memory.list[:0]
 	var people hashes
 	for _, t := range tallies {
 		r.entries = t.entries.appendTo(r.entries)
@@ -279,28 +297,38 @@ func (t *tally) mask(i int, m *gate.Masked) {
 
 // An entryList grows without copying.
 type entryList struct {
-	chunks [][]entry
+	chunks []entryMemory
 	n      int
 }
 
-const chunkEntries = 4096
+const chunkEntries = 1 << 14
 
 func (l *entryList) add(e entry) {
-	if l.n%chunkEntries == 0 {
-		l.chunks = append(l.chunks, make([]entry, 0, chunkEntries))
+	at := l.n % chunkEntries
+	if at == 0 {
+		l.chunks = append(l.chunks, newEntries(chunkEntries))
 	}
-	last := &l.chunks[len(l.chunks)-1]
-	*last = append(*last, e)
+	l.chunks[len(l.chunks)-1].list[at] = e
 	l.n++
 }
 
-// appendTo moves the list to the end of dst.
+// appendTo moves the list to the end of dst, which has room for it.
 func (l *entryList) appendTo(dst []entry) []entry {
-	for i, c := range l.chunks {
-		dst = append(dst, c...)
-		l.chunks[i] = nil
+	for i := range l.chunks {
+		n := min(l.n, chunkEntries)
+		dst = append(dst, l.chunks[i].list[:n]...)
+		l.n -= n
+		l.chunks[i].free()
 	}
+	l.chunks = nil
 	return dst
+}
+
+func (l *entryList) free() {
+	for i := range l.chunks {
+		l.chunks[i].free()
+	}
+	l.chunks, l.n = nil, 0
 }
 
 // hashes are a set that is sorted now and then: each time it would have to grow.

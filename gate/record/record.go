@@ -43,7 +43,8 @@ type Cleaner interface {
 }
 
 // A Learner finds in stimuli what answers before them had given, and sets their
-// Bindings. It is called in the order of the tape, by one goroutine.
+// Bindings. It is called in the order of the tapes, by one goroutine, and again for a
+// stimulus whose tape failed before it was on it.
 type Learner interface {
 	Learn(*gate.Stimulus, *gate.Outcome)
 }
@@ -61,10 +62,10 @@ type Options struct {
 	Sample float64 // share of the stimuli that are kept, by key; 0 is all
 	Seed   string  // of the sampling: equal seeds keep equal keys
 
-	Cleaner  Cleaner        // nil: people stay as they are
-	Secret   []byte         // keys the digests that stand for sessions; nil: they are as taps say them
-	LeaveOut []string       // fields of HTTP requests that are not kept: credentials that a replay is given anew
-	Learner  func() Learner // makes one for each tape; nil: nothing is learnt
+	Cleaner  Cleaner  // nil: people stay as they are
+	Secret   []byte   // keys the digests that stand for sessions; nil: they are as taps say them
+	LeaveOut []string // fields of HTTP requests that are not kept: credentials that a replay is given anew
+	Learner  Learner  // of all tapes, for sessions go on from one to the next; nil: nothing is learnt
 
 	Patience time.Duration // how long traffic waits for the tape; 0 is a second
 	Room     int64         // bytes that may wait for the tape; 0 is 64 MiB

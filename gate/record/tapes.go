@@ -83,7 +83,6 @@ type tapes struct {
 	began   time.Time
 	stimuli uint64
 	footer  gate.Footer
-	learner Learner
 
 	retryAt time.Time     // of opening another, where there is none
 	pause   time.Duration // before the attempt after that
@@ -118,9 +117,6 @@ func (t *tapes) open(o *Options) error {
 		return err
 	}
 	*t = tapes{store: s, path: path, number: number, began: now, pause: t.pause, closedInOrder: t.closedInOrder, torn: t.torn}
-	if o.Learner != nil {
-		t.learner = o.Learner()
-	}
 	return nil
 }
 

@@ -148,10 +148,10 @@ func (r *Recorder) record(e *entry) *gate.Record {
 	s.Bindings = nil // of a tape that failed before it was on it
 	r.footer.Stimuli++
 	s.ID = fmt.Sprintf("%s-%04d-%06d", s.Door, r.number, r.footer.Stimuli)
-	if r.learner != nil {
+	if r.opts.Learner != nil {
 		o := *e.outcome
 		o.Stimulus = s.ID
-		r.learner.Learn(s, &o)
+		r.opts.Learner.Learn(s, &o)
 	}
 	return &gate.Record{Kind: gate.KindStimulus, Stimulus: s}
 }

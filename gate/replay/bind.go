@@ -63,19 +63,19 @@ func (a *answers) keep(o *gate.Outcome) {
 	a.mu.Unlock()
 }
 
-// take gives a value to one of its users.
-func (a *answers) take(b *gate.Binding) (string, bool) {
+// take gives a value to one of its users. answered says that there was an answer.
+func (a *answers) take(b *gate.Binding) (value string, answered, ok bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	kept := a.byID[b.From]
 	if kept == nil {
-		return "", false
+		return "", false, false
 	}
 	if kept.left--; kept.left == 0 {
 		delete(a.byID, b.From)
 	}
-	v, ok := kept.values[b.Place]
-	return v, ok
+	value, ok = kept.values[b.Place]
+	return value, true, ok
 }
 
 // bound is s as it is sent to this build: with the values that the build gave, and
@@ -88,8 +88,12 @@ func (r *run) bound(s *gate.Stimulus) *gate.Stimulus {
 		if !r.plan.Needs.Wants(b) {
 			continue
 		}
-		value, ok := r.answers.take(b)
+		value, answered, ok := r.answers.take(b)
 		detail := fmt.Sprintf("the build gave nothing at %s in its answer to stimulus %s: the recorded value was sent", b.Place, b.From)
+		if !answered {
+			detail = fmt.Sprintf("stimulus %s, whose answer gives the value at %s, was not replayed before it: the recorded value was sent"+
+				" (waybill corpus merge joins tapes that a session goes on over; waybill corpus sample --complete leaves out sessions without a beginning)", b.From, b.Place)
+		}
 		if ok {
 			out, ok = dynamic.Put(&out, *b, value)
 			detail = fmt.Sprintf("the value at %s of the answer to stimulus %s does not stand in the stimulus that is to hold it", b.Place, b.From)
