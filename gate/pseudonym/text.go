@@ -253,6 +253,14 @@ func domainEnd(t []byte, i int) int {
 // times what RFC 5321, 4.5.3.1.1, allows.
 const maxLocal = 256
 
+// isLocal are the characters of ASCII that a local part without quotes is taken to have.
+var isLocal = func() (table [utf8.RuneSelf]bool) {
+	for c := range table {
+		table[c] = isAlnum(byte(c)) || strings.IndexByte("._-+='%!~*", byte(c)) >= 0
+	}
+	return table
+}()
+
 // localStart is where the local part before the "@" at i begins; i where there is none.
 func localStart(t []byte, from, i int) int {
 	least := max(from, i-maxLocal)
@@ -274,7 +282,7 @@ func localStart(t []byte, from, i int) int {
 	for j > least {
 		ch := t[j-1]
 		if ch < utf8.RuneSelf {
-			if !isAlnum(ch) && strings.IndexByte("._-+='%!~*", ch) < 0 {
+			if !isLocal[ch] {
 				break
 			}
 			j--

@@ -75,7 +75,7 @@ func (l *looker) inFields(header []byte) bool {
 // of a field. The first line of an mbox file, which may hold colons too, has none.
 func inFieldName(t []byte, i int) bool {
 	line := bytes.LastIndexByte(t[:i], '\n') + 1
-	colon := bytes.IndexByte(t[line:], ':')
+	colon := bytes.IndexByte(t[line:lineEnd(t, i)], ':')
 	return colon >= i-line && isFieldName(bytes.TrimRight(t[line:line+colon], " \t"))
 }
 
