@@ -6,6 +6,7 @@
 //	standin sink PROTOCOL ADDRESS TAPE      store what comes until it is told to terminate
 //	standin durable PROTOCOL ADDRESS TAPE   the same, and acknowledge only what is synced
 //	standin corpus COUNT KIB TAPE           write a corpus of that many mails of that size
+//	standin forward ADDRESS UPSTREAM        pass the bytes of each connection on, and look at none
 //	standin drive ADDRESS CONNECTIONS TIME  post 1,000 bytes over and over; prints requests per second
 package main
 
@@ -13,6 +14,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"os"
 	"os/signal"
 	"slices"
@@ -42,6 +45,8 @@ func run(args []string) error {
 		return sink(args[1], args[2], args[3], tape.Options{})
 	case len(args) == 4 && args[0] == "durable":
 		return sink(args[1], args[2], args[3], tape.Options{Sync: true})
+	case len(args) == 3 && args[0] == "forward":
+		return forward(args[1], args[2])
 	case len(args) == 4 && args[0] == "corpus":
 		n, err := strconv.Atoi(args[1])
 		if err != nil {
@@ -63,7 +68,7 @@ func run(args []string) error {
 		}
 		return drive(args[1], n, d)
 	}
-	return errors.New("usage: standin sink|durable PROTOCOL ADDRESS TAPE, standin corpus COUNT KIB TAPE, or standin drive ADDRESS CONNECTIONS TIME")
+	return errors.New("usage: standin sink|durable PROTOCOL ADDRESS TAPE, standin corpus COUNT KIB TAPE, standin forward ADDRESS UPSTREAM, or standin drive ADDRESS CONNECTIONS TIME")
 }
 
 func protocol(name string) (channel.Protocol, error) {
@@ -104,6 +109,33 @@ func sink(name, address, path string, options tape.Options) (err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
 	return errors.Join(s.Close(ctx), w.Close(gate.Footer{Accepted: seq.Load()}))
+}
+
+// forward is the least that anything which stands between two can do.
+func forward(address, upstream string) error {
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		return err
+	}
+	for {
+		client, err := l.Accept()
+		if err != nil {
+			return err
+		}
+		go func() {
+			defer client.Close()
+			server, err := net.Dial("tcp", upstream)
+			if err != nil {
+				return
+			}
+			defer server.Close()
+			go func() {
+				io.Copy(server, client)
+				server.(*net.TCPConn).CloseWrite()
+			}()
+			io.Copy(client, server)
+		}()
+	}
 }
 
 // corpus writes what smtp-source sends: each mail to one recipient, and all of one size.
