@@ -141,9 +141,6 @@ func header(keys tape.Keys, path string) (*gate.Header, error) {
 	return &h, nil
 }
 
-// importBatch is how many records are appended to a tape at once.
-const importBatch = 256
-
 // imported writes what path holds, in a foreign form, to a run at out.
 func (p *program) imported(ctx context.Context, path, out, sink string, h gate.Header, in *verdict.Input) error {
 	format, err := importer.Detect(path, formats.Formats())
@@ -159,18 +156,10 @@ func (p *program) imported(ctx context.Context, path, out, sink string, h gate.H
 	}
 	var messages, unknown uint64
 	skipped := map[string]uint64{}
-	batch := make([]*gate.Record, 0, importBatch)
-	flush := func() error {
-		err := w.Append(batch...)
-		batch = batch[:0]
-		return err
-	}
+	batch := batch{w: w}
 	for item, err := range format.Read(path, importer.Options{}) {
 		if err == nil {
 			err = stoppedBy(ctx)
-		}
-		if err == nil && len(batch) == importBatch {
-			err = flush()
 		}
 		if err != nil {
 			return errors.Join(undecided(fmt.Errorf("import %s: %w", path, err), ""), w.Abort())
@@ -187,9 +176,11 @@ func (p *program) imported(ctx context.Context, path, out, sink string, h gate.H
 		case r.Gap != nil && r.Gap.Kind == gate.GapRecipientUnknown:
 			unknown++
 		}
-		batch = append(batch, &r)
+		if err := batch.append(&r); err != nil {
+			return errors.Join(undecided(fmt.Errorf("import %s: %w", path, err), ""), w.Abort())
+		}
 	}
-	if err := errors.Join(flush(), w.Close(gate.Footer{Accepted: messages})); err != nil {
+	if err := errors.Join(batch.flush(), w.Close(gate.Footer{Accepted: messages})); err != nil {
 		return undecided(fmt.Errorf("import %s: %w", path, err), "")
 	}
 	text := fmt.Sprintf("%s (%s): %d messages; recipients are those of X-Original-To, Delivered-To or X-Envelope-To", path, format.Name, messages)

@@ -59,9 +59,6 @@ kept, and 3 that nothing could be.`,
 	}
 }
 
-// importBytes is how many bytes of bodies wait for the next append, at the most.
-const importBytes = 4 << 20
-
 // What mail in a mailbox can be.
 const (
 	asSent     = "sent"
@@ -271,8 +268,7 @@ type importing struct {
 	learn   func(*gate.Stimulus, *gate.Outcome) // nil: nothing is learnt
 
 	w       *tape.Writer
-	batch   []*gate.Record
-	pending int                   // bytes of batch
+	batch   batch                 // of w
 	ids     map[[16]byte]struct{} // digests of those of stimuli
 	last    uint64                // number of the last message
 	base    uint64                // the same, of the source before
@@ -292,6 +288,7 @@ func (im *importing) run(ctx context.Context, h gate.Header, o tape.Options) (er
 		}
 		return usage(err, "")
 	}
+	im.batch.w = im.w
 	if err := im.write(ctx); err != nil {
 		return errors.Join(err, im.w.Abort(), os.Remove(im.out))
 	}
@@ -327,12 +324,12 @@ func (im *importing) write(ctx context.Context) error {
 	}
 	if im.unclear > 0 {
 		g := &gate.Gap{Kind: gate.GapNotCleared, Where: "import", Detail: "stimuli and messages whose people could not all be found and replaced", Count: im.unclear}
-		if err := im.append(&gate.Record{Kind: gate.KindGap, Gap: g}); err != nil {
+		if err := im.batch.append(&gate.Record{Kind: gate.KindGap, Gap: g}); err != nil {
 			return importFailure(err)
 		}
 		im.gaps[g.Kind] += im.unclear
 	}
-	if err := im.flush(); err != nil {
+	if err := im.batch.flush(); err != nil {
 		return importFailure(err)
 	}
 	return importFailure(im.w.Close(gate.Footer{}))
@@ -400,7 +397,7 @@ func (im *importing) take(item *importer.Item, path string) error {
 	case r.Message != nil:
 		im.kept["messages "+r.Message.Channel+" of sink "+r.Message.Sink]++
 	}
-	return im.append(&r)
+	return im.batch.append(&r)
 }
 
 // gap keeps a gap, but for one of a record that was not cleared: the count of those
@@ -414,7 +411,7 @@ func (im *importing) gap(g *gate.Gap) error {
 		return nil
 	}
 	im.gaps[g.Kind] += max(g.Count, 1)
-	return im.append(&gate.Record{Kind: gate.KindGap, Gap: g})
+	return im.batch.append(&gate.Record{Kind: gate.KindGap, Gap: g})
 }
 
 func named(names map[string]string, channel, fallback string) string {
@@ -425,27 +422,6 @@ func named(names map[string]string, channel, fallback string) string {
 		return name
 	}
 	return fallback
-}
-
-func (im *importing) append(r *gate.Record) error {
-	im.batch = append(im.batch, r)
-	switch {
-	case r.Stimulus != nil:
-		im.pending += len(r.Stimulus.Body)
-	case r.Message != nil:
-		im.pending += len(r.Message.Body)
-	}
-	if len(im.batch) < importBatch && im.pending < importBytes {
-		return nil
-	}
-	return im.flush()
-}
-
-func (im *importing) flush() error {
-	err := im.w.Append(im.batch...)
-	clear(im.batch)
-	im.batch, im.pending = im.batch[:0], 0
-	return err
 }
 
 // total is how many records were kept.

@@ -193,7 +193,7 @@ func (r *recording) open(conf *config.Config) error {
 			if (t.Side == config.Front) != (side == channel.Front) {
 				continue
 			}
-			if err := r.openTap(name, side, t, int64(conf.Record.MaxBody)); err != nil {
+			if err := r.openTap(name, side, t, conf.Dir, int64(conf.Record.MaxBody)); err != nil {
 				return usage(fmt.Errorf("%s: record.taps.%s: %w", conf.Path, name, err), "")
 			}
 		}
@@ -201,7 +201,7 @@ func (r *recording) open(conf *config.Config) error {
 	return nil
 }
 
-func (r *recording) openTap(name string, side channel.Side, t config.Tap, maxBody int64) error {
+func (r *recording) openTap(name string, side channel.Side, t config.Tap, dir string, maxBody int64) error {
 	proto, err := protocol(t.Channel)
 	if err != nil {
 		return err
@@ -211,7 +211,7 @@ func (r *recording) openTap(name string, side channel.Side, t config.Tap, maxBod
 	}
 	tap, err := proto.Tap(channel.TapConfig{
 		Name: t.Name, Side: side, Listen: t.Listen, Upstream: t.Upstream, MaxBody: maxBody,
-		Exchange: r.rec.Exchange, Message: r.rec.Message, Missed: r.rec.Missed, Settings: t.Settings,
+		Exchange: r.rec.Exchange, Message: r.rec.Message, Missed: r.rec.Missed, Settings: t.Settings, Dir: dir,
 	})
 	if err != nil {
 		return err

@@ -182,6 +182,7 @@ type TapConfig struct {
 	TLS       *tls.Config // with which the tap serves; nil is plaintext
 	Authority Authority   // for a forward proxy that is to see into TLS; nil passes it on unseen, and Missed is told
 	Settings  Settings
+	Dir       string // at which names of files in Settings start that are relative; "" is the working folder
 }
 
 // A Tap copies what passes between two parties.

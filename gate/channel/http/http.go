@@ -4,11 +4,12 @@
 // (driver.go). As a sink it is the far end of whatever a build asks for: an origin
 // server, a forward proxy, a proxy that opens CONNECT tunnels and looks into them,
 // and a TLS server, all on one port (sink.go, conn.go, h2.go). What it answers is
-// scripted (answer.go) and never judged. As a decoder it says to which party a
+// scripted (answer.go) and never judged. As a tap it stands in front of production or
+// behind it, passes bytes on and copies what they say (tap.go). As a decoder it says to which party a
 // request went, and with fan-out rules to which people (decode.go, fanout.go).
 //
-// What is not seen: what follows a switch of protocols. A WebSocket is answered
-// 501 and leaves a gap.
+// What is not seen: what follows a switch of protocols. A sink answers a WebSocket
+// 501 and leaves a gap; a tap passes it on, and counts it as missed.
 package http
 
 import (
@@ -21,7 +22,7 @@ import (
 // Name is the protocol's, permanent.
 const Name = "http"
 
-// Protocol is HTTP with three faces: drive, sink, decode.
+// Protocol is HTTP with four faces: drive, sink, tap, decode.
 //
 // A door may have these settings:
 //

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"os"
 	"strings"
 	"sync"
 	"time"
@@ -58,12 +57,12 @@ func openTap(cfg channel.TapConfig) (channel.Tap, error) {
 	if err := cfg.Settings.Into(&set); err != nil {
 		return fail(err)
 	}
-	t := &tap{serve: cfg.TLS, authority: cfg.Authority, proxyLine: set.ProxyProtocol, unseen: tunnels{hosts: map[string]*tunnelCount{}}}
+	t := &tap{authority: cfg.Authority, proxyLine: set.ProxyProtocol, unseen: tunnels{hosts: map[string]*tunnelCount{}}}
 	var err error
 	if t.keys, err = newKeyer(set.Key); err != nil {
 		return fail(err)
 	}
-	if err := t.files(set); err != nil {
+	if err := t.files(&cfg, set); err != nil {
 		return fail(err)
 	}
 	switch {
@@ -101,48 +100,33 @@ func openTap(cfg channel.TapConfig) (channel.Tap, error) {
 }
 
 // files reads what the settings name.
-func (t *tap) files(set tapSettings) error {
-	if (set.TLSCertificate == "") != (set.TLSKey == "") {
-		return errors.New("tls_certificate and tls_key come together")
-	}
+func (t *tap) files(cfg *channel.TapConfig, set tapSettings) (err error) {
 	if (set.CACertificate == "") != (set.CAKey == "") {
 		return errors.New("ca_certificate and ca_key come together")
 	}
-	if set.Roots != "" {
-		pem, err := os.ReadFile(set.Roots)
-		if err != nil {
-			return fmt.Errorf("read roots: %w", err)
-		}
-		if t.roots, err = x509.SystemCertPool(); err != nil {
-			t.roots = x509.NewCertPool()
-		}
-		if !t.roots.AppendCertsFromPEM(pem) {
-			return fmt.Errorf("read roots: %s holds no certificate in PEM form", set.Roots)
-		}
+	if t.roots, err = cfg.Roots(set.Roots); err != nil {
+		return err
 	}
-	if set.TLSCertificate != "" {
-		c, err := tls.LoadX509KeyPair(set.TLSCertificate, set.TLSKey)
-		if err != nil {
-			return fmt.Errorf("read the certificate to serve with: %w", err)
-		}
-		t.serve = &tls.Config{Certificates: []tls.Certificate{c}}
+	if t.serve, err = cfg.Serving(set.TLSCertificate, set.TLSKey); err != nil {
+		return err
 	}
 	if t.serve != nil {
 		t.serve = t.serve.Clone()
 		t.serve.NextProtos = []string{"http/1.1"}
 	}
-	if set.CACertificate != "" {
-		cert, err := os.ReadFile(set.CACertificate)
-		if err != nil {
-			return fmt.Errorf("read the authority: %w", err)
-		}
-		key, err := os.ReadFile(set.CAKey)
-		if err != nil {
-			return fmt.Errorf("read the key of the authority: %w", err)
-		}
-		if t.authority, err = ReadAuthority(cert, key); err != nil {
-			return fmt.Errorf("%s: %w", set.CACertificate, err)
-		}
+	if set.CACertificate == "" {
+		return nil
+	}
+	cert, err := cfg.ReadFile(set.CACertificate)
+	if err != nil {
+		return fmt.Errorf("read the authority: %w", err)
+	}
+	key, err := cfg.ReadFile(set.CAKey)
+	if err != nil {
+		return fmt.Errorf("read the key of the authority: %w", err)
+	}
+	if t.authority, err = ReadAuthority(cert, key); err != nil {
+		return fmt.Errorf("%s: %w", set.CACertificate, err)
 	}
 	return nil
 }

@@ -1,5 +1,6 @@
 // Package smtp is mail over SMTP (RFC 5321): a sink that takes mail from a build,
-// a driver that sends mail into a build, and the reading of what was taken.
+// a driver that sends mail into a build, a tap that passes mail on and copies it, and
+// the reading of what was taken.
 //
 // # Head and Body
 //

@@ -3,11 +3,9 @@ package smtp
 import (
 	"crypto/sha256"
 	"crypto/tls"
-	"crypto/x509"
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 	"sync"
 	"time"
@@ -16,7 +14,7 @@ import (
 	"github.com/waybill-dev/waybill/gate/channel"
 )
 
-// tapSettings are the keys of a tap. Files are named as the working folder has them.
+// tapSettings are the keys of a tap. Names of files start at the configuration's folder.
 type tapSettings struct {
 	ImplicitTLS    bool   `toml:"implicit_tls"`   // TLS begins with the connection, and not with STARTTLS
 	ProxyProtocol  bool   `toml:"proxy_protocol"` // tell the upstream who the client is, by the PROXY protocol
@@ -60,7 +58,7 @@ func openTap(cfg channel.TapConfig) (channel.Tap, error) {
 	if cfg.Upstream == "" {
 		return fail(errors.New("it needs an upstream: a server that mail is passed on to"))
 	}
-	t := &tap{serve: cfg.TLS, implicit: set.ImplicitTLS, proxyLine: set.ProxyProtocol}
+	t := &tap{implicit: set.ImplicitTLS, proxyLine: set.ProxyProtocol}
 	scheme, address, name, err := channel.Upstream(cfg.Upstream, "smtp", map[string]string{"smtp": "25", "smtps": "465"})
 	if err != nil {
 		return fail(err)
@@ -68,7 +66,7 @@ func openTap(cfg channel.TapConfig) (channel.Tap, error) {
 	t.upstream, t.smtps = address, scheme == "smtps"
 	// Mail is commonly sent under certificates that nobody can verify (RFC 3207, 4.1).
 	t.dial = &tls.Config{ServerName: name, InsecureSkipVerify: !set.Verify && set.Roots == ""}
-	if err := t.files(set); err != nil {
+	if err := t.files(&cfg, set); err != nil {
 		return fail(err)
 	}
 	if t.implicit && t.serve == nil {
@@ -83,31 +81,12 @@ func openTap(cfg channel.TapConfig) (channel.Tap, error) {
 }
 
 // files reads what the settings name.
-func (t *tap) files(set tapSettings) error {
-	if (set.TLSCertificate == "") != (set.TLSKey == "") {
-		return errors.New("tls_certificate and tls_key come together")
+func (t *tap) files(cfg *channel.TapConfig, set tapSettings) (err error) {
+	if t.serve, err = cfg.Serving(set.TLSCertificate, set.TLSKey); err != nil {
+		return err
 	}
-	if set.TLSCertificate != "" {
-		c, err := tls.LoadX509KeyPair(set.TLSCertificate, set.TLSKey)
-		if err != nil {
-			return fmt.Errorf("read the certificate to serve with: %w", err)
-		}
-		t.serve = &tls.Config{Certificates: []tls.Certificate{c}}
-	}
-	if set.Roots == "" {
-		return nil
-	}
-	pem, err := os.ReadFile(set.Roots)
-	if err != nil {
-		return fmt.Errorf("read roots: %w", err)
-	}
-	if t.dial.RootCAs, err = x509.SystemCertPool(); err != nil {
-		t.dial.RootCAs = x509.NewCertPool()
-	}
-	if !t.dial.RootCAs.AppendCertsFromPEM(pem) {
-		return fmt.Errorf("read roots: %s holds no certificate in PEM form", set.Roots)
-	}
-	return nil
+	t.dial.RootCAs, err = cfg.Roots(set.Roots)
+	return err
 }
 
 // relay passes one connection on to the upstream.
