@@ -30,9 +30,10 @@ type Owners struct {
 	finders sync.Pool      // of *finder
 	commons atomic.Uint64  // how many of wanted are common
 
-	people  []gate.Recipient
-	numbers map[string]uint32 // index in people by identity
-	index   Index             // nil where deliveries were shown
+	met     map[uint64]struct{} // hashes of all who were shown
+	people  []gate.Recipient    // those of them who hold anything that is wanted, or are it
+	numbers map[string]uint32   // index in people by identity
+	index   Index               // nil where deliveries were shown
 	err     error
 }
 
@@ -44,7 +45,7 @@ type holders struct {
 
 // NewOwners returns an empty index.
 func NewOwners() *Owners {
-	o := &Owners{wanted: map[Key]*holders{}, digests: map[string]Key{}, numbers: map[string]uint32{}}
+	o := &Owners{wanted: map[Key]*holders{}, digests: map[string]Key{}, met: map[uint64]struct{}{}, numbers: map[string]uint32{}}
 	o.finders.New = func() any {
 		f := &finder{generation: o.commons.Load, wanted: func(k Key) bool {
 			h := o.wanted[k]
@@ -83,7 +84,7 @@ func (o *Owners) People() int {
 	if o.index != nil {
 		return o.index.People()
 	}
-	return len(o.people)
+	return len(o.met)
 }
 
 // Hold notes the facts of parts as held by each of to, and to's own identities as theirs.
@@ -94,7 +95,10 @@ func (o *Owners) Hold(to []gate.Recipient, parts []gate.Part) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for _, r := range to {
-		n := o.hold(r)
+		n, ok := o.hold(r, len(keys) > 0)
+		if !ok {
+			continue
+		}
 		for _, k := range keys {
 			if h := o.wanted[k]; h.add(n) {
 				o.commons.Add(1)
@@ -103,24 +107,36 @@ func (o *Owners) Hold(to []gate.Recipient, parts []gate.Part) {
 	}
 }
 
-// hold gives the number of r, whose own identities are noted when r is first met.
-func (o *Owners) hold(r gate.Recipient) uint32 {
+// hold gives the number of r, whose own identities are noted when r is first met. Who
+// holds nothing, and is nothing that is wanted, needs none: there may be millions.
+func (o *Owners) hold(r gate.Recipient, holds bool) (n uint32, ok bool) {
 	id := r.ID()
-	n, ok := o.numbers[id]
-	if ok {
-		return n
+	hash := gate.HashWord(id)
+	_, again := o.met[hash]
+	if again && !holds {
+		return 0, false
 	}
+	if n, ok := o.numbers[id]; ok {
+		return n, true
+	}
+	o.met[hash] = struct{}{}
 	n = uint32(len(o.people))
+	if !again {
+		o.own(r, func(h *holders) {
+			// Where two have one identity, who is met first does not decide.
+			if h.self < 0 || h.self != int64(n) && hash < gate.HashWord(o.people[h.self].ID()) {
+				h.self = int64(n)
+				holds = true
+			}
+		})
+	}
+	if !holds {
+		return 0, false
+	}
 	o.numbers[id] = n
 	r.Role = ""
 	o.people = append(o.people, r)
-	o.own(r, func(h *holders) {
-		// Where two have one identity, who is met first does not decide.
-		if h.self < 0 || gate.HashWord(id) < gate.HashWord(o.people[h.self].ID()) {
-			h.self = int64(n)
-		}
-	})
-	return n
+	return n, true
 }
 
 // own calls self for each wanted fact that is an identity of r.
