@@ -2,7 +2,6 @@ package channeltest
 
 import (
 	"bytes"
-	"context"
 	"slices"
 	"sync"
 	"testing"
@@ -14,84 +13,14 @@ import (
 	"github.com/waybill-dev/waybill/gate/channel"
 )
 
-// copied is what a tap under test told.
-type copied struct {
-	mu       sync.Mutex
-	before   func() // called before an exchange or a message is taken down
-	stimuli  []*gate.Stimulus
-	outcomes []*gate.Outcome
-	messages []*gate.Message
-	gaps     []gate.Gap
-}
-
-func (c *copied) hook() {
-	c.mu.Lock()
-	before := c.before
-	c.mu.Unlock()
-	if before != nil {
-		before()
-	}
-}
-
-func (c *copied) exchange(s *gate.Stimulus, o *gate.Outcome) {
-	c.hook()
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.stimuli, c.outcomes = append(c.stimuli, s), append(c.outcomes, o)
-}
-
-func (c *copied) message(m *gate.Message) {
-	c.hook()
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.messages = append(c.messages, m)
-}
-
-func (c *copied) missed(g gate.Gap) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.gaps = append(c.gaps, g)
-}
-
-// told is how many exchanges and messages were taken down.
-func (c *copied) told() int {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return len(c.stimuli) + len(c.messages)
-}
-
-func (c *copied) noted() []gate.Gap {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return slices.Clone(c.gaps)
-}
-
 func (s *Suite) tap(t *testing.T, side channel.Side, upstream string, change ...func(*channel.TapConfig)) (channel.Tap, *copied) {
 	t.Helper()
-	c := &copied{}
-	cfg := channel.TapConfig{
-		Name: sinkName, Side: side, Listen: "127.0.0.1:0", Upstream: upstream,
-		Exchange: c.exchange, Message: c.message, Missed: c.missed,
-	}
+	cfg := channel.TapConfig{Name: sinkName, Side: side, Upstream: upstream}
 	for _, f := range change {
 		f(&cfg)
 	}
-	tap, err := s.Protocol.Tap(cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { s.breakOff(t, tap) })
-	return tap, c
-}
-
-// breakOff closes a tap at once.
-func (s *Suite) breakOff(t *testing.T, tap channel.Tap) {
-	t.Helper()
-	done, cancel := context.WithCancel(context.Background())
-	cancel()
-	if err := tap.Close(done); err != nil {
-		t.Errorf("closing the tap: %v", err)
-	}
+	r := OpenTap(t, s.Protocol, cfg)
+	return r.Tap, &r.copied
 }
 
 var sides = map[string]channel.Side{"front": channel.Front, "behind": channel.Behind}
@@ -256,7 +185,7 @@ func (s *Suite) tapBroken(t *testing.T) {
 		}
 		until(t, "a transaction is under way", func() bool { return sink.Stats().Busy == 1 && tap.Stats().Busy == 1 })
 		if close {
-			s.breakOff(t, tap)
+			breakOff(t, tap)
 		} else {
 			conn.Close()
 		}
@@ -289,7 +218,7 @@ func (s *Suite) noCallbacks(t *testing.T) {
 	for name, side := range sides {
 		tap, err := s.Protocol.Tap(channel.TapConfig{Name: sinkName, Side: side, Listen: "127.0.0.1:0", Upstream: "127.0.0.1:1"})
 		if err == nil {
-			s.breakOff(t, tap)
+			breakOff(t, tap)
 			t.Errorf("a tap (%s) without callbacks was opened", name)
 		}
 	}

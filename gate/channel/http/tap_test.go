@@ -17,7 +17,6 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -25,81 +24,14 @@ import (
 
 	"github.com/waybill-dev/waybill/gate"
 	"github.com/waybill-dev/waybill/gate/channel"
+	"github.com/waybill-dev/waybill/gate/channel/channeltest"
 	"github.com/waybill-dev/waybill/gate/channel/http"
 )
 
-// A tapRig is a tap under test and what it told.
-type tapRig struct {
-	t   testing.TB
-	tap channel.Tap
-
-	mu       sync.Mutex
-	stimuli  []*gate.Stimulus
-	outcomes []*gate.Outcome
-	messages []*gate.Message
-	gaps     []gate.Gap
-	before   func() // called before each exchange is taken down
-}
-
-func newTap(t testing.TB, cfg channel.TapConfig) *tapRig {
+func newTap(t testing.TB, cfg channel.TapConfig) *channeltest.Rig {
 	t.Helper()
-	r := &tapRig{t: t}
-	cfg.Name, cfg.Listen = "web", "127.0.0.1:0"
-	cfg.Exchange = func(s *gate.Stimulus, o *gate.Outcome) {
-		if r.before != nil {
-			r.before()
-		}
-		r.mu.Lock()
-		defer r.mu.Unlock()
-		r.stimuli, r.outcomes = append(r.stimuli, s), append(r.outcomes, o)
-	}
-	cfg.Message = func(m *gate.Message) {
-		r.mu.Lock()
-		defer r.mu.Unlock()
-		r.messages = append(r.messages, m)
-	}
-	cfg.Missed = func(g gate.Gap) {
-		r.mu.Lock()
-		defer r.mu.Unlock()
-		r.gaps = append(r.gaps, g)
-	}
-	var err error
-	if r.tap, err = http.Protocol().Tap(cfg); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(r.close)
-	return r
-}
-
-// close breaks what is under way.
-func (r *tapRig) close() {
-	done, cancel := context.WithCancel(context.Background())
-	cancel()
-	if err := r.tap.Close(done); err != nil {
-		r.t.Error(err)
-	}
-}
-
-func (r *tapRig) told() ([]*gate.Stimulus, []*gate.Outcome) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return append([]*gate.Stimulus(nil), r.stimuli...), append([]*gate.Outcome(nil), r.outcomes...)
-}
-
-func (r *tapRig) sent() []*gate.Message {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return append([]*gate.Message(nil), r.messages...)
-}
-
-func (r *tapRig) missed() string {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	var out []string
-	for _, g := range r.gaps {
-		out = append(out, g.Kind+": "+g.Detail)
-	}
-	return strings.Join(out, "\n")
+	cfg.Name = "web"
+	return channeltest.OpenTap(t, http.Protocol(), cfg)
 }
 
 func dialTCP(t testing.TB, address string) *net.TCPConn {
@@ -260,7 +192,7 @@ func TestTapPassesBytes(t *testing.T) {
 			for _, pieces := range []int{1 << 20, 1} { // at once, and byte by byte
 				address, heard := scripted(t, c.steps...)
 				r := newTap(t, channel.TapConfig{Upstream: address})
-				conn := dialTCP(t, r.tap.Address())
+				conn := dialTCP(t, r.Tap.Address())
 				conn.SetNoDelay(true)
 				for i := 0; i < len(c.says); i += pieces {
 					if _, err := io.WriteString(conn, c.says[i:min(i+pieces, len(c.says))]); err != nil {
@@ -282,8 +214,8 @@ func TestTapPassesBytes(t *testing.T) {
 				if diff := cmp.Diff(c.says, <-heard); diff != "" {
 					t.Errorf("the server hears (-client +server):\n%s", diff)
 				}
-				await(t, "the connection's end", func() bool { return r.tap.Stats().Open == 0 })
-				stimuli, outcomes := r.told()
+				await(t, "the connection's end", func() bool { return r.Tap.Stats().Open == 0 })
+				stimuli, outcomes := r.Exchanges()
 				var got []string
 				for i, s := range stimuli {
 					got = append(got, fmt.Sprintf("%s|%s|%d|%s", s.Head, s.Body, s.Status, outcomes[i].Body))
@@ -294,7 +226,7 @@ func TestTapPassesBytes(t *testing.T) {
 				if diff := cmp.Diff(c.want, got); diff != "" {
 					t.Errorf("recorded (-want +got):\n%s", diff)
 				}
-				missed := r.missed()
+				missed := r.Missed()
 				if (missed == "") != (len(c.gaps) == 0) {
 					t.Errorf("missed %q", missed)
 				}
@@ -303,7 +235,7 @@ func TestTapPassesBytes(t *testing.T) {
 						t.Errorf("missed %q, want %q", missed, g)
 					}
 				}
-				if st := r.tap.Stats(); st.Busy != 0 || st.Accepted != uint64(len(c.want)) {
+				if st := r.Tap.Stats(); st.Busy != 0 || st.Accepted != uint64(len(c.want)) {
 					t.Errorf("stats %+v", st)
 				}
 			}
@@ -323,8 +255,8 @@ func TestTapTellsFirst(t *testing.T) {
 		r := newTap(t, channel.TapConfig{Upstream: address})
 		hold := make(chan struct{})
 		told := make(chan struct{})
-		r.before = func() { close(told); <-hold }
-		conn := dialTCP(t, r.tap.Address())
+		r.Before(func() { close(told); <-hold })
+		conn := dialTCP(t, r.Tap.Address())
 		io.WriteString(conn, "GET / HTTP/1.1\r\nHost: h\r\n\r\n")
 		<-told
 		got := make(chan string, 1)
@@ -353,7 +285,7 @@ func TestTapStreamsEvents(t *testing.T) {
 	defer server.Close()
 	r := newTap(t, channel.TapConfig{Upstream: server.URL})
 	go func() { next <- "one" }()
-	res, err := nethttp.Get("http://" + r.tap.Address() + "/events")
+	res, err := nethttp.Get("http://" + r.Tap.Address() + "/events")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -363,7 +295,7 @@ func TestTapStreamsEvents(t *testing.T) {
 			t.Fatalf("event %q, want %q", lines.Text(), e)
 		}
 		lines.Scan()
-		if stimuli, _ := r.told(); len(stimuli) != 1 || stimuli[0].Status != 200 {
+		if stimuli, _ := r.Exchanges(); len(stimuli) != 1 || stimuli[0].Status != 200 {
 			t.Fatalf("while events come, recorded %+v", stimuli)
 		}
 		if e != "three" {
@@ -375,8 +307,8 @@ func TestTapStreamsEvents(t *testing.T) {
 		t.Errorf("and then %q", lines.Text())
 	}
 	res.Body.Close()
-	if stimuli, _ := r.told(); len(stimuli) != 1 || r.missed() != "" {
-		t.Errorf("recorded %d times, missed %q", len(stimuli), r.missed())
+	if stimuli, _ := r.Exchanges(); len(stimuli) != 1 || r.Missed() != "" {
+		t.Errorf("recorded %d times, missed %q", len(stimuli), r.Missed())
 	}
 }
 
@@ -406,7 +338,7 @@ func TestTapLargeUpload(t *testing.T) {
 	runtime.GC()
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
-	req, _ := nethttp.NewRequest("PUT", "http://"+r.tap.Address()+"/large", &zeros{size})
+	req, _ := nethttp.NewRequest("PUT", "http://"+r.Tap.Address()+"/large", &zeros{size})
 	req.ContentLength = size
 	res, err := nethttp.DefaultClient.Do(req)
 	if err != nil {
@@ -420,12 +352,12 @@ func TestTapLargeUpload(t *testing.T) {
 	if grown := after.TotalAlloc - before.TotalAlloc; grown > 16<<20 {
 		t.Errorf("%d bytes were allocated on the way", grown)
 	}
-	stimuli, _ := r.told()
+	stimuli, _ := r.Exchanges()
 	if len(stimuli) != 1 || len(stimuli[0].Body) != limit || stimuli[0].Cut != size-limit {
 		t.Errorf("recorded %d, body %d, cut %d", len(stimuli), len(stimuli[0].Body), stimuli[0].Cut)
 	}
-	if !strings.Contains(r.missed(), gate.GapCutBody) {
-		t.Errorf("missed %q", r.missed())
+	if !strings.Contains(r.Missed(), gate.GapCutBody) {
+		t.Errorf("missed %q", r.Missed())
 	}
 }
 
@@ -437,7 +369,7 @@ func TestTapUpstreamDown(t *testing.T) {
 	}
 	l.Close()
 	r := newTap(t, channel.TapConfig{Upstream: l.Addr().String()})
-	if conn, err := net.Dial("tcp", r.tap.Address()); err == nil { // else it was reset while it was opened
+	if conn, err := net.Dial("tcp", r.Tap.Address()); err == nil { // else it was reset while it was opened
 		defer conn.Close()
 		conn.SetDeadline(time.Now().Add(patience))
 		io.WriteString(conn, "GET / HTTP/1.1\r\nHost: h\r\n\r\n")
@@ -445,9 +377,9 @@ func TestTapUpstreamDown(t *testing.T) {
 			t.Errorf("the client was told %q, %v, want a reset", b, err)
 		}
 	}
-	await(t, "the refusal", func() bool { return r.tap.Stats().Refused == 1 && r.tap.Stats().Open == 0 })
-	if stimuli, _ := r.told(); len(stimuli) > 0 || r.missed() != "" {
-		t.Errorf("recorded %d, missed %q, stats %+v", len(stimuli), r.missed(), r.tap.Stats())
+	await(t, "the refusal", func() bool { return r.Tap.Stats().Refused == 1 && r.Tap.Stats().Open == 0 })
+	if stimuli, _ := r.Exchanges(); len(stimuli) > 0 || r.Missed() != "" {
+		t.Errorf("recorded %d, missed %q, stats %+v", len(stimuli), r.Missed(), r.Tap.Stats())
 	}
 }
 
@@ -462,11 +394,11 @@ func TestTapCloses(t *testing.T) {
 	}))
 	defer server.Close()
 	r := newTap(t, channel.TapConfig{Upstream: server.URL})
-	idle := dialTCP(t, r.tap.Address())
-	await(t, "the idle connection", func() bool { return r.tap.Stats().Open == 1 })
+	idle := dialTCP(t, r.Tap.Address())
+	await(t, "the idle connection", func() bool { return r.Tap.Stats().Open == 1 })
 	answer := make(chan string, 1)
 	go func() {
-		res, err := nethttp.Get("http://" + r.tap.Address() + "/slow")
+		res, err := nethttp.Get("http://" + r.Tap.Address() + "/slow")
 		if err != nil {
 			answer <- err.Error()
 			return
@@ -477,7 +409,7 @@ func TestTapCloses(t *testing.T) {
 	}()
 	<-started
 	closed := make(chan error, 1)
-	go func() { closed <- r.tap.Close(context.Background()) }()
+	go func() { closed <- r.Tap.Close(context.Background()) }()
 	if b, _ := io.ReadAll(idle); len(b) > 0 {
 		t.Errorf("the idle client heard %q", b)
 	}
@@ -488,7 +420,7 @@ func TestTapCloses(t *testing.T) {
 	if err := <-closed; err != nil {
 		t.Error(err)
 	}
-	if stimuli, _ := r.told(); len(stimuli) != 1 {
+	if stimuli, _ := r.Exchanges(); len(stimuli) != 1 {
 		t.Errorf("recorded %d", len(stimuli))
 	}
 }
@@ -520,7 +452,7 @@ func TestTapKeys(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			r := newTap(t, channel.TapConfig{Upstream: server.URL, Settings: settings(c.settings)})
 			for _, v := range c.visits {
-				req, _ := nethttp.NewRequest("GET", "http://"+r.tap.Address()+v.path, nil)
+				req, _ := nethttp.NewRequest("GET", "http://"+r.Tap.Address()+v.path, nil)
 				for name, value := range map[string]string{"Cookie": v.cookie, "Authorization": v.authorization} {
 					if value != "" {
 						req.Header.Set(name, value)
@@ -532,7 +464,7 @@ func TestTapKeys(t *testing.T) {
 				}
 				res.Body.Close()
 			}
-			stimuli, _ := r.told()
+			stimuli, _ := r.Exchanges()
 			letters, got := map[string]byte{}, ""
 			for _, s := range stimuli {
 				if _, ok := letters[s.Key]; !ok {
@@ -622,10 +554,10 @@ func trusting(t testing.TB, roots ...[]byte) *tls.Config {
 }
 
 // through is a client that takes the tap for its proxy.
-func through(r *tapRig, trust *tls.Config, h2 bool) *nethttp.Client {
-	proxy := &url.URL{Scheme: "http", Host: r.tap.Address()}
+func through(t testing.TB, r *channeltest.Rig, trust *tls.Config, h2 bool) *nethttp.Client {
+	proxy := &url.URL{Scheme: "http", Host: r.Tap.Address()}
 	tr := &nethttp.Transport{Proxy: nethttp.ProxyURL(proxy), TLSClientConfig: trust, ForceAttemptHTTP2: h2, DisableCompression: true}
-	r.t.Cleanup(tr.CloseIdleConnections)
+	t.Cleanup(tr.CloseIdleConnections)
 	return &nethttp.Client{Transport: tr}
 }
 
@@ -653,7 +585,7 @@ func TestTapForwardProxy(t *testing.T) {
 	defer other.Close()
 	secure := site(t, origins, nil, echo)
 	mutual := site(t, origins, func(c *tls.Config) { c.ClientAuth = tls.RequestClientCert }, echo)
-	open := func(t *testing.T, authority channel.Authority) *tapRig {
+	open := func(t *testing.T, authority channel.Authority) *channeltest.Rig {
 		return newTap(t, channel.TapConfig{Side: channel.Behind, Authority: authority, Settings: settings(`roots = "` + roots + `"`)})
 	}
 	ask := func(t *testing.T, c *nethttp.Client, url, body string) string {
@@ -686,7 +618,7 @@ func TestTapForwardProxy(t *testing.T) {
 
 	t.Run("absolute form", func(t *testing.T) {
 		r := open(t, nil)
-		client := through(r, nil, false)
+		client := through(t, r, nil, false)
 		for i, u := range []string{plain.URL + "/a?b=c", other.URL + "/d", plain.URL, plain.URL + "/e"} {
 			path := strings.TrimPrefix(strings.TrimPrefix(u, plain.URL), other.URL)
 			if path == "" {
@@ -695,17 +627,17 @@ func TestTapForwardProxy(t *testing.T) {
 			if got, want := ask(t, client, u, "body"), "200 HTTP/1.1 POST "+path+" body [] []"; got != want {
 				t.Errorf("request %d: %s, want %s", i, got, want)
 			}
-			if diff := cmp.Diff(sees(sinkSees(t, u, "body")), sees(r.sent()[i])); diff != "" {
+			if diff := cmp.Diff(sees(sinkSees(t, u, "body")), sees(r.Messages()[i])); diff != "" {
 				t.Errorf("request %d, taken down (-sink +tap):\n%s", i, diff)
 			}
 		}
-		if r.missed() != "" {
-			t.Errorf("missed %q", r.missed())
+		if r.Missed() != "" {
+			t.Errorf("missed %q", r.Missed())
 		}
 	})
 	t.Run("one connection for many hosts", func(t *testing.T) {
 		r := open(t, nil)
-		conn := dialTCP(t, r.tap.Address())
+		conn := dialTCP(t, r.Tap.Address())
 		in := bufio.NewReader(conn)
 		for i, u := range []string{plain.URL, other.URL, other.URL, plain.URL} {
 			fmt.Fprintf(conn, "GET %s/%d HTTP/1.1\r\nHost: x\r\nProxy-Connection: keep-alive\r\nProxy-Authorization: Basic c2VjcmV0\r\n\r\n", u, i)
@@ -718,56 +650,56 @@ func TestTapForwardProxy(t *testing.T) {
 				t.Errorf("%s, want %s", b, want)
 			}
 		}
-		for _, m := range r.sent() {
+		for _, m := range r.Messages() {
 			if strings.Contains(string(m.Head), "c2VjcmV0") || !strings.Contains(string(m.Head), "GET http://127.0.0.1:") {
 				t.Errorf("taken down: %q", m.Head)
 			}
 		}
-		if len(r.sent()) != 4 || r.missed() != "" {
-			t.Errorf("%d messages, missed %q", len(r.sent()), r.missed())
+		if len(r.Messages()) != 4 || r.Missed() != "" {
+			t.Errorf("%d messages, missed %q", len(r.Messages()), r.Missed())
 		}
 	})
 	t.Run("seen into", func(t *testing.T) {
 		r := open(t, minting)
-		client := through(r, trusting(t, minting.RootPEM()), false)
+		client := through(t, r, trusting(t, minting.RootPEM()), false)
 		if got := ask(t, client, secure.URL+"/s?x", "secret"); got != "200 HTTP/1.1 POST /s?x secret [] []" {
 			t.Error(got)
 		}
-		if diff := cmp.Diff(sees(sinkSees(t, secure.URL+"/s?x", "secret")), sees(r.sent()[0])); diff != "" {
+		if diff := cmp.Diff(sees(sinkSees(t, secure.URL+"/s?x", "secret")), sees(r.Messages()[0])); diff != "" {
 			t.Errorf("taken down (-sink +tap):\n%s", diff)
 		}
 	})
 	t.Run("no authority", func(t *testing.T) {
 		r := open(t, nil)
-		client := through(r, trusting(t, origins.RootPEM()), true)
+		client := through(t, r, trusting(t, origins.RootPEM()), true)
 		if got := ask(t, client, secure.URL+"/s", "secret"); got != "200 HTTP/2.0 POST /s secret [] []" {
 			t.Error(got)
 		}
-		if missed := r.missed(); len(r.sent()) > 0 || !strings.Contains(missed, secure.Listener.Addr().String()) {
-			t.Errorf("%d messages, missed %q", len(r.sent()), missed)
+		if missed := r.Missed(); len(r.Messages()) > 0 || !strings.Contains(missed, secure.Listener.Addr().String()) {
+			t.Errorf("%d messages, missed %q", len(r.Messages()), missed)
 		}
 		client.CloseIdleConnections()
-		await(t, "the tunnel's end", func() bool { return r.tap.Stats().Open == 0 })
-		r.close()
-		if missed := r.missed(); strings.Count(missed, "tunnels to") != 2 {
+		await(t, "the tunnel's end", func() bool { return r.Tap.Stats().Open == 0 })
+		r.Close()
+		if missed := r.Missed(); strings.Count(missed, "tunnels to") != 2 {
 			t.Errorf("missed %q, want the bytes in the end", missed)
 		}
 	})
 	t.Run("a server that wants to know the client", func(t *testing.T) {
 		r := open(t, minting)
-		client := through(r, trusting(t, origins.RootPEM()), false) // trusts no tap: the server itself must answer
+		client := through(t, r, trusting(t, origins.RootPEM()), false) // trusts no tap: the server itself must answer
 		if got := ask(t, client, mutual.URL+"/m", "x"); got != "200 HTTP/1.1 POST /m x [] []" {
 			t.Error(got)
 		}
-		if !strings.Contains(r.missed(), "unseen") || len(r.sent()) > 0 {
-			t.Errorf("missed %q", r.missed())
+		if !strings.Contains(r.Missed(), "unseen") || len(r.Messages()) > 0 {
+			t.Errorf("missed %q", r.Missed())
 		}
 	})
 	t.Run("a client of HTTP/2 alone", func(t *testing.T) {
 		r := open(t, minting)
 		trust := trusting(t, origins.RootPEM())
 		trust.NextProtos = []string{"h2"}
-		conn := dialTCP(t, r.tap.Address())
+		conn := dialTCP(t, r.Tap.Address())
 		fmt.Fprintf(conn, "CONNECT %s HTTP/1.1\r\nHost: x\r\n\r\n", secure.Listener.Addr())
 		b := make([]byte, len("HTTP/1.1 200 Connection established\r\n\r\n"))
 		if _, err := io.ReadFull(conn, b); err != nil {
@@ -781,24 +713,24 @@ func TestTapForwardProxy(t *testing.T) {
 	})
 	t.Run("a client that does not trust the tap", func(t *testing.T) {
 		r := open(t, minting)
-		client := through(r, trusting(t, origins.RootPEM()), false)
+		client := through(t, r, trusting(t, origins.RootPEM()), false)
 		if _, err := client.Get(secure.URL); err == nil {
 			t.Fatal("the client trusts a certificate that nobody signed for it")
 		}
-		await(t, "the refusal", func() bool { return strings.Contains(r.missed(), "did not take the certificate") })
+		await(t, "the refusal", func() bool { return strings.Contains(r.Missed(), "did not take the certificate") })
 		if got := ask(t, client, secure.URL+"/again", "x"); got != "200 HTTP/1.1 POST /again x [] []" {
 			t.Errorf("the second time: %s", got)
 		}
 	})
 	t.Run("plaintext in a tunnel", func(t *testing.T) {
 		r := open(t, minting)
-		conn := dialTCP(t, r.tap.Address())
+		conn := dialTCP(t, r.Tap.Address())
 		fmt.Fprintf(conn, "CONNECT %s HTTP/1.1\r\nHost: x\r\n\r\nGET /in HTTP/1.1\r\nHost: y\r\nConnection: close\r\n\r\n", plain.Listener.Addr())
 		b, _ := io.ReadAll(conn)
 		if !strings.Contains(string(b), "HTTP/1.1 GET /in") {
 			t.Errorf("answer %q", b)
 		}
-		if m := r.sent(); len(m) != 1 || m[0].Host != plain.Listener.Addr().String() || m[0].TLS != "" {
+		if m := r.Messages(); len(m) != 1 || m[0].Host != plain.Listener.Addr().String() || m[0].TLS != "" {
 			t.Errorf("messages %+v", m)
 		}
 	})
@@ -811,7 +743,7 @@ func TestTapForwardProxy(t *testing.T) {
 			"CONNECT nowhere HTTP/1.1\r\nHost: x\r\n\r\n":                "400",
 			"GET ftp://127.0.0.1:1/ HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n": "400",
 		} {
-			conn := dialTCP(t, r.tap.Address())
+			conn := dialTCP(t, r.Tap.Address())
 			io.WriteString(conn, says)
 			if b, _ := io.ReadAll(conn); !strings.HasPrefix(string(b), "HTTP/1.1 "+want) {
 				t.Errorf("%q is answered %q, want %s", says, b, want)
@@ -847,19 +779,19 @@ func TestTapTLS(t *testing.T) {
 	}
 	r := newTap(t, channel.TapConfig{Upstream: secure.URL, TLS: &tls.Config{Certificates: []tls.Certificate{*cert}}, Settings: settings(`roots = "` + roots + `"`)})
 	client := &nethttp.Client{Transport: &nethttp.Transport{TLSClientConfig: trusting(t, authority.RootPEM())}}
-	res, err := client.Get("https://" + r.tap.Address() + "/x")
+	res, err := client.Get("https://" + r.Tap.Address() + "/x")
 	if err != nil {
 		t.Fatal(err)
 	}
 	b, _ := io.ReadAll(res.Body)
-	if stimuli, _ := r.told(); string(b) != "HTTP/1.1" || len(stimuli) != 1 {
+	if stimuli, _ := r.Exchanges(); string(b) != "HTTP/1.1" || len(stimuli) != 1 {
 		t.Errorf("answer %q, recorded %d", b, len(stimuli))
 	}
 	client.CloseIdleConnections()
 
 	address, heard := scripted(t, step{"\r\n\r\n", "HTTP/1.1 204 No Content\r\n\r\n"})
 	r = newTap(t, channel.TapConfig{Upstream: address, Settings: settings(`proxy_protocol = true`)})
-	conn := dialTCP(t, r.tap.Address())
+	conn := dialTCP(t, r.Tap.Address())
 	io.WriteString(conn, "GET / HTTP/1.1\r\nHost: h\r\n\r\n")
 	io.ReadAll(conn)
 	conn.Close()
@@ -894,7 +826,7 @@ func FuzzTap(f *testing.F) {
 			c.Write(answer)
 		}()
 		r := newTap(t, channel.TapConfig{Upstream: l.Addr().String(), MaxBody: 64})
-		conn := dialTCP(t, r.tap.Address())
+		conn := dialTCP(t, r.Tap.Address())
 		conn.Write(request)
 		conn.CloseWrite()
 		b, err := io.ReadAll(conn)
@@ -905,6 +837,6 @@ func FuzzTap(f *testing.F) {
 			t.Errorf("the server does not hear %q", request)
 		}
 		conn.Close()
-		await(t, "the connection's end", func() bool { return r.tap.Stats().Open == 0 })
+		await(t, "the connection's end", func() bool { return r.Tap.Stats().Open == 0 })
 	})
 }

@@ -8,7 +8,6 @@ import (
 	"io"
 	"net"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -16,90 +15,15 @@ import (
 
 	"github.com/waybill-dev/waybill/gate"
 	"github.com/waybill-dev/waybill/gate/channel"
+	"github.com/waybill-dev/waybill/gate/channel/channeltest"
 	"github.com/waybill-dev/waybill/gate/channel/http"
 	"github.com/waybill-dev/waybill/gate/channel/smtp"
 )
 
-// A tapRig is a tap under test and what it told.
-type tapRig struct {
-	t   testing.TB
-	tap channel.Tap
-
-	mu       sync.Mutex
-	stimuli  []*gate.Stimulus
-	outcomes []*gate.Outcome
-	messages []*gate.Message
-	gaps     []gate.Gap
-	before   func() // called before each message is taken down
-}
-
-func newTap(t testing.TB, cfg channel.TapConfig) *tapRig {
+func newTap(t testing.TB, cfg channel.TapConfig) *channeltest.Rig {
 	t.Helper()
-	r := &tapRig{t: t}
-	cfg.Name, cfg.Listen = "mail", "127.0.0.1:0"
-	cfg.Exchange = func(s *gate.Stimulus, o *gate.Outcome) {
-		if r.before != nil {
-			r.before()
-		}
-		r.mu.Lock()
-		defer r.mu.Unlock()
-		r.stimuli, r.outcomes = append(r.stimuli, s), append(r.outcomes, o)
-	}
-	cfg.Message = func(m *gate.Message) {
-		r.mu.Lock()
-		defer r.mu.Unlock()
-		r.messages = append(r.messages, m)
-	}
-	cfg.Missed = func(g gate.Gap) {
-		r.mu.Lock()
-		defer r.mu.Unlock()
-		r.gaps = append(r.gaps, g)
-	}
-	var err error
-	if r.tap, err = smtp.Protocol().Tap(cfg); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		done, cancel := context.WithCancel(context.Background())
-		cancel()
-		if err := r.tap.Close(done); err != nil {
-			t.Error(err)
-		}
-	})
-	return r
-}
-
-func (r *tapRig) told() ([]*gate.Stimulus, []*gate.Outcome) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return append([]*gate.Stimulus(nil), r.stimuli...), append([]*gate.Outcome(nil), r.outcomes...)
-}
-
-func (r *tapRig) sent() []*gate.Message {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return append([]*gate.Message(nil), r.messages...)
-}
-
-func (r *tapRig) missed() string {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	var out []string
-	for _, g := range r.gaps {
-		out = append(out, g.Kind+": "+g.Detail)
-	}
-	return strings.Join(out, "\n")
-}
-
-func (r *tapRig) dial() *net.TCPConn {
-	r.t.Helper()
-	c, err := net.Dial("tcp", r.tap.Address())
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	r.t.Cleanup(func() { c.Close() })
-	c.SetDeadline(time.Now().Add(time.Minute))
-	return c.(*net.TCPConn)
+	cfg.Name = "mail"
+	return channeltest.OpenTap(t, smtp.Protocol(), cfg)
 }
 
 // A line of a dialogue is what the client says, in one run, and what the server says
@@ -247,7 +171,7 @@ func TestTapPassesBytes(t *testing.T) {
 				dialogue := append(opening[:2:2], c.dialogue...)
 				address, heard := upstream(t, dialogue)
 				r := newTap(t, channel.TapConfig{Upstream: address})
-				conn := r.dial()
+				conn := r.Dial()
 				conn.SetNoDelay(true)
 				said := ""
 				for _, d := range dialogue {
@@ -266,8 +190,8 @@ func TestTapPassesBytes(t *testing.T) {
 				if diff := cmp.Diff(said, <-heard); diff != "" {
 					t.Errorf("the server hears (-client +server):\n%s", diff)
 				}
-				until(t, "the connection is over", func() bool { return r.tap.Stats().Open == 0 })
-				stimuli, outcomes := r.told()
+				until(t, "the connection is over", func() bool { return r.Tap.Stats().Open == 0 })
+				stimuli, outcomes := r.Exchanges()
 				var got []string
 				for i, s := range stimuli {
 					got = append(got, fmt.Sprintf("%s|%s|%d", s.Head, s.Body, s.Status))
@@ -278,7 +202,7 @@ func TestTapPassesBytes(t *testing.T) {
 				if diff := cmp.Diff(c.want, got); diff != "" {
 					t.Errorf("recorded (-want +got):\n%s", diff)
 				}
-				missed := r.missed()
+				missed := r.Missed()
 				if (missed == "") != (len(c.gaps) == 0) {
 					t.Errorf("missed %q", missed)
 				}
@@ -287,7 +211,7 @@ func TestTapPassesBytes(t *testing.T) {
 						t.Errorf("missed %q, want %q", missed, g)
 					}
 				}
-				if st := r.tap.Stats(); st.Busy != 0 || st.Accepted != uint64(len(c.want)) || st.Refused != c.refused {
+				if st := r.Tap.Stats(); st.Busy != 0 || st.Accepted != uint64(len(c.want)) || st.Refused != c.refused {
 					t.Errorf("stats %+v, want %d refused", st, c.refused)
 				}
 			}
@@ -300,7 +224,7 @@ func TestTapBehind(t *testing.T) {
 	st := &store{}
 	sink := open(t, st)
 	r := newTap(t, channel.TapConfig{Side: channel.Behind, Upstream: sink.Address(), MaxBody: 1 << 20})
-	d, err := protocol.Drive(channel.DriveConfig{Door: "in", Address: r.tap.Address(), Concurrency: 4})
+	d, err := protocol.Drive(channel.DriveConfig{Door: "in", Address: r.Tap.Address(), Concurrency: 4})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -313,9 +237,9 @@ func TestTapBehind(t *testing.T) {
 		}
 	}
 	kept, gaps := st.all()
-	seen := r.sent()
-	if len(kept) != len(bodies) || len(seen) != len(bodies) || len(gaps) > 0 || r.missed() != "" {
-		t.Fatalf("%d arrived, %d taken down, gaps %v, missed %q", len(kept), len(seen), gaps, r.missed())
+	seen := r.Messages()
+	if len(kept) != len(bodies) || len(seen) != len(bodies) || len(gaps) > 0 || r.Missed() != "" {
+		t.Fatalf("%d arrived, %d taken down, gaps %v, missed %q", len(kept), len(seen), gaps, r.Missed())
 	}
 	for i := range kept {
 		a, b := *kept[i], *seen[i]
@@ -336,8 +260,8 @@ func TestTapTellsFirst(t *testing.T) {
 	address, _ := upstream(t, dialogue)
 	r := newTap(t, channel.TapConfig{Upstream: address})
 	hold, told := make(chan struct{}), make(chan struct{})
-	r.before = func() { close(told); <-hold }
-	conn := r.dial()
+	r.Before(func() { close(told); <-hold })
+	conn := r.Dial()
 	b := make([]byte, 1000)
 	for _, d := range dialogue {
 		io.WriteString(conn, d.client)
@@ -360,7 +284,7 @@ func TestTapLimits(t *testing.T) {
 	dialogue := []exchanged{{"", "220 mx\r\n"}, {"MAIL FROM:<a@x.example>\r\nRCPT TO:<b@y.example>\r\nDATA\r\n", "250 ok\r\n250 ok\r\n354 go\r\n"}, {"0123456789\r\n.\r\n", "250 ok\r\n"}}
 	address, _ := upstream(t, dialogue)
 	r := newTap(t, channel.TapConfig{Upstream: address, MaxBody: 4})
-	conn := r.dial()
+	conn := r.Dial()
 	b := make([]byte, 1000)
 	for _, d := range dialogue {
 		io.WriteString(conn, d.client)
@@ -368,19 +292,19 @@ func TestTapLimits(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if stimuli, _ := r.told(); len(stimuli) != 1 || string(stimuli[0].Body) != "0123" || stimuli[0].Cut != 8 {
+	if stimuli, _ := r.Exchanges(); len(stimuli) != 1 || string(stimuli[0].Body) != "0123" || stimuli[0].Cut != 8 {
 		t.Errorf("recorded %+v", stimuli)
 	}
-	if !strings.Contains(r.missed(), gate.GapCutBody) {
-		t.Errorf("missed %q", r.missed())
+	if !strings.Contains(r.Missed(), gate.GapCutBody) {
+		t.Errorf("missed %q", r.Missed())
 	}
 	address, _ = upstream(t, []exchanged{{"", "220 mx\r\n"}, {strings.Repeat("x", 100_000), ""}})
 	r = newTap(t, channel.TapConfig{Upstream: address})
-	conn = r.dial()
+	conn = r.Dial()
 	io.WriteString(conn, strings.Repeat("x", 100_000))
 	io.ReadAll(conn)
-	if !strings.Contains(r.missed(), "longer than 65536") {
-		t.Errorf("missed %q", r.missed())
+	if !strings.Contains(r.Missed(), "longer than 65536") {
+		t.Errorf("missed %q", r.Missed())
 	}
 }
 
@@ -408,7 +332,7 @@ func TestTapTLS(t *testing.T) {
 			if c.scheme == "" {
 				door = "starttls = true"
 			}
-			d, err := protocol.Drive(channel.DriveConfig{Door: "in", Address: c.scheme + r.tap.Address(), Settings: settings(door)})
+			d, err := protocol.Drive(channel.DriveConfig{Door: "in", Address: c.scheme + r.Tap.Address(), Settings: settings(door)})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -416,13 +340,13 @@ func TestTapTLS(t *testing.T) {
 			for i := range 3 {
 				o := d.Do(t.Context(), &gate.Stimulus{ID: fmt.Sprint(i), Head: []byte("EHLO c\r\nMAIL FROM:<a@x.example>\r\nRCPT TO:<b@y.example>\r\n"), Body: []byte("secret\r\n")})
 				if o.Status != 250 {
-					t.Fatalf("%+v; missed %q", o, r.missed())
+					t.Fatalf("%+v; missed %q", o, r.Missed())
 				}
 			}
 			kept, _ := st.all()
-			seen := r.sent()
-			if len(kept) != 3 || len(seen) != 3 || r.missed() != "" {
-				t.Fatalf("%d arrived, %d taken down, missed %q", len(kept), len(seen), r.missed())
+			seen := r.Messages()
+			if len(kept) != 3 || len(seen) != 3 || r.Missed() != "" {
+				t.Fatalf("%d arrived, %d taken down, missed %q", len(kept), len(seen), r.Missed())
 			}
 			for i, m := range seen {
 				if m.TLS != kept[i].TLS || m.TLS == "" || string(m.Head) != string(kept[i].Head) || string(m.Body) != "secret\r\n" {
@@ -434,7 +358,7 @@ func TestTapTLS(t *testing.T) {
 	t.Run("the upstream cannot be verified", func(t *testing.T) {
 		sink := open(t, &store{})
 		r := newTap(t, channel.TapConfig{Side: channel.Behind, Upstream: sink.Address(), TLS: serve, Settings: settings("verify = true")})
-		d, err := protocol.Drive(channel.DriveConfig{Door: "in", Address: r.tap.Address(), Settings: settings("starttls = true")})
+		d, err := protocol.Drive(channel.DriveConfig{Door: "in", Address: r.Tap.Address(), Settings: settings("starttls = true")})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -442,14 +366,14 @@ func TestTapTLS(t *testing.T) {
 		if o := d.Do(t.Context(), &gate.Stimulus{Head: []byte("EHLO c\r\nMAIL FROM:<>\r\nRCPT TO:<b@y.example>\r\n")}); o.Error == "" {
 			t.Errorf("outcome %+v", o)
 		}
-		if !strings.Contains(r.missed(), gate.GapHandshake) {
-			t.Errorf("missed %q", r.missed())
+		if !strings.Contains(r.Missed(), gate.GapHandshake) {
+			t.Errorf("missed %q", r.Missed())
 		}
 	})
 	t.Run("who the client is", func(t *testing.T) {
 		address, heard := upstream(t, nil)
 		r := newTap(t, channel.TapConfig{Upstream: address, Settings: settings("proxy_protocol = true")})
-		conn := r.dial()
+		conn := r.Dial()
 		io.ReadAll(conn)
 		conn.Close()
 		want := fmt.Sprintf("PROXY TCP4 127.0.0.1 127.0.0.1 %d %d\r\n", conn.LocalAddr().(*net.TCPAddr).Port, conn.RemoteAddr().(*net.TCPAddr).Port)
@@ -467,16 +391,16 @@ func TestTapUpstreamDown(t *testing.T) {
 	}
 	l.Close()
 	r := newTap(t, channel.TapConfig{Upstream: l.Addr().String()})
-	if conn, err := net.Dial("tcp", r.tap.Address()); err == nil { // else it was reset while it was opened
+	if conn, err := net.Dial("tcp", r.Tap.Address()); err == nil { // else it was reset while it was opened
 		defer conn.Close()
 		conn.SetDeadline(time.Now().Add(time.Minute))
 		if b, err := io.ReadAll(conn); len(b) > 0 || err == nil {
 			t.Errorf("the client was told %q, %v, want a reset", b, err)
 		}
 	}
-	until(t, "it is counted", func() bool { return r.tap.Stats().Refused == 1 && r.tap.Stats().Open == 0 })
-	if r.missed() != "" {
-		t.Errorf("missed %q", r.missed())
+	until(t, "it is counted", func() bool { return r.Tap.Stats().Refused == 1 && r.Tap.Stats().Open == 0 })
+	if r.Missed() != "" {
+		t.Errorf("missed %q", r.Missed())
 	}
 }
 
@@ -485,7 +409,7 @@ func TestTapCloses(t *testing.T) {
 	st := &store{}
 	sink := open(t, st)
 	r := newTap(t, channel.TapConfig{Upstream: sink.Address()})
-	idle, busy := r.dial(), r.dial()
+	idle, busy := r.Dial(), r.Dial()
 	b := make([]byte, 1000)
 	idle.Read(b)
 	busy.Read(b)
@@ -498,7 +422,7 @@ func TestTapCloses(t *testing.T) {
 		got += string(b[:n])
 	}
 	closed := make(chan error, 1)
-	go func() { closed <- r.tap.Close(context.Background()) }()
+	go func() { closed <- r.Tap.Close(context.Background()) }()
 	if rest, _ := io.ReadAll(idle); len(rest) > 0 {
 		t.Errorf("the idle client heard %q", rest)
 	}
@@ -509,7 +433,7 @@ func TestTapCloses(t *testing.T) {
 	if err := <-closed; err != nil {
 		t.Error(err)
 	}
-	if stimuli, _ := r.told(); len(stimuli) != 1 {
+	if stimuli, _ := r.Exchanges(); len(stimuli) != 1 {
 		t.Errorf("recorded %d", len(stimuli))
 	}
 }
@@ -558,7 +482,7 @@ func FuzzTap(f *testing.F) {
 			heard <- b
 		}()
 		r := newTap(t, channel.TapConfig{Upstream: l.Addr().String(), MaxBody: 64})
-		conn := r.dial()
+		conn := r.Dial()
 		conn.Write(client)
 		conn.CloseWrite()
 		b, err := io.ReadAll(conn)
@@ -569,6 +493,6 @@ func FuzzTap(f *testing.F) {
 			t.Errorf("the server hears %q, want %q", b, client)
 		}
 		conn.Close()
-		until(t, "the connection is over", func() bool { return r.tap.Stats().Open == 0 })
+		until(t, "the connection is over", func() bool { return r.Tap.Stats().Open == 0 })
 	})
 }
