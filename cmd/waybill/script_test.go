@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -99,6 +100,13 @@ func stories(t *testing.T, dir string, more map[string]func(*testscript.TestScri
 			return nil
 		},
 		Cmds: commands,
+		Condition: func(name string) (bool, error) {
+			if name != "hup" {
+				return false, fmt.Errorf("unknown condition %q", name)
+			}
+			// Under nohup the program ignores the signal, as it must.
+			return !signal.Ignored(syscall.SIGHUP), nil
+		},
 	})
 }
 
