@@ -34,7 +34,11 @@ type Delivery struct {
 	Class     string    `json:"class"`
 	Recipient Recipient `json:"recipient"`
 	Title     string    `json:"title,omitempty"` // subject, or method and path; at most 120 runes; hostile text
-	Bytes     int       `json:"bytes"`           // of canonical parts
+
+	// Concerns are the people whom a message to an outside party is about: who caused it,
+	// and whose own identities it holds; sorted, each once. Empty for other recipients.
+	Concerns []Recipient `json:"concerns,omitempty"`
+	Bytes    int         `json:"bytes"` // of canonical parts
 }
 
 // A Change is a stated difference between two runs, without opinion.
@@ -81,6 +85,10 @@ type Edit struct {
 	// NewPart and GonePart: the part itself appears or disappears.
 	NewPart  bool `json:"new_part,omitempty"`
 	GonePart bool `json:"gone_part,omitempty"`
+
+	// Within: Before and After stand in a link, or in a load, whose scheme, user and host
+	// are the same on both sides.
+	Within bool `json:"within,omitempty"`
 }
 
 // An EditGroup is one edit as it was made over many messages.
@@ -97,10 +105,15 @@ type EditGroup struct {
 	Changes  []int    `json:"changes"` // indexes in Comparison.Changes, ascending, each once
 	People   int      `json:"people"`  // distinct recipients among them
 
-	// Wording is true where the edit is a function of the text and not of the
-	// person: two recipients at least, every delivery of production that holds
-	// the old text in this place was edited so, no delivery of production held
-	// the new text, and it moves nobody's facts. Why says which of these failed.
+	Within bool `json:"within,omitempty"` // see [Edit]
+
+	// Alike is true where the edit is a function of the text and not of the person: two
+	// messages of distinct people at least, every delivery of production that holds the
+	// old text in this place was edited so, and no delivery of production held the new.
+	Alike bool `json:"alike"`
+
+	// Wording is true where the edit is Alike, in prose, and holds nobody's facts and
+	// nothing that addresses, pays or identifies (invariant 12). Why says what failed.
 	Wording bool   `json:"wording"`
 	Why     string `json:"why,omitempty"`
 }
@@ -202,4 +215,32 @@ type Comparison struct {
 	Unstable []Change `json:"unstable,omitempty"`
 
 	Masks []Masked `json:"masks,omitempty"` // what was hidden, by rule and part, in all that was compared
+
+	// Blind says what could not be seen although nothing failed, sorted.
+	Blind []BlindSpot `json:"blind,omitempty"`
+}
+
+// BlindKind says why something could not be seen although nothing failed.
+type BlindKind string
+
+// Kinds of blind spot. Their names are permanent.
+const (
+	BlindUnanchored BlindKind = "unanchored" // a volatile value that stands once, and belongs to no cause
+	BlindOpaque     BlindKind = "opaque"     // content that varies and cannot be read, and was accepted so
+	BlindOrder      BlindKind = "order"      // the order of one recipient's messages was not compared
+	BlindArrival    BlindKind = "arrival"    // values that depend on the order in which requests arrived
+	BlindQuiet      BlindKind = "quiet"      // what is sent after the build was taken for quiet
+	BlindRecipients BlindKind = "recipients" // requests of which only the host is known
+	BlindRefused    BlindKind = "refused"    // a user's mask that was refused for some messages
+)
+
+// A BlindSpot is what a comparison could not see although nothing failed. It names nobody.
+type BlindSpot struct {
+	Kind    BlindKind `json:"kind"`
+	Channel string    `json:"channel,omitempty"`
+	Sink    string    `json:"sink,omitempty"`
+	Class   string    `json:"class,omitempty"`
+	Part    string    `json:"part,omitempty"`
+	Count   uint64    `json:"count"`            // messages of production concerned
+	Detail  string    `json:"detail,omitempty"` // what would make them judgeable; words of our own
 }

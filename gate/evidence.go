@@ -112,6 +112,8 @@ const (
 	GapRecipientUnknown = "recipient-unknown" // an imported message that says nothing of its envelope
 	GapNotRecorded      = "not-recorded"      // traffic that passed a recorder, or stands in an import, and was not kept
 	GapNotCleared       = "not-cleared"       // an item not kept because not all identities in it could be replaced
+	GapOpaque           = "opaque"            // content that varies between replays of production and cannot be read
+	GapUnanchored       = "unanchored"        // a message of which nothing but a volatile value that stands once tells it from others
 	GapNotBound         = "not-bound"         // a value that the build was to give, and did not: the recorded one was sent
 )
 

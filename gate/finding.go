@@ -20,7 +20,7 @@ type Finding struct {
 	// Meaning: what the fingerprint is over.
 	Channel string `json:"channel,omitempty"`
 	Sink    string `json:"sink,omitempty"`
-	Class   string `json:"class,omitempty"`
+	Class   string `json:"class,omitempty"` // "" where it is of several
 	Part    string `json:"part,omitempty"`
 	Before  string `json:"before,omitempty"`
 	After   string `json:"after,omitempty"`
@@ -31,6 +31,10 @@ type Finding struct {
 	Lost    []string `json:"lost,omitempty"`    // who receives less
 	Owners  []string `json:"owners,omitempty"`  // whose facts are received by somebody else
 	Parties []string `json:"parties,omitempty"` // outside hosts concerned
+
+	// Classes are those of the deliveries concerned, sorted, at most 50. They are no part of
+	// the meaning: one cause may show in many.
+	Classes []string `json:"classes,omitempty"`
 
 	Changes []int   `json:"changes,omitempty"` // indexes in the comparison
 	Groups  []int   `json:"groups,omitempty"`  // edit groups judged, indexes in the comparison

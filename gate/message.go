@@ -59,6 +59,8 @@ type Decoded struct {
 	Traces     []string    // ids that a build carried through from a stimulus: traceparent's trace id, a message id
 	Gaps       []Gap
 	Masks      []Masked
+	Hidden     []Hidden // what Masks left out
+	Prose      []string // globs over names of parts whose values people read as running text: "body/$.text"
 }
 
 // A Payload is a run of bytes with a media type, still encoded.
@@ -123,6 +125,16 @@ type Masked struct {
 	Rule  string `json:"rule"` // "date", "message-id", "boundary", "a/a"
 	Part  string `json:"part"` // name of the part, or of a header left out
 	Count uint64 `json:"count"`
+	Bytes uint64 `json:"bytes,omitempty"` // how many were hidden, where the rule counts them
+}
+
+// A Hidden value is one that a mask left out of the comparison since it has the exact
+// shape that the mask is for. It is kept until it was asked whether it holds anybody's
+// facts, or stays the same in every replay: what does is compared (invariant 11).
+type Hidden struct {
+	Rule  string // of the mask
+	Part  string // name of the part that it would be
+	Value string
 }
 
 // Canonical is a message as it is compared.
@@ -136,5 +148,6 @@ type Canonical struct {
 	Parts      []Part
 	Traces     []string
 	Masks      []Masked
+	Hidden     []Hidden // what Masks left out, in no part of a digest
 	Gaps       []Gap
 }

@@ -25,19 +25,20 @@ var layers = []struct {
 	reason  string
 }{
 	{0, `gate`, "the vocabulary, which everything shares"},
-	{1, `gate/(config|channel|tape|importer|canon|match|diff|exposure|verdict|report|publish|pseudonym|dynamic)`, "one stage or one face of the outside each, unaware of the others"},
-	{1, `checks/[a-z]+(-[a-z]+)+`, "a check sees a comparison and nothing else"},
-	{1, `checks/kit`, "what checks share"},
-	{1, `fixtures(/.*)?`, "software under test, which knows nothing of the gate"},
-	{2, `gate/channel/(smtp|http|exec)`, "a protocol is a value of the type that gate/channel describes"},
-	{2, `gate/importer/[a-z]+`, "a format is a value of the type that gate/importer describes"},
-	{2, `gate/(record|shard|build|corpus|replay|pipeline|incident|drill)`, "stages that order others"},
-	{3, `gate/channel/(all|channeltest)`, "lists every protocol, tests every protocol"},
-	{3, `gate/importer/(all|importertest)`, "lists every format, tests every format"},
-	{3, `gate/publish/publishtest`, "stands in for GitHub in tests"},
-	{3, `checks`, "lists every check"},
-	{3, `checks/checktest`, "tests every check"},
-	{4, `cmd/[a-z]+`, "the only place where checks, protocols and stages are joined"},
+	{1, `gate/(decode|fields)`, "grammar that stages share: pure, one rule in one place"},
+	{2, `gate/(config|channel|tape|importer|canon|match|diff|exposure|verdict|report|publish|pseudonym|dynamic)`, "one stage or one face of the outside each, unaware of the others"},
+	{2, `checks/[a-z]+(-[a-z]+)+`, "a check sees a comparison and nothing else"},
+	{2, `checks/kit`, "what checks share"},
+	{2, `fixtures(/.*)?`, "software under test, which knows nothing of the gate"},
+	{3, `gate/channel/(smtp|http|exec)`, "a protocol is a value of the type that gate/channel describes"},
+	{3, `gate/importer/[a-z]+`, "a format is a value of the type that gate/importer describes"},
+	{3, `gate/(record|shard|build|corpus|replay|pipeline|incident|drill)`, "stages that order others"},
+	{4, `gate/channel/(all|channeltest)`, "lists every protocol, tests every protocol"},
+	{4, `gate/importer/(all|importertest)`, "lists every format, tests every format"},
+	{4, `gate/publish/publishtest`, "stands in for GitHub in tests"},
+	{4, `checks`, "lists every check"},
+	{4, `checks/checktest`, "tests every check"},
+	{5, `cmd/[a-z]+`, "the only place where checks, protocols and stages are joined"},
 }
 
 // narrower names, for patterns above that are wider than their row.

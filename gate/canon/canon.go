@@ -112,6 +112,7 @@ func (c *Canon) Message(m *gate.Message, d *gate.Decoded, ref gate.Ref) gate.Can
 	for _, k := range d.Masks {
 		s.mask(k.Rule, k.Part, k.Count)
 	}
+	s.out.Hidden = slices.Clone(d.Hidden)
 	if m.Cut > 0 && !slices.ContainsFunc(d.Gaps, func(g gate.Gap) bool { return g.Kind == gate.GapCutBody }) {
 		s.out.Gaps = append(s.out.Gaps, gate.Gap{
 			Kind:   gate.GapCutBody,

@@ -78,7 +78,7 @@ func (s *state) applyMasks() {
 			if !globMatch(m.Part, p.Name) {
 				continue
 			}
-			value, n := s.hide(m, p, func(v string) string {
+			value, n := s.hideMatches(m, p, func(v string) string {
 				k := maskKey{m.Rule, v}
 				if numbers[k] == 0 {
 					counts[m.Rule]++
@@ -104,8 +104,8 @@ func ofAddresses(name string) bool {
 	return how == asAddresses || how == asList
 }
 
-// hide renames the matches of m in p that touch nobody's address.
-func (s *state) hide(m *Mask, p *gate.Part, rename func(string) string) (string, uint64) {
+// hideMatches renames the matches of m in p that touch nobody's address.
+func (s *state) hideMatches(m *Mask, p *gate.Part, rename func(string) string) (string, uint64) {
 	matches := m.Pattern.FindAllStringIndex(p.Value, -1)
 	if len(matches) == 0 {
 		return p.Value, 0

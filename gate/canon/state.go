@@ -147,6 +147,22 @@ func (s *state) mask(rule, part string, count uint64) {
 	s.out.Masks[i].Count += count
 }
 
+// hide leaves out a value that has the exact shape which the mask of rule is for. part is
+// the name of the part that it would be. It is kept beside the parts, so that it can be
+// asked for facts: see [gate.Hidden].
+func (s *state) hide(rule, part, value string) {
+	s.mask(rule, part, 1)
+	for i := range s.out.Masks {
+		if m := &s.out.Masks[i]; m.Rule == rule && m.Part == part {
+			m.Bytes += uint64(len(value))
+			break
+		}
+	}
+	if value != "" {
+		s.out.Hidden = append(s.out.Hidden, gate.Hidden{Rule: rule, Part: part, Value: value})
+	}
+}
+
 // maxTraces is how many ids of one message are recorded: a cause has one or two.
 const maxTraces = 64
 

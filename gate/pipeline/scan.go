@@ -193,7 +193,7 @@ func sumUp(a about, s side, tallies []*tally) *scanned {
 		maps.Copy(r.parties, t.parties)
 		for _, m := range t.masks {
 			n := m.Count
-			m.Count = 0
+			m.Count, m.Bytes = 0, 0
 			r.masks[m] += n
 		}
 		for k, list := range t.order {

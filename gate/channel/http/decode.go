@@ -160,6 +160,18 @@ func (r *request) mask(rule, part string) {
 	r.plain.Masks = append(r.plain.Masks, gate.Masked{Rule: rule, Part: part, Count: 1})
 }
 
+// hide leaves out a value that has the exact shape which the mask of rule is for, and
+// keeps it beside the fields: see [gate.Hidden].
+func (r *request) hide(rule, part, value string) {
+	r.mask(rule, part)
+	for i := range r.plain.Masks {
+		if x := &r.plain.Masks[i]; x.Rule == rule && x.Part == part {
+			x.Bytes += uint64(len(value))
+		}
+	}
+	r.plain.Hidden = append(r.plain.Hidden, gate.Hidden{Rule: rule, Part: text(part), Value: text(value)})
+}
+
 func (r *request) header(f field) {
 	lower := strings.ToLower(f.name)
 	part := "header/" + lower
