@@ -109,7 +109,7 @@ func (e *Entry) Judge(i int) {
 }
 
 // Group is Judge, and recipients become subjects, as losing where the edit leaves
-// nothing. Where it is wording people do not: that is an edit of the class, and
+// nothing. Where it is alike people do not: that is an edit of the class, and
 // stays the same whoever is in it.
 func (e *Entry) Group(i int) {
 	e.Judge(i)
@@ -117,7 +117,7 @@ func (e *Entry) Group(i int) {
 	for _, j := range g.Changes {
 		r := e.c.Changes[j].Recipient()
 		switch {
-		case g.Wording && IsPerson(r):
+		case g.Alike && IsPerson(r):
 		case g.After == "" && !g.NewPart:
 			e.Lose(r)
 		default:
@@ -325,4 +325,19 @@ func (e *Entry) example() *gate.Change {
 	}
 	ch := e.c.Changes[best]
 	return &ch
+}
+
+// Appears reports whether nothing stood where the texts of e stand.
+func (e *Entry) Appears() bool { return e.all(func(t [2]string) bool { return t[0] == "" }) }
+
+// Vanishes reports whether nothing stands where the texts of e stood.
+func (e *Entry) Vanishes() bool { return e.all(func(t [2]string) bool { return t[1] == "" }) }
+
+func (e *Entry) all(is func([2]string) bool) bool {
+	for t := range e.texts {
+		if !is(t) {
+			return false
+		}
+	}
+	return len(e.texts) > 0
 }

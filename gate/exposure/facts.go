@@ -302,7 +302,7 @@ func (s *scanner) phones(part, text, layers string) {
 		if last+1 < len(text) && isAlnum(text[last+1]) {
 			number = nil // part of a longer word
 		}
-		if date, _, _ := strings.Cut(text[i:last+1], " "); isDate(date) {
+		if date, _, _ := strings.Cut(text[i:last+1], " "); IsDate(date) {
 			i += len(date)
 			continue
 		}
@@ -313,9 +313,9 @@ func (s *scanner) phones(part, text, layers string) {
 	}
 }
 
-// isDate reports whether s is a date in figures: year first with two figures each
+// IsDate reports whether s is a date in figures: year first with two figures each
 // for month and day, or last with one or two.
-func isDate(s string) bool {
+func IsDate(s string) bool {
 	var groups [3]string
 	n, start := 0, 0
 	for i := 0; i <= len(s); i++ {

@@ -37,7 +37,9 @@ type comparer struct {
 // A pairing is a change and what it was made from.
 type pairing struct {
 	match.Pair
-	hunks []diff.Hunk // that are not masked
+	hunks   []hunk   // that are not masked
+	shownTo string   // whom the mail of production shows as addressed
+	own     []string // domains that the senders of production's message have for their own
 }
 
 func (c *comparer) compare(ctx context.Context) (err error) {
@@ -123,24 +125,31 @@ func (c *comparer) state(pairs []match.Pair) {
 			if b.Recipient == a.Recipient {
 				n = c.noise.of[c.before.surplus[p.B].at]
 			}
-			for _, h := range diff.Parts(c.before.text(p.B), c.after.text(p.A), n) {
+			before, after := c.before.text(p.B), c.after.text(p.A)
+			hunks := diff.Parts(before, after, n)
+			all[i].own = senderDomains(before.Parts)
+			for _, h := range read(hunks, all[i].own, before.Parts, after.Parts) {
 				if c.before.texts != nil || c.after.texts != nil {
-					h = shared(h)
+					h.Hunk = ownMemory(h.Hunk)
 				}
 				if h.Masked {
-					masked[i] = append(masked[i], h)
+					masked[i] = append(masked[i], h.Hunk)
 				} else {
 					all[i].hunks = append(all[i].hunks, h)
 				}
 			}
 			all[i].hunks = slices.Clip(all[i].hunks)
+			if len(all[i].hunks) > 0 {
+				all[i].shownTo = interned(valueOf(before.Parts, "header/to"))
+			}
 		}
 	})
 	for i, n := range first {
-		all[i].hunks, masked[i] = all[n].hunks, masked[n]
+		all[i].hunks, all[i].shownTo, all[i].own, masked[i] = all[n].hunks, all[n].shownTo, all[n].own, masked[n]
 	}
 	for _, b := range broken(masked) {
-		all[b.pair].hunks = append(all[b.pair].hunks, b.hunk)
+		h := hunk{Hunk: b.hunk, identifies: "the text is volatile"} // and so never wording
+		all[b.pair].hunks = append(slices.Clip(all[b.pair].hunks), h)
 	}
 	copies := c.copies(all)
 	noise := map[gate.Masked]uint64{}
@@ -168,7 +177,7 @@ func (c *comparer) state(pairs []match.Pair) {
 		}
 		change.Masks = masks
 		for _, h := range p.hunks {
-			change.Edits = append(change.Edits, editOf(h))
+			change.Edits = append(change.Edits, editOf(h.Hunk))
 		}
 		changes = append(changes, made{change, p})
 	}
@@ -196,9 +205,19 @@ func (c *comparer) state(pairs []match.Pair) {
 	}
 }
 
-// shared is h in memory that equal hunks share, rather than that of its texts.
-func shared(h diff.Hunk) diff.Hunk {
+func valueOf(parts []gate.Part, name string) string {
+	for i := range parts {
+		if parts[i].Name == name {
+			return parts[i].Value
+		}
+	}
+	return ""
+}
+
+// ownMemory is h in memory that equal hunks share, rather than that of its texts.
+func ownMemory(h diff.Hunk) diff.Hunk {
 	h.Part, h.Before, h.After = interned(h.Part), interned(h.Before), interned(h.After)
+	h.Whole = [2]string{interned(h.Whole[0]), interned(h.Whole[1])}
 	for _, words := range [][]string{h.Left, h.Right} {
 		for i := range words {
 			words[i] = interned(words[i])

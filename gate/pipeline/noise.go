@@ -137,6 +137,6 @@ const maxEdit = 400 // runes
 func editOf(h diff.Hunk) gate.Edit {
 	return gate.Edit{
 		Part: h.Part, Kind: h.Kind, Before: gate.Clip(h.Before, maxEdit), After: gate.Clip(h.After, maxEdit),
-		NewPart: h.NewPart, GonePart: h.GonePart,
+		NewPart: h.NewPart, GonePart: h.GonePart, Within: h.Within,
 	}
 }
