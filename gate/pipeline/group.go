@@ -68,9 +68,6 @@ func (c *comparer) group() {
 		d := c.Changes[i].Delivery()
 		for j, h := range c.pairs[i].hunks {
 			part := withoutIndexes(h.Part)
-			if h.follows { // in words of each person's own: they say nothing new
-				h.Before, h.After = "", ""
-			}
 			digest := sha256.Sum256([]byte(h.Before + "\x00" + h.After))
 			k := groupKey{d.Channel, d.Sink, part, h.Kind, digest, h.NewPart, h.GonePart, h.Within, h.follows}
 			n, ok := index[k]
@@ -111,9 +108,14 @@ func (c *comparer) group() {
 		g.People = len(people)
 		g.Why = c.unlikely(g)
 		g.needed = g.Why == ""
-		if g.follows {
-			g.Why, g.needed = "", false
-			g.Alike, g.Wording = true, true
+		if g.follows { // what the other form says is nothing new, to whomever; what it does not say is
+			if text := g.before + g.after; text != "" && g.Part != "structure" {
+				g.Why = cmp.Or(g.Why, identifying(&diff.Hunk{Part: g.Part, Before: g.before, After: g.after}, nil))
+			} else {
+				g.Why = ""
+			}
+			g.needed = false
+			g.Alike, g.Wording = g.Why == "", g.Why == ""
 		}
 	}
 }
@@ -393,6 +395,9 @@ func (g *group) refuted() bool {
 // settle decides which groups are alike, and which are wording.
 func (c *comparer) settle() {
 	for _, g := range c.groups {
+		if g.follows && g.Wording && c.owners.Foreign(g.added(), c.recipients(g), c.senders(g)) {
+			g.Wording, g.Why = false, "the second form of the text holds what belongs to somebody"
+		}
 		if g.needed {
 			g.Why = g.unalike()
 			g.Alike = g.Why == ""
@@ -435,14 +440,19 @@ func (c *comparer) unworded(g *group) string {
 	if g.identifies != "" {
 		return g.identifies
 	}
+	if c.owners.Foreign(g.added(), c.recipients(g), c.senders(g)) {
+		return "the new text holds what belongs to somebody"
+	}
+	return ""
+}
+
+// recipients returns who receives the messages of g.
+func (c *comparer) recipients(g *group) []gate.Recipient {
 	to := make([]gate.Recipient, len(g.Changes))
 	for n, i := range g.Changes {
 		to[n] = c.Changes[i].Recipient()
 	}
-	if c.owners.Foreign(g.added(), to, c.senders(g)) {
-		return "the new text holds what belongs to somebody"
-	}
-	return ""
+	return to
 }
 
 // added is what g puts in, as a part.

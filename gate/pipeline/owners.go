@@ -45,7 +45,7 @@ func (c *comparer) ask(ctx context.Context, production func(context.Context, map
 	c.origins = map[gate.Digest][]gate.Recipient{}
 	for _, g := range c.groups {
 		g.held = evidence{}
-		if g.needed && g.misplaced() == "" && g.identifies == "" {
+		if g.follows && g.Wording || g.needed && g.misplaced() == "" && g.identifies == "" {
 			exposure.In([]gate.Part{g.added()}, c.owners.Want)
 		}
 	}

@@ -67,7 +67,7 @@ func read(hunks []diff.Hunk, own []string, before, after []gate.Part) []hunk {
 				out[i].identifies = "the link leads to another place, or what differs in it may be a token"
 			}
 		}
-		out[i].follows = !h.Masked && other(&h)
+		out[i].follows = !h.Masked && other(&out[i].Hunk)
 		out[i].Around = [2]diff.Passage{} // a piece of a text that need not be kept
 	}
 	return out
@@ -82,8 +82,12 @@ func upgraded(h *diff.Hunk) {
 	}
 }
 
+// mostOther is how many words of its own a second form of a text may have.
+const mostOther = 24
+
 // alternative returns whether a hunk says only that a message's text is new, or gone, in a
-// second form: all of its words stand in the other form, on both sides where that stays.
+// second form, and leaves in the hunk what the other form does not say: nothing, or words
+// such as the "at" before a link that is spelled out.
 func alternative(hunks []diff.Hunk, before, after []gate.Part) func(*diff.Hunk) bool {
 	none := func(*diff.Hunk) bool { return false }
 	var form *diff.Hunk
@@ -122,27 +126,41 @@ func alternative(hunks []diff.Hunk, before, after []gate.Part) func(*diff.Hunk) 
 	if len(known) == 0 {
 		return none
 	}
-	for _, w := range gate.Words(text) {
-		if gate.IsWord(w) && strings.Trim(w, "-_") != "" && !known[strings.ToLower(w)] {
-			return none
+	says := func(text string) (others []string) {
+		for _, w := range gate.Words(text) {
+			if gate.IsWord(w) && strings.Trim(w, "-_") != "" && !known[strings.ToLower(w)] && !slices.Contains(others, w) {
+				others = append(others, w)
+			}
 		}
+		slices.Sort(others)
+		return others
+	}
+	others := says(text)
+	if len(others) > mostOther || 4*len(others) > len(gate.Words(text)) {
+		return none
 	}
 	return func(h *diff.Hunk) bool {
 		switch {
 		case h.Part == form.Part && h.Kind == gate.Text:
+			if h.NewPart {
+				h.After = strings.Join(others, " ")
+			} else {
+				h.Before = strings.Join(others, " ")
+			}
 			return true
 		case h.Part == "structure":
 			return sameLeaves(h.Whole, form)
 		case h.Part == form.Part+"/link" && h.NewPart == form.NewPart && h.GonePart == form.GonePart:
-			return links[h.Before+h.After]
+			same := links[h.Before+h.After]
+			h.Before, h.After = "", ""
+			return same
 		case strings.HasPrefix(h.Part, "multipart"):
 			return false
 		case strings.HasPrefix(h.Part, form.Part+"/") && h.NewPart == form.NewPart && h.GonePart == form.GonePart && h.Kind == gate.Text:
-			for _, w := range gate.Words(h.Before + h.After) {
-				if gate.IsWord(w) && !known[strings.ToLower(w)] {
-					return false
-				}
+			if len(says(h.Before+h.After)) > 0 {
+				return false
 			}
+			h.Before, h.After = "", ""
 			return true
 		}
 		return false
