@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/waybill-dev/waybill/gate"
+	"github.com/waybill-dev/waybill/gate/fields"
 )
 
 // A Mask hides what a pattern matches in some parts, by a user's rule.
@@ -26,18 +27,15 @@ type Mask struct {
 	Rule    string         // name of the rule, for the record: letters, digits, "-"
 }
 
-// protected are names of parts that hold recipients, senders or destinations.
+// protected are globs over names of parts that hold recipients, senders or destinations.
 func protected() []string {
-	names := []string{"envelope/from", "envelope/to", "envelope/*", "transport/*", "recipient/*", "host"}
-	for _, field := range []string{
-		"from", "sender", "to", "cc", "bcc", "reply-to", "return-path", "errors-to", "delivered-to", "x-original-to",
-		"disposition-notification-to", "resent-from", "resent-to", "resent-cc", "resent-bcc", "resent-reply-to",
-		"list-unsubscribe", "list-post", "list-help", "list-subscribe", "list-owner", "list-archive", "list-id",
-	} {
+	names := []string{"envelope/*", "transport/*", "recipient/*", "host"}
+	for f := range fields.Each {
+		if !f.Protected || strings.Contains(f.Name, "/") {
+			continue
+		}
 		for _, in := range []string{"header/", "message[*]/header/"} {
-			for _, of := range []string{"", "/name", "/group", "/unparsed", "/link", "/text"} {
-				names = append(names, in+field+of)
-			}
+			names = append(names, in+f.Name, in+f.Name+"/*")
 		}
 	}
 	return names
@@ -70,7 +68,7 @@ func (s *state) applyMasks() {
 	counts := map[string]int{}
 	for i := range s.out.Parts {
 		p := &s.out.Parts[i]
-		if p.Kind != gate.Text && p.Kind != gate.Value && p.Kind != gate.Link || ofAddresses(p.Name) {
+		if p.Kind != gate.Text && p.Kind != gate.Value && p.Kind != gate.Link || saysWho(p.Name) {
 			continue
 		}
 		for j := range s.canon.masks {
@@ -92,16 +90,11 @@ func (s *state) applyMasks() {
 	}
 }
 
-// ofAddresses reports whether a part belongs to a header field that says who a
-// message is from or to: names of people and groups are such parts.
-func ofAddresses(name string) bool {
-	i := strings.LastIndex(name, "header/")
-	if i < 0 {
-		return false
-	}
-	field, _, _ := strings.Cut(name[i+len("header/"):], "/")
-	how, _ := treat(field)
-	return how == asAddresses || how == asList
+// saysWho reports whether a part belongs to a header field that says who a message is
+// from or to: names of people and groups are such parts.
+func saysWho(part string) bool {
+	f, _, _ := fields.Part(part)
+	return f.Protected
 }
 
 // hideMatches renames the matches of m in p that touch nobody's address.
