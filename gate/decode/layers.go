@@ -108,23 +108,37 @@ func runLayers(text string, start, end int, yield func(Layer) bool) (next int, m
 	if l, ok := wrapped(text, start, end); ok {
 		return l.End, yield(l)
 	}
-	if l, ok := token(text, start, end); ok {
-		return l.End, yield(l)
+	whole, ok := token(text, start, end)
+	if ok && whole.Sure {
+		return whole.End, yield(whole)
 	}
-	// A path, or a token and its signature, is a run too.
+	given := false
+	next, more = segments(text, start, end, func(l Layer) bool {
+		given = true
+		return yield(l)
+	})
+	if ok && !given {
+		return whole.End, yield(whole)
+	}
+	return next, more
+}
+
+// segments gives the layers of a run that is a path, or a token and its signature.
+func segments(text string, start, end int, yield func(Layer) bool) (next int, more bool) {
 	for _, separator := range []string{"/", "--"} {
-		if i := strings.Index(text[start:end], separator); i >= 0 {
-			if i >= minRun {
-				if _, more := runLayers(text, start, start+i, yield); !more {
-					return 0, false
-				}
+		i := strings.Index(text[start:end], separator)
+		if i < 0 {
+			continue
+		}
+		if i >= minRun {
+			if _, more := runLayers(text, start, start+i, yield); !more {
+				return 0, false
 			}
-			from := start + i + len(separator)
-			if end-from < minRun {
-				return end, true
-			}
+		}
+		if from := start + i + len(separator); end-from >= minRun {
 			return runLayers(text, from, end, yield)
 		}
+		break
 	}
 	return end, true
 }
