@@ -123,8 +123,14 @@ func runLayers(text string, start, end int, yield func(Layer) bool) (next int, m
 	return next, more
 }
 
+// maxSplit is how long a run may be that is tried from each of its separators on.
+const maxSplit = 4096
+
 // segments gives the layers of a run that is a path, or a token and its signature.
 func segments(text string, start, end int, yield func(Layer) bool) (next int, more bool) {
+	if end-start > maxSplit {
+		return end, true
+	}
 	for _, separator := range []string{"/", "--"} {
 		i := strings.Index(text[start:end], separator)
 		if i < 0 {
@@ -229,7 +235,7 @@ func Inside(b []byte) (kind Kind, sure bool) {
 			return Zlib, true
 		}
 	}
-	if bits, ok := protobufBits(b); ok && bits >= sureBits {
+	if bits, ok := protobufBits(b, 0); ok && bits >= sureBits {
 		return Protobuf, true
 	}
 	// Raw deflate, as in a SAML request (Bindings, 3.4.4.1), is told by text inside alone.

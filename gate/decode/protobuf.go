@@ -12,15 +12,17 @@ import (
 
 // protobufBits reports whether b is one protobuf message wholly, of two fields or more
 // with text in it, and how many bits speak against chance: those of its texts.
-func protobufBits(b []byte) (bits float64, ok bool) {
+func protobufBits(b []byte, depth int) (bits float64, ok bool) {
+	if depth > maxDepth {
+		return 0, false
+	}
 	fields := 0
 	ok = scanProtobuf(b, func(_ protowire.Number, t protowire.Type, _ uint64, v []byte) bool {
 		fields++
 		if t == protowire.BytesType && len(v) > 0 {
-			switch inner, nested := protobufBits(v); {
-			case len(v) >= minText && Printable(v):
+			if len(v) >= minText && Printable(v) {
 				bits += textBits(string(v))
-			case nested:
+			} else if inner, nested := protobufBits(v, depth+1); nested {
 				bits += inner
 			}
 		}
