@@ -82,16 +82,13 @@ func (c *comparer) wholeRuns() {
 		c.Parties = append(c.Parties, id)
 	}
 	slices.Sort(c.Parties)
-	masks := map[gate.Masked]uint64{}
+	masks := maskSums{}
 	for _, r := range []*scanned{c.p, c.s} {
-		for m, n := range r.masks {
-			masks[m] += n
+		for _, m := range r.masks {
+			masks.add(m)
 		}
 	}
-	for m, n := range masks {
-		m.Count = n
-		c.Masks = append(c.Masks, m)
-	}
+	c.Masks = append(c.Masks, masks.list()...)
 	c.Caused = c.p.facts.Messages > 0 && c.p.traced >= c.p.facts.Messages
 }
 
