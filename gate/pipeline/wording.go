@@ -20,6 +20,9 @@ type hunk struct {
 	follows    bool   // it says in another form what the same message says already
 }
 
+// stated is a hunk at a volatile place: it is never wording.
+func stated(h diff.Hunk) hunk { return hunk{Hunk: h, identifies: "the place is volatile"} }
+
 // A domain of a mailbox provider is shared by strangers: it is nobody's own.
 var shared = []string{
 	"gmail.com", "googlemail.com", "outlook.com", "hotmail.com", "live.com", "msn.com", "yahoo.com", "yahoo.co.uk", "yahoo.de", "yahoo.fr",
