@@ -231,7 +231,7 @@ func (g *group) misplaced() string {
 	case isProse(g.Part, g.Kind), isHidden(g.Part, g.Kind):
 		return ""
 	case g.Kind == gate.Link:
-		if g.NewPart || g.GonePart || g.before == "" || g.after == "" {
+		if g.NewPart || g.GonePart || !g.Within && (g.before == "" || g.after == "") {
 			return "a link that is new, or gone, is never wording"
 		}
 		return ""
