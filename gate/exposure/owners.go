@@ -424,7 +424,7 @@ func (o *Owners) Exposed(d Delivery) []gate.Exposure {
 	}
 	var out []gate.Exposure
 	for n, w := range t.mine {
-		if !w.strong && !(d.Stimuli && w.Bits >= 3) {
+		if !w.strong && !distinctive[n] && !(d.Stimuli && w.Bits >= 3) {
 			continue
 		}
 		w.Owner = o.person(n)
