@@ -1,7 +1,6 @@
 package checks_test
 
 import (
-	"bytes"
 	"fmt"
 	"maps"
 	"math/rand/v2"
@@ -192,11 +191,4 @@ func TestByteSweep(t *testing.T) {
 	})
 	t.Logf("byte sweep, seed %d: %v", *sweepSeed, y)
 	y.misses.fail(t, "changes of one byte that left no trace")
-}
-
-// spelling names the rule by which a message that has b at p says the same; "" where there
-// is none. It is judged by the bytes alone and shares nothing with the canonical form.
-func spelling(s *specimen, p spot, b []byte) string {
-	_ = bytes.Equal
-	return ""
 }
