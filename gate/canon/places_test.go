@@ -198,3 +198,26 @@ func TestFrame(t *testing.T) {
 		}
 	}
 }
+
+// Nothing of an XML document is left out either.
+func TestNothingVanishesXML(t *testing.T) {
+	c := newCanon(t, canon.Options{})
+	const secret, other = "bob-90514426@x.example", "eve-90514426@x.example"
+	for _, place := range []string{
+		"<!-- %s --><a>x</a>", "<a><!--%s-->x</a>", "<a>x</a><!-- %s -->", "<?p %s?><a/>", "<a><?p %s?></a>", "<!DOCTYPE a SYSTEM '%s'><a/>", "<a><![CDATA[%s]]></a>",
+		"<a b='%s'/>", "<a xmlns='%s'/>", "<a xmlns:b='%s'/>", "<a xmlns:b='%s'><b:c/></a>", "<a xmlns:b='%s' b:c='d'/>", "<a>%s</a>", "<a>%s<b/></a>",
+	} {
+		of := func(text string) gate.Canonical {
+			return message(c, payload("application/xml", "", []byte(strings.ReplaceAll(place, "%s", text))))
+		}
+		one, two := of(secret), of(other)
+		if !kept(&one, secret) || one.ContentDigest() == two.ContentDigest() {
+			t.Errorf("%s: not seen in %s\n%+v", place, show(&one), one.Hidden)
+		}
+	}
+	one := message(c, payload("application/xml", "", []byte(`<?xml version="1.0" encoding="utf-8"?><s:a xmlns:s="urn:x" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"/>`)))
+	two := message(c, payload("application/xml", "", []byte(`<t:a xmlns:t="urn:x"/>`)))
+	if one.ContentDigest() != two.ContentDigest() || !kept(&one, "xsi=http") || !kept(&one, "s=urn:x") {
+		t.Errorf("prefixes matter, or vanish: %s\n%s\n%+v", show(&one), show(&two), one.Hidden)
+	}
+}
