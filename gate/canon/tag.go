@@ -49,14 +49,18 @@ func (h *htmlReader) collect(m *markup) attributes {
 			h.part("malformed", gate.Text, name+"="+collapse(string(m.attributeValue(a.value))))
 			continue
 		}
-		shape := attributeShape(key)
-		if shape > saysSomething && shape.has(m.attributeValue(a.value)) {
+		value := m.attributeValue(a.value)
+		shape, to := attributeShape(key), &h.plain
+		if h.rules.count == 0 && (name == "class" || name == "id") { // no rule looks for it
+			shape, to = nameShape, &h.styles
+		}
+		if shape > saysSomething && shape.has(value) {
 			if h.seen.add(a.whole) {
-				h.plain = append(append(append(append(h.plain, key...), '='), m.attributeValue(a.value)...), ' ')
+				*to = append(append(append(append(*to, name...), '='), value...), ' ')
 			}
 			continue
 		}
-		attrs = append(attrs, attribute{name, h.copy(m.attributeValue(a.value))})
+		attrs = append(attrs, attribute{name, h.copy(value)})
 	}
 	if len(attrs) > 1 {
 		slices.SortStableFunc(attrs, func(a, b attribute) int { return strings.Compare(a.key, b.key) })
@@ -448,8 +452,7 @@ func (h *htmlReader) plainAttribute(tag atom.Atom, a *attribute) bool {
 		if !nameShape.has([]byte(a.value)) {
 			return false
 		}
-		h.styles = append(append(append(h.styles, a.key[0]|0x20), '='), a.value...)
-		h.styles = append(h.styles, ' ')
+		h.styles = append(append(append(append(h.styles, a.key...), '='), a.value...), ' ')
 		return true
 	case "hidden":
 		value := asciiLower(a.value)
