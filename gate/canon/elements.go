@@ -86,7 +86,7 @@ const maxScope = 512
 
 // push opens an element.
 func (h *htmlReader) push(e openElement) {
-	h.open = append(h.open, e)
+	h.stack = append(h.stack, e)
 	h.look = e.look
 	if e.atom == atom.P {
 		h.paragraphs++
@@ -95,8 +95,8 @@ func (h *htmlReader) push(e openElement) {
 
 // pop ends all elements from the i-th on.
 func (h *htmlReader) pop(i int) {
-	for n := len(h.open) - 1; n >= i; n-- {
-		e := &h.open[n]
+	for n := len(h.stack) - 1; n >= i; n-- {
+		e := &h.stack[n]
 		if e.suffix != "" && !e.over {
 			h.write(e.suffix)
 		}
@@ -105,13 +105,13 @@ func (h *htmlReader) pop(i int) {
 		}
 		outer := h.root
 		if n > 0 {
-			outer = h.open[n-1].look
+			outer = h.stack[n-1].look
 		}
 		if e.look.hidden() && !outer.hidden() {
 			h.hidden.end()
 		}
-		h.open[n] = openElement{}
-		h.open = h.open[:n]
+		h.stack[n] = openElement{}
+		h.stack = h.stack[:n]
 		h.look = outer
 	}
 }
@@ -121,8 +121,8 @@ func (h *htmlReader) pop(i int) {
 func (h *htmlReader) close(tag atom.Atom, name []byte) {
 	phrase := tag != 0 && !isBlock(tag) && !isCell(tag)
 	crossed := false
-	for n := len(h.open) - 1; n >= 0 && len(h.open)-n <= maxScope; n-- {
-		e := &h.open[n]
+	for n := len(h.stack) - 1; n >= 0 && len(h.stack)-n <= maxScope; n-- {
+		e := &h.stack[n]
 		if e.atom == tag && !e.over && (tag != 0 || e.tag == string(name)) {
 			if crossed && phrase {
 				if e.suffix != "" {
@@ -156,8 +156,8 @@ func boundsEnd(tag, element atom.Atom) bool {
 
 // popOver ends the innermost elements whose ends had come before.
 func (h *htmlReader) popOver() {
-	n := len(h.open)
-	for n > 0 && h.open[n-1].over {
+	n := len(h.stack)
+	for n > 0 && h.stack[n-1].over {
 		n--
 	}
 	h.pop(n)
@@ -168,13 +168,13 @@ func (h *htmlReader) popOver() {
 func (h *htmlReader) lookAnew(n int) {
 	outer := h.root
 	if n > 0 {
-		outer = h.open[n-1].look
+		outer = h.stack[n-1].look
 	}
-	own := h.open[n].look.marks &^ outer.marks
-	for i := n; i < len(h.open); i++ {
-		h.open[i].look.marks &^= own
+	own := h.stack[n].look.marks &^ outer.marks
+	for i := n; i < len(h.stack); i++ {
+		h.stack[i].look.marks &^= own
 	}
-	h.look = h.open[len(h.open)-1].look
+	h.look = h.stack[len(h.stack)-1].look
 }
 
 // imply ends the elements that a start tag ends without their end tags (HTML, 13.1.2.4).
@@ -205,8 +205,8 @@ func (h *htmlReader) imply(tag atom.Atom) {
 // closeUpTo ends the innermost element of a kind that is in none of the elements that
 // bound the search.
 func (h *htmlReader) closeUpTo(is, bound func(atom.Atom) bool) {
-	for n := len(h.open) - 1; n >= 0 && len(h.open)-n <= maxScope; n-- {
-		switch a := h.open[n].atom; {
+	for n := len(h.stack) - 1; n >= 0 && len(h.stack)-n <= maxScope; n-- {
+		switch a := h.stack[n].atom; {
 		case is(a):
 			h.pop(n)
 			return
@@ -311,16 +311,16 @@ func (h *htmlReader) countItems() int {
 // marker writes the number of a list's item as browsers do. The list is the innermost
 // that is open.
 func (h *htmlReader) marker(l *look, attrs attributes, e *effect) {
-	n := len(h.open) - 1
-	for ; n >= 0 && len(h.open)-n <= maxScope && !isList(h.open[n].atom); n-- {
-		if isBarrier(h.open[n].atom) {
+	n := len(h.stack) - 1
+	for ; n >= 0 && len(h.stack)-n <= maxScope && !isList(h.stack[n].atom); n-- {
+		if isBarrier(h.stack[n].atom) {
 			return
 		}
 	}
-	if n < 0 || !isList(h.open[n].atom) {
+	if n < 0 || !isList(h.stack[n].atom) {
 		return
 	}
-	list := &h.open[n]
+	list := &h.stack[n]
 	number := list.item
 	if list.ordered {
 		if value, ok := listNumber(attrs.get("value")); ok {

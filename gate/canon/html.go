@@ -91,7 +91,7 @@ type buffers struct {
 	others []byte         // attributes of a tag that has many
 	parts  []gate.Part    // all others, in the order of the document
 	attrs  attributes     // of the tag at hand
-	open   []openElement  // from the outermost
+	stack  []openElement  // from the outermost
 	keys   wordSet        // of attributes of the tag at hand
 	seen   seenAttributes // that were hidden
 	doc    []byte         // the document, its lines ended by "\n" alone
@@ -103,12 +103,12 @@ type buffers struct {
 func (b buffers) reset() buffers {
 	clear(b.parts)
 	clear(b.attrs[:cap(b.attrs)])
-	clear(b.open[:cap(b.open)])
+	clear(b.stack[:cap(b.stack)])
 	b.keys.reset()
 	return buffers{
 		shown: b.shown.reset(), hidden: b.hidden.reset(), media: b.media.reset(),
 		title: b.title[:0], style: b.style[:0], script: b.script[:0], spans: b.spans[:0], others: b.others[:0], styles: b.styles[:0], plain: b.plain[:0],
-		parts: b.parts[:0], attrs: b.attrs[:0], open: b.open[:0], keys: b.keys, doc: b.doc[:0],
+		parts: b.parts[:0], attrs: b.attrs[:0], stack: b.stack[:0], keys: b.keys, doc: b.doc[:0],
 		outer: b.outer.reset(), inner: b.inner.reset(),
 	}
 }
@@ -117,7 +117,7 @@ func (b buffers) reset() buffers {
 func (b *buffers) size() (bytes, others int) {
 	bytes = cap(b.shown.lines) + cap(b.hidden.lines) + cap(b.media.lines) + cap(b.style) + cap(b.script) + cap(b.title) + cap(b.spans) +
 		cap(b.styles) + cap(b.plain) + cap(b.others) + cap(b.doc) + cap(b.outer.scratch) + cap(b.inner.scratch)
-	return bytes, cap(b.parts) + cap(b.outer.attrs) + cap(b.inner.attrs) + 4*cap(b.open)
+	return bytes, cap(b.parts) + cap(b.outer.attrs) + cap(b.inner.attrs) + 4*cap(b.stack)
 }
 
 // part adds one part to those that stand after the text, in the order of the document.
@@ -218,7 +218,7 @@ func (h *htmlReader) text(t []byte) {
 	case atom.Title:
 		h.title = append(h.title, t...)
 	default:
-		if n := len(h.open); n > 0 && h.open[n-1].atom == atom.Rp && isParenthesis(t) {
+		if n := len(h.stack); n > 0 && h.stack[n-1].atom == atom.Rp && isParenthesis(t) {
 			return // which readers show only where they cannot show what is in it
 		}
 		h.block().text(t, h.look.pre, h.look.marks)

@@ -97,7 +97,7 @@ func (h *htmlReader) resolve(m *markup, e *openElement, attrs attributes) (own e
 		}
 		return "", false
 	}
-	own, special := h.rules.effects(&e.subject, h.open, declared)
+	own, special := h.rules.effects(&e.subject, h.stack, declared)
 	e.get = nil
 	e.look = h.look.apply(&own)
 	if other := h.look.apply(&special); other.hidden() != e.look.hidden() {
@@ -296,15 +296,15 @@ func (h *htmlReader) conditionalComment(body []byte) {
 		}
 		body = body[:i]
 	}
-	open, root, look := h.open, h.root, h.look
-	h.open, h.root, h.conditional = open[len(open):], look, true
+	open, root, look := h.stack, h.root, h.look
+	h.stack, h.root, h.conditional = open[len(open):], look, true
 	h.hidden.end()
 	h.read(&h.inner, body)
 	h.inner = h.inner.reset()
 	h.closeRaw()
 	h.pop(0)
 	h.hidden.end()
-	h.open, h.root, h.look, h.conditional = open, root, look, false
+	h.stack, h.root, h.look, h.conditional = open, root, look, false
 }
 
 // attributes adds what a start tag's attributes say or do.
