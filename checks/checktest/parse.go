@@ -27,7 +27,7 @@ import (
 //
 // OPTIONS are sink=mail, channel=smtp, class=answer, copies=1/3, was=N and
 // message=N (number of the message, before and after: two changes with one number
-// are one message), uncaused. Lines that follow belong to the changes above them:
+// are one message), uncaused, concerns=alice,bob. Lines that follow belong to the changes above them:
 //
 //	edit text "old" -> "new" FLAGS     FLAGS: wording, new, gone, kind=link
 //	gains carol 12.5 FLAGS             FLAGS: new, stimuli, part=header/to; own is worked out
@@ -209,6 +209,15 @@ func parseOptions(words []string) (o options, err error) {
 			o.message, err = strconv.ParseUint(value, 10, 64)
 		case "uncaused":
 			o.uncaused = true
+		case "concerns":
+			for name := range strings.SplitSeq(value, ",") {
+				who, wrong := people(name)
+				for _, r := range who {
+					r.Role = ""
+					o.delivery.Concerns = append(o.delivery.Concerns, r)
+				}
+				err = cmp.Or(err, wrong)
+			}
 		case "copies":
 			_, err = fmt.Sscanf(value, "%d/%d", &o.copies[0], &o.copies[1])
 		default:

@@ -73,7 +73,11 @@ func New(o Options) (*Canon, error) {
 			return nil, fmt.Errorf("mask %d of part %q: %w", i, o.Masks[i].Part, err)
 		}
 	}
-	return &Canon{masks: slices.Clone(o.Masks), limits: o.Limits}, nil
+	masks := slices.Clone(o.Masks)
+	for i := range masks {
+		masks[i].any = masks[i].matchesAnything()
+	}
+	return &Canon{masks: masks, limits: o.Limits}, nil
 }
 
 // Message makes the canonical form of one delivery group of m. d is what the

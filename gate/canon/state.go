@@ -125,24 +125,27 @@ const fewMasks = 32
 
 // mask records that rule hid something of part.
 func (s *state) mask(rule, part string, count uint64) {
-	if count == 0 {
-		return
+	if count > 0 {
+		s.masked(rule, part).Count += count
 	}
+}
+
+// masked returns the record of what rule hid of part, which is valid until the next.
+func (s *state) masked(rule, part string) *gate.Masked {
 	if s.masks == nil {
 		for i := range s.out.Masks {
 			if m := &s.out.Masks[i]; m.Rule == rule && m.Part == part {
-				m.Count += count
-				return
+				return m
 			}
 		}
-		s.out.Masks = append(s.out.Masks, gate.Masked{Rule: rule, Part: part, Count: count})
+		s.out.Masks = append(s.out.Masks, gate.Masked{Rule: rule, Part: part})
 		if len(s.out.Masks) == fewMasks {
 			s.masks = make(map[maskKey]int, 2*fewMasks)
 			for i, m := range s.out.Masks {
 				s.masks[maskKey{m.Rule, m.Part}] = i
 			}
 		}
-		return
+		return &s.out.Masks[len(s.out.Masks)-1]
 	}
 	k := maskKey{rule, part}
 	i, ok := s.masks[k]
@@ -151,20 +154,16 @@ func (s *state) mask(rule, part string, count uint64) {
 		s.masks[k] = i
 		s.out.Masks = append(s.out.Masks, gate.Masked{Rule: rule, Part: part})
 	}
-	s.out.Masks[i].Count += count
+	return &s.out.Masks[i]
 }
 
 // hide leaves out a value that has the exact shape which the mask of rule is for. part is
 // the name of the part that it would be. It is kept beside the parts, so that it can be
 // asked for facts: see [gate.Hidden].
 func (s *state) hide(rule, part, value string) {
-	s.mask(rule, part, 1)
-	for i := range s.out.Masks {
-		if m := &s.out.Masks[i]; m.Rule == rule && m.Part == part {
-			m.Bytes += uint64(len(value))
-			break
-		}
-	}
+	m := s.masked(rule, part)
+	m.Count++
+	m.Bytes += uint64(len(value))
 	if value != "" {
 		s.out.Hidden = append(s.out.Hidden, gate.Hidden{Rule: rule, Part: part, Value: value})
 	}
