@@ -48,11 +48,15 @@ func (s *state) prose(globs []string) {
 // own, "text/link/jwt/payload/$.sub": so that one leaf in it which is new each time does
 // not make all of it so.
 func (s *state) openLayers() {
-	first := slices.IndexFunc(s.out.Parts, func(p gate.Part) bool {
-		o := opening{state: s, part: &p}
-		return o.wanted() && (o.whole() || o.stub(p.Value) != p.Value)
-	})
-	if first < 0 {
+	o := opening{state: s}
+	first := 0
+	for ; first < len(s.out.Parts); first++ {
+		o.part = &s.out.Parts[first]
+		if o.wanted() && (o.whole() || o.stub(o.part.Value) != o.part.Value) {
+			break
+		}
+	}
+	if first == len(s.out.Parts) {
 		return
 	}
 	parts := slices.Clone(s.out.Parts[first:])
@@ -178,6 +182,9 @@ func (o *opening) hold(name string, p decode.Piece) {
 func (o *opening) stub(text string) string {
 	if strings.IndexByte(text, '%') >= 0 {
 		text = o.escaped(text)
+	}
+	if !decode.MayHold(text) {
+		return text
 	}
 	var out strings.Builder
 	last := 0
