@@ -1,6 +1,7 @@
 package exposure
 
 import (
+	"bytes"
 	"crypto/md5"
 	"crypto/sha1"
 	"crypto/sha256"
@@ -57,7 +58,20 @@ func pieces(l *decode.Layer, inner func(layer, text string)) {
 // contents calls inner for each text in data, and in the containers in it.
 func contents(layer string, kind decode.Kind, data []byte, depth int, inner func(layer, text string)) {
 	switch kind {
-	case decode.Text, decode.JSON, decode.XML, decode.Form, decode.Calendar, decode.Card:
+	case decode.Form:
+		if len(data) > maxUnwrap {
+			return
+		}
+		for pair := range bytes.SplitSeq(data, []byte("&")) {
+			key, value, _ := bytes.Cut(pair, []byte("="))
+			for _, b := range [][]byte{key, value} {
+				if s, _ := decode.FormText(b); s != "" {
+					inner(layer+" form", s)
+				}
+			}
+		}
+		return
+	case decode.Text, decode.JSON, decode.XML, decode.Calendar, decode.Card:
 		if len(data) <= maxUnwrap && utf8.Valid(data) {
 			inner(layer, string(data))
 		}
