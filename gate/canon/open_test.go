@@ -464,3 +464,72 @@ func FuzzOpenLayers(f *testing.F) {
 		}
 	})
 }
+
+// Of a message that is encrypted, it is compared to whose keys; its ciphertext is opaque, and
+// so is all of what only looks like such a message.
+func TestOpenPGP(t *testing.T) {
+	c := newCanon(t, canon.Options{})
+	packet := func(tag byte, body []byte) []byte {
+		return append([]byte{0xc0 | tag, 192, byte(len(body) - 192)}, body...)
+	}
+	armored := func(key, secret byte) string {
+		session := append([]byte{3, 1, 2, 3, 4, 5, 6, 7, key, 1}, bytes.Repeat([]byte{secret}, 200)...)
+		data := append(packet(1, session), packet(18, append([]byte{1}, bytes.Repeat([]byte{secret + 1}, 210)...))...)
+		return "-----BEGIN PGP MESSAGE-----\n\n" + base64.StdEncoding.EncodeToString(data) + "\n-----END PGP MESSAGE-----\n"
+	}
+	form := func(text string) gate.Canonical { return message(c, mail("Subject: x\n\n"+text)) }
+	first, again, other := form(armored(8, 1)), form(armored(8, 2)), form(armored(9, 2))
+	if d := differing(&first, &again); !slices.Equal(d, []string{"text/pgp/opaque"}) {
+		t.Errorf("encrypted again, %q differ:\n%s", d, show(&first))
+	}
+	if d := differing(&again, &other); !slices.Contains(d, "text/pgp/recipient[0]") {
+		t.Errorf("encrypted to another key, %q differ", d)
+	}
+	junk := form("-----BEGIN PGP MESSAGE-----\n\n" + base64.StdEncoding.EncodeToString(bytes.Repeat([]byte{0x84, 7}, 90)) + "\n-----END PGP MESSAGE-----\n")
+	if d := differing(&first, &junk); slices.ContainsFunc(d, func(n string) bool { return n == "text" }) || !slices.ContainsFunc(junk.Parts, func(p gate.Part) bool { return p.Name == "text/pgp/opaque" && p.Kind == gate.Binary }) {
+		t.Error(show(&junk))
+	}
+}
+
+// Fields of a calendar are read one by one: when it was written is hidden by its exact shape
+// alone, and who is invited are addresses.
+func TestCalendar(t *testing.T) {
+	c := newCanon(t, canon.Options{})
+	form := func(stamp, uid, guest string) gate.Canonical {
+		text := "BEGIN:VCALENDAR\nBEGIN:VEVENT\nDTSTAMP:" + stamp + "\nUID:" + uid + "\nATTENDEE;CN=\"Erin North\";PARTSTAT=NEEDS-ACTION:mai\n lto:" + guest + "\nSUMMARY:Visit\\, first\nEND:VEVENT\nEND:VCALENDAR\n"
+		return message(c, payload("text/calendar; charset=utf-8", "", []byte(crlf(text))))
+	}
+	const id = "123e4567-e89b-12d3-a456-426614174000"
+	first, later := form("20260102T030405Z", id, "erin@example.org"), form("20260203T040506Z", strings.Replace(id, "1", "2", 1), "erin@example.org")
+	if d := differing(&first, &later); len(d) > 0 || len(first.Hidden) != 2 {
+		t.Errorf("written again, %q differ:\n%s", d, show(&first))
+	}
+	for part, other := range map[string]gate.Canonical{
+		"body/VCALENDAR/VEVENT/DTSTAMP":  form("20260102T030405Z frank", id, "erin@example.org"),
+		"body/VCALENDAR/VEVENT/UID":      form("20260102T030405Z", "visit-of-frank", "erin@example.org"),
+		"body/VCALENDAR/VEVENT/ATTENDEE": form("20260102T030405Z", id, "frank@example.org"),
+	} {
+		if d := differing(&first, &other); !slices.Equal(d, []string{part}) {
+			t.Errorf("%s: %q differ", part, d)
+		}
+	}
+	if !slices.ContainsFunc(first.Parts, func(p gate.Part) bool { return p.Kind == gate.Addresses && p.Value == "erin@example.org" }) {
+		t.Errorf("no addresses:\n%s", show(&first))
+	}
+}
+
+// Leaves that a rule declares to be running text are.
+func TestProse(t *testing.T) {
+	d := payload("application/json", "", []byte(`{"to":"erin","text":"Go to https://app.example:443/x now"}`))
+	d.Prose = []string{"body/$.text"}
+	form := message(newCanon(t, canon.Options{}), d)
+	for _, want := range []gate.Part{
+		{Name: "body/$.text", Kind: gate.Text, Value: "Go to https://app.example:443/x now"},
+		{Name: "body/$.text/link", Kind: gate.Link, Value: "https://app.example/x"},
+		{Name: "body/$.to", Kind: gate.Value, Value: "erin"},
+	} {
+		if !slices.Contains(form.Parts, want) {
+			t.Errorf("no %+v:\n%s", want, show(&form))
+		}
+	}
+}

@@ -300,14 +300,14 @@ func (w *pdfWalk) shown(data []byte, name string) {
 	var stack []any
 	others := 0
 	r := pdfReader{b: data}
+	newLine, height := false, "" // whether one begins, and at which height the last did
 	show := func(v any) {
 		if s, ok := v.(pdfString); ok {
+			if newLine && text.Len() > 0 && !strings.HasSuffix(text.String(), "\n") {
+				text.WriteByte('\n')
+			}
+			newLine = false
 			text.WriteString(fontText(font, s))
-		}
-	}
-	line := func() {
-		if text.Len() > 0 && !strings.HasSuffix(text.String(), "\n") {
-			text.WriteByte('\n')
 		}
 	}
 	other := func(v any) {
@@ -333,9 +333,7 @@ func (w *pdfWalk) shown(data []byte, name string) {
 				}
 			}
 		case "Tj", "'", "\"":
-			if op != "Tj" {
-				line()
-			}
+			newLine = newLine || op != "Tj"
 			if n := len(stack); n > 0 {
 				show(stack[n-1])
 				stack = stack[:n-1]
@@ -353,8 +351,20 @@ func (w *pdfWalk) shown(data []byte, name string) {
 				}
 				stack = stack[:n-1]
 			}
-		case "BT", "Td", "TD", "T*", "Tm":
-			line()
+		case "BT", "T*":
+			newLine = true
+		case "Td", "TD", "Tm": // words of one line may be placed each by itself
+			at := ""
+			if n := len(stack); n > 0 {
+				y, _ := stack[n-1].(pdfAtom)
+				at = string(y)
+			}
+			if op == "Tm" {
+				newLine = at != height
+				height = at
+			} else if f, err := strconv.ParseFloat(at, 64); err != nil || f != 0 {
+				newLine, height = true, ""
+			}
 		}
 		for _, v := range stack {
 			writeShape(&drawing, v, other)
