@@ -165,8 +165,8 @@ var textLayers = map[string]func(testing.TB, []byte) []byte{
 	},
 }
 
-// places carry a text to a canonical form: a leaf, a link in a mail, a header field.
-var places = map[string]func(string) *gate.Decoded{
+// carriers carry a text to a canonical form: a leaf, a link in a mail, a header field.
+var carriers = map[string]func(string) *gate.Decoded{
 	"JSON leaf": func(v string) *gate.Decoded {
 		b, err := json.Marshal(map[string]any{"messages": []any{map[string]any{"data": v}}})
 		if err != nil {
@@ -229,7 +229,7 @@ func TestLeavesUnderLayers(t *testing.T) {
 	const now, then = "1767225600123456789", "1767229911987654321"
 	for _, leaf := range leafCases {
 		for layer, wrap := range textLayers {
-			for place, carry := range places {
+			for place, carry := range carriers {
 				t.Run(leaf.name+"/"+layer+"/"+place, func(t *testing.T) {
 					form := func(person, fresh string) gate.Canonical {
 						return message(c, carry(string(wrap(t, leaf.wrap(t, person, fresh)))))
@@ -364,7 +364,7 @@ func TestNestedLayers(t *testing.T) {
 		for range rapid.IntRange(1, 3).Draw(r, "layers") {
 			b = textLayers[rapid.SampledFrom(names).Draw(r, "layer")](t, b)
 		}
-		form := message(c, places["JSON leaf"](string(b)))
+		form := message(c, carriers["JSON leaf"](string(b)))
 		if !slices.ContainsFunc(form.Parts, func(p gate.Part) bool { return strings.Contains(p.Value, address) }) {
 			r.Fatalf("canonical form does not hold %s:\n%s", address, show(&form))
 		}
@@ -388,7 +388,7 @@ func TestRandomTokensStay(t *testing.T) {
 			b[i] = byte(r.Uint32())
 		}
 		for _, v := range []string{base64.StdEncoding.EncodeToString(b), base64.RawURLEncoding.EncodeToString(b), hex.EncodeToString(b)} {
-			form := message(c, places["JSON leaf"](v))
+			form := message(c, carriers["JSON leaf"](v))
 			if len(form.Parts) > 2 || form.Parts[0].Value != v {
 				t.Fatalf("%q became %s", v, show(&form))
 			}
@@ -458,7 +458,7 @@ func FuzzOpenLayers(f *testing.F) {
 	f.Add(string(token("erin@example.org", "1767225600")), []byte(nil))
 	f.Fuzz(func(t *testing.T, text string, data []byte) {
 		c := fuzzCanon(t)
-		canonical(t, c, places["JSON leaf"](text+base64.StdEncoding.EncodeToString(data)))
+		canonical(t, c, carriers["JSON leaf"](text+base64.StdEncoding.EncodeToString(data)))
 		for _, kind := range []string{"application/pdf", "text/calendar", "application/x-protobuf", "application/grpc", "application/pkcs7-mime", "application/octet-stream"} {
 			canonical(t, c, payload(kind, "", data))
 		}
