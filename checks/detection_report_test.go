@@ -160,7 +160,7 @@ func sight(v *gate.Verdict, key string, affected []string) sighting {
 		if f.Severity != gate.Block {
 			continue
 		}
-		hit := false
+		hit := len(must) == 0 && len(subjects(f)) == 0 // it is of a constant, and names nobody
 		for _, id := range subjects(f) {
 			if slices.Contains(allowed, id) {
 				hit, named[id] = true, true
