@@ -44,8 +44,13 @@ func comparing(conf *config.Config, corpus string) (pipeline.Options, error) {
 	if err != nil {
 		return pipeline.Options{}, usage(fmt.Errorf("%s: %w", conf.Path, err), "")
 	}
+	var accept map[string]string
+	if conf != nil {
+		accept = conf.Policy.Accepted()
+	}
 	return pipeline.Options{
-		Canon: c.Message,
+		Canon:  c.Message,
+		Accept: accept,
 		Decoder: func(name, sink, settings string) (channel.Decoder, error) {
 			p, err := protocol(name)
 			if err != nil {

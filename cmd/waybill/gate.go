@@ -74,6 +74,7 @@ func (p *program) gate(c *cli.Context) error {
 		return err
 	}
 	in := &verdict.Input{Now: time.Now()}
+	policy(conf, in)
 	if err := p.made(c, in, conf.Path, conf.Approvals.Path); err != nil {
 		return err
 	}
@@ -138,6 +139,7 @@ func (p *program) gather(c *cli.Context, conf *config.Config, in *verdict.Input)
 			proven = in.Drill != ""
 		}
 	}
+	unusedPolicy(conf, in)
 	return nil
 }
 
