@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/waybill-dev/waybill/gate"
+	"github.com/waybill-dev/waybill/gate/fields"
 )
 
 // Ids of the checks that own edit groups.
@@ -12,6 +13,7 @@ const (
 	Role            = "role-changed"
 	Fanout          = "fanout-collapsed"
 	PersonalContent = "personal-content-changed"
+	Constant        = "constant-changed"
 	Wording         = "wording-changed"
 	Attachment      = "attachment-changed"
 	Link            = "link-changed"
@@ -24,59 +26,49 @@ const (
 
 // Owners lists the ids of all checks that may own an edit group.
 func Owners() []string {
-	return []string{Swapped, Role, Fanout, PersonalContent, Wording, Attachment, Link,
+	return []string{Swapped, Role, Fanout, PersonalContent, Constant, Wording, Attachment, Link,
 		ReplyPath, NewParty, NewField, Destination, Downgrade}
 }
 
-// owned are the parts that belong to one check by name alone.
+// owned are the parts that belong to one check by name alone, and are no header fields.
 var owned = map[string]string{
 	"transport/tls":  Downgrade,
 	"transport/sink": Destination,
 	"path":           Destination,
 	"fanout/groups":  Fanout,
 
-	"header/to":            Role,
-	"header/cc":            Role,
-	"header/bcc":           Role,
-	"header/apparently-to": Role,
-	"header/resent-to":     Role,
-	"header/resent-cc":     Role,
-	"header/resent-bcc":    Role,
+	"html/link": Link,
+	"text/link": Link,
 
-	// RFC 5322, 3.6.2 and 3.6.4; RFC 8098, 2.1; RFC 2369; RFC 3461, 4.
-	"header/from":                        ReplyPath,
-	"header/sender":                      ReplyPath,
-	"header/reply-to":                    ReplyPath,
-	"header/return-path":                 ReplyPath,
-	"header/resent-from":                 ReplyPath,
-	"header/resent-sender":               ReplyPath,
-	"header/resent-reply-to":             ReplyPath,
-	"header/in-reply-to":                 ReplyPath,
-	"header/references":                  ReplyPath,
-	"header/disposition-notification-to": ReplyPath,
-	"header/return-receipt-to":           ReplyPath,
-	"header/errors-to":                   ReplyPath,
-	"header/mail-followup-to":            ReplyPath,
-	"header/mail-reply-to":               ReplyPath,
-	"header/list-post":                   ReplyPath,
-	"header/list-owner":                  ReplyPath,
-	"header/list-help":                   ReplyPath,
-	"header/list-subscribe":              ReplyPath,
-	"envelope/from":                      ReplyPath,
-	"envelope/orcpt":                     ReplyPath,
-	"envelope/notify":                    ReplyPath,
-	"envelope/ret":                       ReplyPath,
-	"envelope/envid":                     ReplyPath,
+	// Where a mail went, as the server that delivered it wrote it down.
+	"header/delivered-to":   Swapped,
+	"header/envelope-to":    Swapped,
+	"header/x-delivered-to": Swapped,
+	"header/x-envelope-to":  Swapped,
+	"header/x-rcpt-to":      Swapped,
+	"header/x-original-to":  Swapped,
+}
 
-	"header/list-unsubscribe": Link,
-	"header/list-archive":     Link,
-	"html/link":               Link,
-	"text/link":               Link,
+// ownerByName returns the check that judges every change of the part called name, or "".
+func ownerByName(name string) string {
+	if owner := owned[name]; owner != "" {
+		return owner
+	}
+	switch fields.OwnerOf(name) {
+	case fields.Role:
+		return Role
+	case fields.ReplyPath:
+		return ReplyPath
+	case fields.Links:
+		return Link
+	}
+	return ""
 }
 
 // A Territory says which check owns each edit group of one comparison.
 type Territory struct {
-	c *gate.Comparison
+	c         *gate.Comparison
+	operators map[string]bool // of the parties that production sent to
 
 	// met are the outside parties that production is known to involve: those it
 	// sent to, and the hosts that the edited messages of production loaded from.
@@ -85,9 +77,10 @@ type Territory struct {
 
 // NewTerritory looks at c once.
 func NewTerritory(c *gate.Comparison) *Territory {
-	t := &Territory{c: c, met: make(map[string]bool, len(c.Parties))}
+	t := &Territory{c: c, met: make(map[string]bool, len(c.Parties)), operators: make(map[string]bool, len(c.Parties))}
 	for _, p := range c.Parties {
 		t.met[p] = true
+		t.operators[gate.Operator(strings.TrimPrefix(p, hostPrefix))] = true
 	}
 	for i := range c.Groups {
 		if g := &c.Groups[i]; isLoad(g) {
@@ -102,6 +95,12 @@ func NewTerritory(c *gate.Comparison) *Territory {
 // Met reports whether production is known to involve the party of this id, as in
 // Comparison.Parties.
 func (t *Territory) Met(party string) bool { return t.met[party] }
+
+// Operated reports whether production is known to send to a host of the operator that
+// runs this party: see [gate.Operator].
+func (t *Territory) Operated(r gate.Recipient) bool {
+	return r.Kind == gate.Host && t.operators[gate.Operator(r.Address)]
+}
 
 // Strangers are the outside parties, as "host:NAME", sorted, that g makes a
 // reader load from and that production is not known to involve.
@@ -122,16 +121,18 @@ func (t *Territory) Strangers(g *gate.EditGroup) []string {
 // how it travelled, then a party that is new, then what is new to a party, then
 // the part's own check, then content.
 func (t *Territory) Owner(g *gate.EditGroup) string {
-	owner := owned[g.Part]
+	owner := ownerByName(g.Part)
 	load := isLoad(g) && (owner == "" || owner == Link)
 	switch {
 	case owner == Downgrade || owner == Destination:
 		return owner
 	case load && len(t.Strangers(g)) > 0:
 		return NewParty
-	case g.NewPart && t.toParty(g):
+	case g.NewPart && !g.Wording && t.toParty(g):
 		return NewField
-	case owner == Role && t.follows(g):
+	case owner == Role && t.Follows(g):
+		return Swapped
+	case owner == "" && g.Kind == gate.Value && (t.Follows(g) || t.readdresses(g)):
 		return Swapped
 	case owner != "":
 		return owner
@@ -143,6 +144,8 @@ func (t *Territory) Owner(g *gate.EditGroup) string {
 		return Attachment
 	case g.Wording:
 		return Wording
+	case g.Alike:
+		return Constant
 	}
 	return PersonalContent
 }
@@ -159,19 +162,38 @@ func (t *Territory) toParty(g *gate.EditGroup) bool {
 	return false
 }
 
-// follows reports whether g says only what the change of recipient says already:
+// readdresses reports whether g puts another person in the place of one in a request to
+// an outside party, by values that read as recipients as a whole. A number that loses its
+// plus is another number.
+func (t *Territory) readdresses(g *gate.EditGroup) bool {
+	if strings.HasPrefix(g.Part, "header/") || strings.HasPrefix(g.Part, "cookie/") || !t.toParty(g) {
+		return false
+	}
+	before, after := Replaced(g)
+	return len(before) == 1 && len(after) == 1
+}
+
+// Follows reports whether g says only what the change of recipient says already:
 // the message shows its new recipient where it showed its old one.
-func (t *Territory) follows(g *gate.EditGroup) bool {
-	before, after := Addresses(g.Before), Addresses(g.After)
-	if len(before) != 1 || len(after) != 1 {
+func (t *Territory) Follows(g *gate.EditGroup) bool {
+	if g.Kind != gate.Addresses && g.Kind != gate.Value {
 		return false
 	}
 	for _, i := range g.Changes {
 		ch := &t.c.Changes[i]
 		if ch.Kind != gate.Redirected || !IsPerson(ch.Before.Recipient) || !IsPerson(ch.After.Recipient) ||
-			Compare(ch.Before.Recipient, before[0]) != 0 || Compare(ch.After.Recipient, after[0]) != 0 {
+			!names(g.Before, ch.Before.Recipient) || !names(g.After, ch.After.Recipient) {
 			return false
 		}
 	}
 	return len(g.Changes) > 0
+}
+
+// names reports whether a value names one recipient, and that it is r.
+func names(value string, r gate.Recipient) bool {
+	if read, ok := gate.ReadsAsRecipient(value); ok {
+		return Compare(read, r) == 0
+	}
+	list := Addresses(value)
+	return len(list) == 1 && list[0].Address == r.Address
 }

@@ -46,6 +46,44 @@ func Addresses(value string) []gate.Recipient {
 	return slices.Compact(list)
 }
 
+// Identities returns the people whom a value that was edited names, without roles, sorted
+// by [Compare]: those of a part of kind Addresses, and the one that another value reads as
+// a whole. Prose names nobody.
+func Identities(kind gate.PartKind, value string) []gate.Recipient {
+	switch kind {
+	case gate.Addresses:
+		return slices.DeleteFunc(Addresses(value), func(r gate.Recipient) bool { return r.Kind != gate.Mail && r.Kind != gate.Tel })
+	case gate.Value, gate.Link:
+		if r, ok := gate.ReadsAsRecipient(value); ok && IsPerson(r) {
+			return []gate.Recipient{r}
+		}
+	}
+	return nil
+}
+
+// Replaced returns the people whom both sides of an edit name: see [Identities]. Beside a
+// telephone number, digits alone are one too: which has lost its plus, or gained it.
+func Replaced(g *gate.EditGroup) (before, after []gate.Recipient) {
+	before, after = Identities(g.Kind, g.Before), Identities(g.Kind, g.After)
+	switch {
+	case len(after) == 0 && len(before) == 1 && before[0].Kind == gate.Tel:
+		after = dialled(g.After)
+	case len(before) == 0 && len(after) == 1 && after[0].Kind == gate.Tel:
+		before = dialled(g.Before)
+	}
+	return before, after
+}
+
+// dialled returns the telephone number that a value is, with or without a plus.
+func dialled(value string) []gate.Recipient {
+	r, err := gate.TelRecipient(strings.TrimSpace(value))
+	if err != nil || len(r.Address) < 7 {
+		return nil
+	}
+	r.Role = ""
+	return []gate.Recipient{r}
+}
+
 // Compare orders recipients by kind and address.
 func Compare(a, b gate.Recipient) int {
 	return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Address, b.Address))
@@ -160,4 +198,45 @@ func cutScheme(url string) (scheme, rest string) {
 		}
 	}
 	return "", url
+}
+
+// Named returns the identities that value, one text of an edit of g, names: addresses and
+// telephone numbers by their form, and whatever stands in a place where providers are told
+// whom to send to.
+func Named(g *gate.EditGroup, value string) map[string]gate.Recipient {
+	named := map[string]gate.Recipient{}
+	add := func(r gate.Recipient) { r.Role = ""; named[r.ID()] = r }
+	if g.Kind == gate.Addresses {
+		for _, r := range Addresses(value) {
+			add(r)
+		}
+		return named
+	}
+	if r, ok := gate.ReadsAsRecipient(value); ok {
+		add(r)
+		return named
+	}
+	for _, word := range strings.FieldsFunc(value, func(r rune) bool { return strings.ContainsRune(" \t\n<>()[]{}\"',;|=", r) }) {
+		if r, ok := gate.ReadsAsRecipient(strings.TrimRight(word, ".:!?")); ok {
+			add(r)
+		}
+	}
+	if value = strings.TrimSpace(value); len(named) == 0 && g.Kind == gate.Value && value != "" && !strings.ContainsAny(value, "\n") && addresses(g.Part) {
+		add(gate.Recipient{Kind: gate.Other, Address: value})
+	}
+	return named
+}
+
+// addresses reports whether the last name of a part's path is one by which message APIs
+// call whom they are to send to.
+func addresses(part string) bool {
+	leaf := strings.ToLower(part[strings.LastIndexAny(part, "/.")+1:])
+	leaf = strings.Trim(strings.ReplaceAll(leaf, "[]", ""), "$_-")
+	switch strings.NewReplacer("_", "", "-", "").Replace(leaf) {
+	case "to", "cc", "bcc", "recipient", "recipients", "channel", "channelid", "topic", "condition", "chatid", "roomid", "room", "userid",
+		"registrationids", "token", "deviceid", "devicetoken", "phone", "phonenumber", "msisdn", "mobile", "email", "emailaddress", "destination",
+		"topicarn", "targetarn", "queueurl", "audience", "segment", "segmentid", "groupid", "listid":
+		return true
+	}
+	return false
 }

@@ -11,6 +11,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/waybill-dev/waybill/gate"
+	"github.com/waybill-dev/waybill/gate/fields"
 )
 
 // A Mask hides what a pattern matches in some parts, by a user's rule.
@@ -40,18 +41,15 @@ func (m *Mask) matchesAnything() bool {
 	return true
 }
 
-// protected are names of parts that hold recipients, senders or destinations.
+// protected are globs over names of parts that hold recipients, senders or destinations.
 func protected() []string {
-	names := []string{"envelope/from", "envelope/to", "envelope/*", "transport/*", "recipient/*", "host"}
-	for _, field := range []string{
-		"from", "sender", "to", "cc", "bcc", "reply-to", "return-path", "errors-to", "delivered-to", "x-original-to",
-		"disposition-notification-to", "resent-from", "resent-to", "resent-cc", "resent-bcc", "resent-reply-to",
-		"list-unsubscribe", "list-post", "list-help", "list-subscribe", "list-owner", "list-archive", "list-id",
-	} {
+	names := []string{"envelope/*", "transport/*", "recipient/*", "host"}
+	for f := range fields.Each {
+		if !f.Protected || strings.Contains(f.Name, "/") {
+			continue
+		}
 		for _, in := range []string{"header/", "message[*]/header/"} {
-			for _, of := range []string{"", "/name", "/group", "/unparsed", "/link", "/text"} {
-				names = append(names, in+field+of)
-			}
+			names = append(names, in+f.Name, in+f.Name+"/*")
 		}
 	}
 	return names
@@ -85,7 +83,7 @@ func (s *state) applyMasks() {
 	numbers := maskNumbers{of: map[maskKey]int{}, used: map[string]int{}}
 	for i := range s.out.Parts {
 		p := &s.out.Parts[i]
-		if p.Kind != gate.Text && p.Kind != gate.Value && p.Kind != gate.Link || ofAddresses(p.Name) {
+		if p.Kind != gate.Text && p.Kind != gate.Value && p.Kind != gate.Link || saysWho(p.Name) {
 			continue
 		}
 		whole := p.Value
@@ -113,6 +111,13 @@ func (s *state) applyMasks() {
 			s.hideOnce(hidden)
 		}
 	}
+}
+
+// saysWho reports whether a part belongs to a header field that says who a message is
+// from or to: names of people and groups are such parts.
+func saysWho(part string) bool {
+	f, _, _ := fields.Part(part)
+	return f.Protected
 }
 
 // hideOnce hides what masks of one part matched: each value once, and all are counted.
@@ -229,18 +234,6 @@ var ofDates = func() map[string]bool {
 	}
 	return words
 }()
-
-// ofAddresses reports whether a part belongs to a header field that says who a
-// message is from or to: names of people and groups are such parts.
-func ofAddresses(name string) bool {
-	i := strings.LastIndex(name, "header/")
-	if i < 0 {
-		return false
-	}
-	field, _, _ := strings.Cut(name[i+len("header/"):], "/")
-	how, _ := treat(field)
-	return how == asAddresses || how == asList
-}
 
 // hideMatches renames the matches of m in p that touch nobody's address.
 func (s *state) hideMatches(m *Mask, p *gate.Part, rename func(string) string) string {

@@ -122,7 +122,9 @@ func TestEveryOperatorIsSeen(t *testing.T) {
 
 // A drill that calls a blind gate seeing is worse than none.
 func TestBlind(t *testing.T) {
-	isStill := func(before [][]gate.Canonical, after []gate.Canonical) bool { return reflect.DeepEqual(before[0], after) }
+	isStill := func(before [][]gate.Canonical, after []gate.Canonical) bool {
+		return reflect.DeepEqual(before[0], after)
+	}
 	failure := errors.New("cannot judge")
 	for name, test := range map[string]struct {
 		judge  drill.Judge

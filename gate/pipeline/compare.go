@@ -28,6 +28,7 @@ type comparer struct {
 	stimuli       func() (traceSet, error)
 	before, after *loaded
 	pairs         []pairing // of the same index as Changes
+	first         []int     // of each pair that is compared: the first of the same two messages
 	groups        []*group  // of the same index as Groups
 	seed          maphash.Seed
 	looking       sync.Mutex // guards what groups hold
@@ -38,7 +39,11 @@ type comparer struct {
 // A pairing is a change and what it was made from.
 type pairing struct {
 	match.Pair
-	hunks []diff.Hunk // that are not masked
+	hunks   []hunk // that are not masked
+	masked  []diff.Hunk
+	values  []diff.Value // what stands in volatile places
+	shownTo string       // whom the mail of production shows as addressed
+	own     []string     // domains that the senders of production's message have for their own
 }
 
 func (c *comparer) compare(ctx context.Context) (err error) {
@@ -58,7 +63,11 @@ func (c *comparer) compare(ctx context.Context) (err error) {
 	}
 	defer func() { err = errors.Join(err, c.after.Close()) }()
 	c.wholeRuns()
-	c.state(match.Pairs(c.before.items, c.after.items))
+	pairs := c.differences(match.Pairs(c.before.items, c.after.items))
+	if err := c.volatile(ctx, pairs); err != nil {
+		return err
+	}
+	c.state(pairs)
 	c.group()
 	if err := c.pass(ctx); err != nil {
 		return err
@@ -86,10 +95,9 @@ func (c *comparer) wholeRuns() {
 	c.Caused = c.p.facts.Messages > 0 && c.p.traced >= c.p.facts.Messages
 }
 
-// state makes changes of pairs, leaving out what noise explains.
-func (c *comparer) state(pairs []match.Pair) {
+// differences says what differs in each pair, and what of it noise explains.
+func (c *comparer) differences(pairs []match.Pair) []pairing {
 	all := make([]pairing, len(pairs))
-	masked := make([][]diff.Hunk, len(pairs))
 	// A message to many is compared once: its recipients share what differs.
 	type both struct {
 		before, after *gate.Canonical
@@ -117,30 +125,51 @@ func (c *comparer) state(pairs []match.Pair) {
 			if first[i] != i || p.B < 0 || p.A < 0 {
 				return
 			}
-			b, a := &c.before.items[p.B], &c.after.items[p.A]
-			var n *diff.Noise
-			if b.Recipient == a.Recipient {
-				n = c.noise.of[c.before.surplus[p.B].at]
-			}
-			for _, h := range diff.Parts(c.before.text(p.B), c.after.text(p.A), n) {
+			before, after := c.before.text(p.B), c.after.text(p.A)
+			hunks, values := diff.Compare(before, after, c.noiseOf(p))
+			all[i].own = senderDomains(before.Parts)
+			for _, h := range read(hunks, all[i].own, before.Parts, after.Parts) {
 				if c.before.texts != nil || c.after.texts != nil {
-					h = shared(h)
+					h.Hunk = ownMemory(h.Hunk)
 				}
 				if h.Masked {
-					masked[i] = append(masked[i], h)
+					all[i].masked = append(all[i].masked, h.Hunk)
 				} else {
 					all[i].hunks = append(all[i].hunks, h)
 				}
 			}
 			all[i].hunks = slices.Clip(all[i].hunks)
+			if c.before.texts != nil || c.after.texts != nil {
+				for j := range values {
+					values[j].After = interned(values[j].After)
+				}
+			}
+			all[i].values = values
+			if len(all[i].hunks) > 0 {
+				all[i].shownTo = interned(valueOf(before.Parts, "header/to"))
+			}
 		}
 	})
 	for i, n := range first {
-		all[i].hunks, masked[i] = all[n].hunks, masked[n]
+		if n != i {
+			all[i].hunks, all[i].masked, all[i].shownTo, all[i].own = all[n].hunks, all[n].masked, all[n].shownTo, all[n].own
+		}
 	}
-	for _, b := range broken(masked) {
-		all[b.pair].hunks = append(all[b.pair].hunks, b.hunk)
+	c.first = first
+	return all
+}
+
+// noiseOf is the noise of a pair: of the message of production, where both go to one
+// recipient.
+func (c *comparer) noiseOf(p match.Pair) *diff.Noise {
+	if p.B < 0 || p.A < 0 || c.before.items[p.B].Recipient != c.after.items[p.A].Recipient {
+		return nil
 	}
+	return c.noise.of[c.before.surplus[p.B].at]
+}
+
+// state makes changes of pairs, leaving out what noise explains.
+func (c *comparer) state(all []pairing) {
 	copies := c.copies(all)
 	noise := map[gate.Masked]uint64{}
 	type made struct {
@@ -149,7 +178,7 @@ func (c *comparer) state(pairs []match.Pair) {
 	}
 	var changes []made
 	for i, p := range all {
-		masks := masksOf(masked[i])
+		masks := masksOf(p.masked)
 		for _, m := range masks {
 			n := m.Count
 			m.Count = 0
@@ -166,9 +195,13 @@ func (c *comparer) state(pairs []match.Pair) {
 			}
 		}
 		change.Masks = masks
-		for _, h := range p.hunks {
-			change.Edits = append(change.Edits, editOf(h))
+		n := c.noiseOf(p.Pair)
+		p.hunks = slices.Clone(p.hunks)
+		for j, h := range p.hunks {
+			p.hunks[j].Hunk = renamed(h.Hunk, n)
+			change.Edits = append(change.Edits, editOf(h.Hunk, n))
 		}
+		all[i].masked, all[i].values = nil, nil
 		changes = append(changes, made{change, p})
 	}
 	for m, n := range noise {
@@ -195,16 +228,23 @@ func (c *comparer) state(pairs []match.Pair) {
 	}
 }
 
-// shared is h in memory that equal hunks share, rather than that of its texts.
-func shared(h diff.Hunk) diff.Hunk {
+func valueOf(parts []gate.Part, name string) string {
+	for i := range parts {
+		if parts[i].Name == name {
+			return parts[i].Value
+		}
+	}
+	return ""
+}
+
+// ownMemory is h in memory that equal hunks share, rather than that of its texts.
+func ownMemory(h diff.Hunk) diff.Hunk {
 	h.Part, h.Before, h.After = interned(h.Part), interned(h.Before), interned(h.After)
+	h.Whole = [2]string{interned(h.Whole[0]), interned(h.Whole[1])}
 	for _, words := range [][]string{h.Left, h.Right} {
 		for i := range words {
 			words[i] = interned(words[i])
 		}
-	}
-	for i, v := range h.Values {
-		h.Values[i] = [2]string{interned(v[0]), interned(v[1])}
 	}
 	return h
 }

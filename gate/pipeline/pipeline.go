@@ -125,9 +125,9 @@ func compare(ctx context.Context, o *Options, production side, again []side, sta
 		gaps = append(gaps, misplaced(r, gate.Production)...)
 		gaps = append(gaps, mismatch(p, r, "two replays of production")...)
 		replays = append(replays, r)
-		if err := n.measure(ctx, p, r); err != nil {
-			return nil, nil, err
-		}
+	}
+	if err := n.measure(ctx, p, replays); err != nil {
+		return nil, nil, err
 	}
 	s, err := runs.scan(ctx, 1+len(again), "staging")
 	if err != nil {
