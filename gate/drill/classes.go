@@ -94,7 +94,7 @@ func (c *Classes) String() string {
 			list = append(list, fmt.Sprintf("%s in %d of %d", op.ID, seen, planted))
 		}
 	}
-	s := fmt.Sprintf("; in %d classes, by what they say: found %s", len(c.Proofs), strings.Join(list, ", "))
+	s := "; planted in what each class says and hides, it was found: " + strings.Join(list, ", ")
 	if c.More > 0 {
 		s += fmt.Sprintf("; nothing was planted in %d classes more", c.More)
 	}
