@@ -19,7 +19,7 @@ func Limits() []Limit {
 		{"opaque", "What cannot be read: encrypted mail, binary forms that are not known, and layers beyond the budget. It is a gap, unless it is accepted or the same in every replay."},
 		{"arrival", "Values that follow the order in which requests arrive, such as a counter under concurrency, where a fault exchanges two of them that neighbouring requests could have got."},
 		{"order", "The order of messages, at sinks that are not declared to be ordered: it is compared only among messages of one cause to one recipient, where at least 20 pairs over two or more replays of production kept it, and in a long run only for a part of the causes."},
-		{"time", "When a message is sent. Time of arrival is not compared, nor are dates and delays that differ between replays of production."},
+		{"time", "When a message is sent. Time of arrival is not compared, nor are due times that differ between replays of production; a mail whose Date is more than two days off is."},
 		{"wording", "Prose that is wrong for everybody. An edit of running text alike for two people or more that holds nobody's facts and nothing that addresses, pays or identifies is a note."},
 		{"weak-facts", "Facts that do not identify: a word, a short number or a first name that many people in the corpus share is not told apart as somebody's."},
 		{"organisation", "Whether an address, number or host that is the same in all of production's messages is right. A constant is compared with production's, not with the world."},
