@@ -22,7 +22,7 @@ type sinkFacts struct {
 // mostPeople is how many recipients of a sink are remembered, to see that one is met again.
 const mostPeople = 1 << 14
 
-// at gives the facts of the sink that took c.
+// sinkOf gives the facts of a sink in list, and adds it where it is new.
 func sinkOf(list *[]*sinkFacts, channel, sink string) *sinkFacts {
 	for _, f := range *list {
 		if f.Sink == sink && f.Channel == channel {
@@ -34,13 +34,16 @@ func sinkOf(list *[]*sinkFacts, channel, sink string) *sinkFacts {
 	return f
 }
 
-// take counts a message of which only the host is known where caused is false.
+// take counts a message. Whom a request is about is not known where it goes to a host
+// and no stimulus is known to have caused it.
 func (f *sinkFacts) take(c *gate.Canonical, caused bool) {
 	f.Deliveries += uint64(len(c.Recipients))
 	named := caused
 	for _, to := range c.Recipients {
 		named = named || to.Kind != gate.Host
-		f.met(gate.HashWord(to.ID()))
+		if !f.Again {
+			f.met(gate.HashWord(to.ID()))
+		}
 	}
 	if !named {
 		f.Nameless++
