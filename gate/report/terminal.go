@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"slices"
@@ -25,6 +26,7 @@ const (
 func Terminal(w io.Writer, v *gate.Verdict, o Options) error {
 	r := &renderer{page: newPage(&o), names: newNames(v, &o), v: v, o: &o}
 	r.decision()
+	r.blind()
 	r.blast()
 	r.findings()
 	r.gaps()
@@ -63,6 +65,13 @@ func (r *renderer) decision() {
 			r.text(fmt.Sprintf("  exit %-3d ", reason.Code), "           ", r.names.prose(reason.Text))
 		}
 		r.more(len(r.v.Reasons)-maxGaps, "reason", "reasons")
+	}
+}
+
+// blind says what was not seen although nothing failed, where the verdict is said.
+func (r *renderer) blind() {
+	for _, line := range blindLines(r.v, r.names) {
+		r.text("  ", "    ", line)
 	}
 }
 
@@ -423,12 +432,7 @@ func (r *renderer) gaps() {
 }
 
 func (r *renderer) masks() {
-	total := map[string]uint64{}
-	for i := range r.v.Comparisons {
-		for _, m := range r.v.Comparisons[i].Masks {
-			total[visible(m.Rule, 40)+" in "+r.names.part(m.Part)] += max(m.Count, 1)
-		}
-	}
+	total := maskSums(r.v, func(m gate.Masked) string { return visible(m.Rule, 40) + " in " + r.names.part(m.Part) })
 	r.heading("Masked before comparison")
 	if len(total) == 0 {
 		r.line("  ", span{regular, "nothing"})
@@ -436,16 +440,10 @@ func (r *renderer) masks() {
 	}
 	keys := sortedKeys(total)
 	slices.SortStableFunc(keys, func(a, b string) int {
-		switch {
-		case total[a] > total[b]:
-			return -1
-		case total[a] < total[b]:
-			return 1
-		}
-		return 0
+		return cmp.Compare(total[b].count, total[a].count)
 	})
 	for _, k := range keys[:min(len(keys), maxMasks)] {
-		r.line("  ", span{regular, fmt.Sprintf("%7s ", count(total[k])) + k})
+		r.line("  ", span{regular, fmt.Sprintf("%7s ", count(total[k].count)) + k + total[k].hidden()})
 	}
 	r.more(len(keys)-maxMasks, "kind of mask", "kinds of mask")
 }

@@ -335,3 +335,21 @@ func TestDecideIsSound(t *testing.T) {
 		}
 	})
 }
+
+// Blind spots are stated, and undecided where that is asked for.
+func TestBlindSpots(t *testing.T) {
+	in := passing()
+	in.Comparisons[0].Blind = []gate.BlindSpot{{Kind: gate.BlindUnanchored, Class: "a", Count: 7}, {Kind: gate.BlindOrder, Sink: "mail", Count: 9}}
+	if v := verdict.Decide(in); v.Decision != gate.Pass {
+		t.Errorf("stated alone: %+v", v.Reasons)
+	}
+	in.Undecided = []gate.BlindKind{gate.BlindUnanchored}
+	v := verdict.Decide(in)
+	if v.ExitCode() != gate.ExitUndecided || len(v.Reasons) != 1 || !strings.Contains(v.Reasons[0].Text, "of 7 messages") {
+		t.Errorf("asked for: %+v", v.Reasons)
+	}
+	in.Comparisons[0].Blind = in.Comparisons[0].Blind[1:]
+	if v := verdict.Decide(in); v.Decision != gate.Pass {
+		t.Errorf("of another kind: %+v", v.Reasons)
+	}
+}
