@@ -16,6 +16,7 @@ const (
 	maxFindings = 40
 	maxGaps     = 40
 	maxMasks    = 40
+	maxClasses  = 4 // of one finding
 	exampleRows = 3 // lines of a payload, of each side
 )
 
@@ -95,7 +96,7 @@ func (r *renderer) blast() {
 	row(b.Parties, "outside party is concerned", "outside parties are concerned")
 	var parties []string
 	for i := range r.v.Findings {
-		if f := &r.v.Findings[i]; open(f.State) {
+		if f := &r.v.Findings[i]; f.Severity != gate.Note {
 			parties = append(parties, f.Parties...)
 		}
 	}
@@ -194,14 +195,25 @@ func (r *renderer) list(lead, hang string, ids []string, limit int) {
 
 func (r *renderer) place(f *gate.Judged) {
 	var at []string
-	if f.Channel != "" || f.Sink != "" {
+	switch {
+	case f.Sink != "":
 		at = append(at, visible(f.Channel, 40)+" to sink "+visible(f.Sink, 80))
+	case f.Channel != "":
+		at = append(at, visible(f.Channel, 40)+" to several sinks")
 	}
 	if f.Part != "" {
 		at = append(at, "part "+r.names.part(f.Part))
 	}
-	if f.Class != "" && r.o.Names {
+	switch {
+	case !r.o.Names:
+	case f.Class != "":
 		at = append(at, "class "+visible(f.Class, maxName))
+	case len(f.Classes) == 1:
+		at = append(at, "class "+visible(f.Classes[0], maxName))
+	case len(f.Classes) > maxClasses:
+		at = append(at, "classes "+visible(strings.Join(f.Classes[:maxClasses], ", "), maxProse)+" and "+count(len(f.Classes)-maxClasses)+" more")
+	case len(f.Classes) > 0:
+		at = append(at, "classes "+visible(strings.Join(f.Classes, ", "), maxProse))
 	}
 	if len(f.Scenarios) > 0 {
 		at = append(at, "scenario "+visible(strings.Join(f.Scenarios, ", "), maxName))
@@ -259,13 +271,29 @@ func (r *renderer) example(c *gate.Change) {
 		r.field("edit", what)
 		r.sides("   ", e.Before, e.After, exampleRows, 400)
 	}
-	for i := range c.Gains {
-		if g := &c.Gains[i]; !g.Own {
-			r.field("facts", r.exposure(g))
-			break
-		}
+	if g := foremost(c); g != nil {
+		r.field("facts", r.exposure(g))
 	}
 	r.field("paired by", ruleText(c.Rule))
+}
+
+// foremost is the exposure that says most of a change: facts of another, of a person
+// rather than of an outside party, heaviest first as they stand. nil where there is none.
+func foremost(c *gate.Change) *gate.Exposure {
+	var first *gate.Exposure
+	for i := range c.Gains {
+		g := &c.Gains[i]
+		if g.Own {
+			continue
+		}
+		if g.New && g.Owner.Kind != gate.Host {
+			return g
+		}
+		if first == nil {
+			first = g
+		}
+	}
+	return first
 }
 
 // brief is a change in one sentence.
