@@ -12,11 +12,13 @@ require (
 
 // Decoding what builds send.
 require (
+	github.com/andybalholm/brotli v1.3.0 // content coding br, which the standard library lacks
 	github.com/emersion/go-message v0.18.2 // charsets of mail, and nothing else of it
 	github.com/go-json-experiment/json v0.0.0-20260820222146-c27c302e5fc3 // jsontext: keeps number text, refuses duplicate names
 	github.com/itchyny/gojq v0.12.20 // fan-out rules: users know jq
 	golang.org/x/net v0.62.0 // html tokens, idna, http2 for the sink
 	golang.org/x/text v0.43.0 // normal form C of text, charsets by name
+	google.golang.org/protobuf v1.36.11 // protowire alone: fields of messages whose schema is not known
 )
 
 // Evidence on disk.
@@ -70,5 +72,4 @@ require (
 	golang.org/x/crypto v0.58.0 // indirect
 	golang.org/x/sync v0.24.0 // indirect
 	golang.org/x/tools v0.52.0 // indirect
-	google.golang.org/protobuf v1.36.11 // indirect
 )

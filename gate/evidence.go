@@ -113,6 +113,7 @@ const (
 	GapNotRecorded      = "not-recorded"      // traffic that passed a recorder, or stands in an import, and was not kept
 	GapNotCleared       = "not-cleared"       // an item not kept because not all identities in it could be replaced
 	GapOpaque           = "opaque"            // content that varies between replays of production and cannot be read
+	GapArrival          = "arrival"           // values that follow the order of arrival, and were given otherwise than in any replay
 	GapUnanchored       = "unanchored"        // a message of which nothing but a volatile value that stands once tells it from others
 	GapNotBound         = "not-bound"         // a value that the build was to give, and did not: the recorded one was sent
 )

@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/waybill-dev/waybill/gate"
+	"github.com/waybill-dev/waybill/gate/fields"
 )
 
 // Ids of the checks that own edit groups.
@@ -28,14 +29,14 @@ func Owners() []string {
 		ReplyPath, NewParty, NewField, Destination, Downgrade}
 }
 
-// owned are the parts that belong to one check by name alone.
+// owned are the parts that belong to one check by name alone, and are no header fields.
 var owned = map[string]string{
 	"transport/tls":  Downgrade,
 	"transport/sink": Destination,
 	"path":           Destination,
 	"fanout/groups":  Fanout,
 
-	// Where a mail went, as the server that delivered it wrote it down.
+	// Where a mail went, as the server that delivered it recorded it.
 	"header/delivered-to":   Swapped,
 	"header/envelope-to":    Swapped,
 	"header/x-delivered-to": Swapped,
@@ -43,43 +44,24 @@ var owned = map[string]string{
 	"header/x-rcpt-to":      Swapped,
 	"header/x-original-to":  Swapped,
 
-	"header/to":            Role,
-	"header/cc":            Role,
-	"header/bcc":           Role,
-	"header/apparently-to": Role,
-	"header/resent-to":     Role,
-	"header/resent-cc":     Role,
-	"header/resent-bcc":    Role,
+	"html/link": Link,
+	"text/link": Link,
+}
 
-	// RFC 5322, 3.6.2 and 3.6.4; RFC 8098, 2.1; RFC 2369; RFC 3461, 4.
-	"header/from":                        ReplyPath,
-	"header/sender":                      ReplyPath,
-	"header/reply-to":                    ReplyPath,
-	"header/return-path":                 ReplyPath,
-	"header/resent-from":                 ReplyPath,
-	"header/resent-sender":               ReplyPath,
-	"header/resent-reply-to":             ReplyPath,
-	"header/in-reply-to":                 ReplyPath,
-	"header/references":                  ReplyPath,
-	"header/disposition-notification-to": ReplyPath,
-	"header/return-receipt-to":           ReplyPath,
-	"header/errors-to":                   ReplyPath,
-	"header/mail-followup-to":            ReplyPath,
-	"header/mail-reply-to":               ReplyPath,
-	"header/list-post":                   ReplyPath,
-	"header/list-owner":                  ReplyPath,
-	"header/list-help":                   ReplyPath,
-	"header/list-subscribe":              ReplyPath,
-	"envelope/from":                      ReplyPath,
-	"envelope/orcpt":                     ReplyPath,
-	"envelope/notify":                    ReplyPath,
-	"envelope/ret":                       ReplyPath,
-	"envelope/envid":                     ReplyPath,
-
-	"header/list-unsubscribe": Link,
-	"header/list-archive":     Link,
-	"html/link":               Link,
-	"text/link":               Link,
+// ownerByName returns the check that judges every change of the part called name, or "".
+func ownerByName(name string) string {
+	if owner := owned[name]; owner != "" {
+		return owner
+	}
+	switch fields.OwnerOf(name) {
+	case fields.Role:
+		return Role
+	case fields.ReplyPath:
+		return ReplyPath
+	case fields.Links:
+		return Link
+	}
+	return ""
 }
 
 // A Territory says which check owns each edit group of one comparison.
@@ -138,7 +120,7 @@ func (t *Territory) Strangers(g *gate.EditGroup) []string {
 // how it travelled, then a party that is new, then what is new to a party, then
 // the part's own check, then content.
 func (t *Territory) Owner(g *gate.EditGroup) string {
-	owner := owned[g.Part]
+	owner := ownerByName(g.Part)
 	load := isLoad(g) && (owner == "" || owner == Link)
 	switch {
 	case owner == Downgrade || owner == Destination:

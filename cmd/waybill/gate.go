@@ -160,7 +160,7 @@ func (s *session) both(ctx context.Context, scenario config.Scenario) (productio
 		return []string{s.conf.Corpus.Path}, staging, onStaging()
 	}
 	onProduction := func() error {
-		for n := range s.conf.Replay.Replays {
+		for n := range s.conf.Replay.Replays.Count {
 			to := at(gate.Production, n+1)
 			production = append(production, to.path)
 			if err := s.replay(ctx, scenario, gate.Production, n+1, to); err != nil {

@@ -61,7 +61,7 @@ func (p *program) replayShard(c *cli.Context, conf *config.Config, of shard.Of, 
 			case role == gate.Production && conf.Baseline == config.Recorded:
 				continue
 			case role == gate.Production:
-				n = conf.Replay.Replays
+				n = conf.Replay.Replays.Count
 			}
 			m.Builds[string(role)] = conf.Build(role).Name
 			for i := range n {
@@ -225,7 +225,7 @@ func runsOf(conf *config.Config, m *shard.Manifest, scenario, folder string, key
 	if conf.Baseline == config.Recorded {
 		return []string{conf.Corpus.Path}, staging, nil
 	}
-	for n := range conf.Replay.Replays {
+	for n := range conf.Replay.Replays.Count {
 		p, err := path(gate.Production, n+1)
 		if err != nil {
 			return nil, "", err

@@ -1,7 +1,10 @@
 package canon
 
 import (
+	"slices"
 	"strings"
+
+	"golang.org/x/text/unicode/norm"
 
 	"github.com/waybill-dev/waybill/gate"
 )
@@ -12,8 +15,12 @@ type addressList struct {
 	names     []string // of each address, "" where it has none
 	groups    []string // names of groups
 	unparsed  []string // what is neither, verbatim
+	comments  []string // that are no mailbox's name
+	routes    []string // hosts of source routes (RFC 5322, 4.4), as "host:NAME"
+	loose     []string // addresses that stand where names and comments do
 
-	known memo // canonical addresses, by what stands for them
+	known  memo // canonical addresses, by what stands for them
+	folded memo // names as they are compared, by names
 }
 
 // parse makes l what s says, which is a list of mailboxes and groups (RFC 5322,
@@ -29,6 +36,7 @@ func (l *addressList) parse(s string) {
 		switch {
 		case sep == ':':
 			l.groups = append(l.groups, phrase(m.before))
+			l.look(m.before)
 		default:
 			l.add(&m)
 		}
@@ -36,7 +44,7 @@ func (l *addressList) parse(s string) {
 }
 
 func (l *addressList) reset() {
-	for _, list := range []*[]string{&l.addresses, &l.names, &l.groups, &l.unparsed} {
+	for _, list := range []*[]string{&l.addresses, &l.names, &l.groups, &l.unparsed, &l.comments, &l.routes, &l.loose} {
 		clear(*list)
 		*list = (*list)[:0]
 	}
@@ -109,30 +117,36 @@ func (l *addressList) add(m *mailbox) {
 	if strings.Trim(m.raw, " ") == "" {
 		return
 	}
-	spec, name, rest := m.before, "", ""
+	spec, name, comment, rest := m.before, "", "", ""
 	switch {
 	case m.bracket && !m.closed:
 		l.keep(m.raw)
 		return
 	case m.bracket:
+		l.look(m.before)
 		spec, name = m.angle, phrase(m.before)
-		var comment string
 		rest, comment = cutComments(m.after)
-		if name == "" {
-			name = phrase(comment)
-		}
-		if strings.Trim(spec, " ") == "" && strings.Trim(rest, " ") == "" {
-			l.addresses, l.names = append(l.addresses, "<>"), append(l.names, name)
-			return
+		if strings.IndexByte(spec, '(') >= 0 {
+			_, within := cutComments(spec)
+			comment = strings.Trim(within+" "+comment, " ")
 		}
 	default:
-		var comment string
 		_, comment = cutComments(spec)
-		name = phrase(comment)
 	}
+	l.look(comment)
+	if comment = phrase(comment); name == "" {
+		name = comment
+	} else if comment != "" {
+		l.comments = append(l.comments, comment)
+	}
+	if m.bracket && strings.Trim(spec, " ") == "" && strings.Trim(rest, " ") == "" {
+		l.addresses, l.names = append(l.addresses, "<>"), append(l.names, name)
+		return
+	}
+	plain := addrSpec(spec)
 	address, ok := l.known[spec]
 	if !ok {
-		r, err := gate.MailRecipient(addrSpec(spec), "")
+		r, err := gate.MailRecipient(plain, "")
 		if err != nil {
 			l.keep(m.raw)
 			return
@@ -140,12 +154,117 @@ func (l *addressList) add(m *mailbox) {
 		address = l.known.put(spec, r.Address)
 	}
 	l.addresses, l.names = append(l.addresses, address), append(l.names, name)
+	if route, _, ok := strings.Cut(plain, ":"); ok && plain[0] == '@' {
+		l.route(route)
+	}
 	if strings.Trim(rest, " ") != "" {
 		l.keep(rest)
 	}
 }
 
-func (l *addressList) keep(raw string) { l.unparsed = append(l.unparsed, strings.Trim(raw, " ")) }
+func (l *addressList) keep(raw string) {
+	l.look(raw)
+	l.unparsed = append(l.unparsed, strings.Trim(raw, " "))
+}
+
+// route adds the hosts of "@one,@two".
+func (l *addressList) route(route string) {
+	for host := range strings.SplitSeq(route, ",") {
+		host = strings.TrimPrefix(strings.Trim(host, " "), "@")
+		if r, err := gate.HostRecipient(host); err == nil {
+			host = r.ID()
+		}
+		l.routes = append(l.routes, host)
+	}
+}
+
+// look adds the addresses in text that are not in quotes, or that encoded words hide.
+func (l *addressList) look(text string) {
+	if strings.IndexByte(text, '@') < 0 && !strings.Contains(text, "=?") {
+		return
+	}
+	var open strings.Builder
+	for i := 0; i < len(text); i++ {
+		if text[i] == '"' {
+			if n := quotedLen(text[i:]); n > 0 {
+				if quoted := text[i : i+n]; strings.Contains(quoted, "=?") {
+					open.WriteString(quoted)
+				}
+				open.WriteByte(' ')
+				i += n - 1
+				continue
+			}
+		}
+		open.WriteByte(text[i])
+	}
+	l.loose = appendAddresses(l.loose, decodeWords(open.String()))
+}
+
+// lenient returns the addresses that only readers find who look for them in names and
+// comments as well.
+func (l *addressList) lenient() []string {
+	var more []string
+	for _, a := range l.loose {
+		if !slices.Contains(l.addresses, a) && !slices.Contains(more, a) {
+			more = append(more, a)
+		}
+	}
+	return more
+}
+
+// appendAddresses appends the mail addresses in a text, canonical.
+func appendAddresses(list []string, text string) []string {
+	for from := 0; ; {
+		at := strings.IndexByte(text[from:], '@')
+		if at < 0 {
+			return list
+		}
+		at += from
+		start, end := at, at+1
+		for start > from && isAddressByte(text[start-1]) && text[start-1] != '"' {
+			start--
+		}
+		for end < len(text) && (isAlnum(text[end]) || text[end] >= 0x80 || strings.IndexByte(".-", text[end]) >= 0) {
+			end++
+		}
+		spec := strings.Trim(text[start:end], ".-'`")
+		if r, err := gate.MailRecipient(spec, ""); err == nil {
+			list = append(list, r.Address)
+		}
+		from = end
+	}
+}
+
+// foldedNames returns the names as they are compared, one a line.
+func (l *addressList) foldedNames() string {
+	if len(l.names) == 1 {
+		return l.fold(l.names[0])
+	}
+	var out strings.Builder
+	for i, name := range l.names {
+		if i > 0 {
+			out.WriteByte('\n')
+		}
+		out.WriteString(l.fold(name))
+	}
+	return out.String()
+}
+
+// fold returns the words of a name in lower case, sorted, without the commas and quotes
+// around them: "Smith, Alice" and ALICE SMITH are one person's name.
+func (l *addressList) fold(name string) string {
+	if folded, ok := l.folded[name]; ok || name == "" {
+		return folded
+	}
+	words := strings.FieldsFunc(norm.NFC.String(strings.ToLower(name)), func(r rune) bool { return r == ' ' || r == ',' || r == '"' })
+	for i, w := range words {
+		if bare := strings.Trim(w, "'"); bare != "" {
+			words[i] = strings.ReplaceAll(bare, "ß", "ss")
+		}
+	}
+	slices.Sort(words)
+	return l.folded.put(name, strings.Join(words, " "))
+}
 
 // quotedLen is the length of the quoted string that s begins with, 0 where it is
 // not closed.

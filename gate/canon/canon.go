@@ -27,6 +27,7 @@ import (
 	"sync"
 
 	"github.com/waybill-dev/waybill/gate"
+	"github.com/waybill-dev/waybill/gate/decode"
 )
 
 // Options of a [Canon].
@@ -43,10 +44,6 @@ type Limits struct {
 	Ratio int64 // of decompressed to compressed size, where it is more than 1 MiB; default 200
 	Parts int   // of one message; default 100,000
 }
-
-// ratioFloor is the size in bytes below which the ratio of a compressed layer is
-// no sign of a bomb: short texts of one letter compress a thousandfold.
-const ratioFloor = 1 << 20
 
 func (l *Limits) setDefaults() error {
 	if l.Depth < 0 || l.Bytes < 0 || l.Ratio < 0 || l.Parts < 0 {
@@ -76,7 +73,11 @@ func New(o Options) (*Canon, error) {
 			return nil, fmt.Errorf("mask %d of part %q: %w", i, o.Masks[i].Part, err)
 		}
 	}
-	return &Canon{masks: slices.Clone(o.Masks), limits: o.Limits}, nil
+	masks := slices.Clone(o.Masks)
+	for i := range masks {
+		masks[i].any = masks[i].matchesAnything()
+	}
+	return &Canon{masks: masks, limits: o.Limits}, nil
 }
 
 // Message makes the canonical form of one delivery group of m. d is what the
@@ -91,7 +92,7 @@ func (c *Canon) Message(m *gate.Message, d *gate.Decoded, ref gate.Ref) gate.Can
 	s := &state{
 		canon:   c,
 		scratch: scratch,
-		bytes:   c.limits.Bytes,
+		budget:  decode.Budget{Bytes: c.limits.Bytes, Ratio: c.limits.Ratio},
 		out: gate.Canonical{
 			Ref:        ref,
 			Channel:    m.Channel,
@@ -124,6 +125,8 @@ func (c *Canon) Message(m *gate.Message, d *gate.Decoded, ref gate.Ref) gate.Can
 	for i := range d.Payloads {
 		s.payload(&d.Payloads[i])
 	}
+	s.prose(d.Prose)
+	s.openLayers()
 	s.applyMasks()
 	if s.isMail {
 		s.out.Class = s.mailClass()

@@ -1,14 +1,14 @@
 package canon
 
 import (
-	"archive/zip"
 	"bytes"
-	"io"
+	"errors"
 	"path"
 	"strings"
 	"unicode/utf8"
 
 	"github.com/waybill-dev/waybill/gate"
+	"github.com/waybill-dev/waybill/gate/decode"
 )
 
 // payload adds the parts of one payload of a message.
@@ -34,7 +34,7 @@ func (s *state) payload(p *gate.Payload) {
 }
 
 // sniffed adds data of a type that senders give to anything: as JSON where it is
-// that, else as text where it is that, else by digest.
+// that, else as text where it is that, else as what it is by its form.
 func (s *state) sniffed(name string, kind *mediaType, data []byte) {
 	start := bytes.TrimLeft(data, " \t\r\n")
 	if len(start) > 0 && (start[0] == '{' || start[0] == '[') {
@@ -45,7 +45,7 @@ func (s *state) sniffed(name string, kind *mediaType, data []byte) {
 		s.out.Parts = s.out.Parts[:mark]
 	}
 	if kind.word == "" && (!utf8.Valid(data) || bytes.IndexByte(data, 0) >= 0) {
-		s.emit(s.join(name, "digest"), gate.Binary, digest(data))
+		s.data(name, decode.Recognise(data), data, 0)
 		return
 	}
 	s.text(s.join(name, "text"), kind, data)
@@ -70,97 +70,149 @@ func (s *state) content(name string, kind *mediaType, data []byte, depth int) {
 		s.entities(name, &t, root, len(data), depth)
 	case word == "text/html" || word == "application/xhtml+xml":
 		s.html(s.join(name, "html"), s.charsetText(name, data, charset))
-	case word == "application/json" || word == "text/json" || strings.HasSuffix(word, "+json"):
-		s.attempt(name, data, func() error { return s.json(name, data) })
-	case word == "application/x-ndjson" || word == "application/ndjson" || word == "application/jsonl" || word == "application/jsonlines" || word == "application/x-jsonlines":
+	case isJSONLines(word):
 		s.attempt(name, data, func() error { return s.jsonLines(name, data) })
+	case isJSON(word):
+		s.attempt(name, data, func() error { return s.json(name, data) })
 	case word == "application/x-www-form-urlencoded":
 		s.attempt(name, data, func() error { return s.form(name, data) })
 	case word == "application/xml" || word == "text/xml" || strings.HasSuffix(word, "+xml"):
 		s.attempt(name, data, func() error { return s.xml(name, charset, data) })
+	case containers[word] != decode.Unknown:
+		s.container(name, containers[word], s.containerText(name, word, charset, data), depth)
 	case strings.HasPrefix(word, "text/") || strings.HasPrefix(word, "message/"):
 		s.text(s.join(name, "text"), kind, data)
-	case word == "application/gzip" || word == "application/x-gzip":
-		s.gunzip(name, data)
-	case strings.HasPrefix(word, "application/") && bytes.HasPrefix(data, []byte("PK\x03\x04")):
-		s.zip(name, data, depth, word == "application/zip" || word == "application/x-zip-compressed")
+	case strings.HasPrefix(word, "application/grpc"):
+		s.container(name, decode.GRPC, data, depth)
+	case strings.Contains(word, "protobuf"):
+		s.container(name, decode.Protobuf, data, depth)
 	default:
-		s.emit(s.join(name, "digest"), gate.Binary, digest(data))
+		s.data(name, decode.Recognise(data), data, depth)
 	}
 }
 
-// gunzip adds what a gzip file holds. A broken one is compared as it is; one that
-// exceeds a limit is a gap.
-func (s *state) gunzip(name string, data []byte) {
-	plain, err := s.decompress("gzip", data)
-	if err != nil {
-		s.emit(s.join(name, "digest"), gate.Binary, digest(data))
-		return
+// isJSON reports whether data of a media type is JSON: RFC 8259, RFC 6839, 3.1, and types
+// that senders gave it before or beside these.
+func isJSON(word string) bool {
+	switch word {
+	case "application/json", "text/json", "application/x-json", "text/x-json", "application/csp-report", "application/jsonrequest":
+		return true
 	}
-	s.mask("archive-time", name, 1)
-	s.sniffed(s.join(name, "gunzip"), &mediaType{}, plain)
+	return strings.HasSuffix(word, "+json") || strings.HasPrefix(word, "application/x-amz-json-")
 }
 
-// zip adds the members of a ZIP file: their names and what they hold, in order. Of
-// files that are something else and packed as ZIP, such as documents, members are
-// compared by digest alone. What is not listed in the file's directory is not
-// compared, nor are time stamps. A broken file is compared as it is, and so is a
-// member that is encrypted or packed in an unknown way.
-func (s *state) zip(name string, data []byte, depth int, archive bool) {
-	r, err := zip.NewReader(bytes.NewReader(data), int64(len(data)))
-	if err != nil {
+// isJSONLines reports whether data of a media type is JSON texts one after the other.
+func isJSONLines(word string) bool {
+	switch word {
+	case "application/x-ndjson", "application/ndjson", "application/x-jsonl", "application/jsonl", "application/jsonlines", "application/x-jsonlines",
+		"application/x-ldjson", "application/json-seq", "application/stream+json", "text/x-ndjson":
+		return true
+	}
+	return false
+}
+
+// containers are the media types of formats that have leaves of their own, and that bytes
+// do not tell.
+var containers = map[string]decode.Kind{
+	"application/gzip":                decode.Gzip,
+	"application/x-gzip":              decode.Gzip,
+	"application/zlib":                decode.Zlib,
+	"application/zstd":                decode.Zstd,
+	"application/protobuf":            decode.Protobuf,
+	"application/x-protobuf":          decode.Protobuf,
+	"application/vnd.google.protobuf": decode.Protobuf,
+	"application/pkcs7-mime":          decode.CMS,
+	"application/x-pkcs7-mime":        decode.CMS,
+	"application/pkcs7-signature":     decode.CMS,
+	"application/x-pkcs7-signature":   decode.CMS,
+	"text/calendar":                   decode.Calendar,
+	"application/ics":                 decode.Calendar,
+	"text/vcard":                      decode.Card,
+	"text/x-vcard":                    decode.Card,
+	"text/directory":                  decode.Card,
+}
+
+// containerText is data of a container, its charset undone where it is a text.
+func (s *state) containerText(name, word, charset string, data []byte) []byte {
+	if strings.HasPrefix(word, "text/") || word == "application/ics" {
+		return s.charsetText(name, data, charset)
+	}
+	return data
+}
+
+// data adds data of a kind that its bytes tell.
+func (s *state) data(name string, kind decode.Kind, data []byte, depth int) {
+	switch kind {
+	case decode.JSON:
+		s.attempt(name, data, func() error { return s.json(name, data) })
+	case decode.Form:
+		s.attempt(name, data, func() error { return s.form(name, data) })
+	case decode.XML:
+		s.attempt(name, data, func() error { return s.xml(name, "", data) })
+	case decode.Text:
+		s.text(s.join(name, "text"), &mediaType{}, data)
+	case decode.Unknown:
 		s.emit(s.join(name, "digest"), gate.Binary, digest(data))
+	default:
+		s.container(name, kind, data, depth)
+	}
+}
+
+// container adds the leaves of a container. A broken one is compared as it is; what exceeds
+// a limit is a gap.
+func (s *state) container(name string, kind decode.Kind, data []byte, depth int) {
+	if !s.deep(depth) {
 		return
 	}
-	s.mask("archive-time", name, 1)
-	if r.Comment != "" {
-		s.emit(s.join(name, "comment"), gate.Text, normal(gate.Text, collapse(validText(r.Comment))))
-	}
-	for i, f := range r.File {
-		if s.over != "" {
-			return
-		}
-		member := s.join(name, numbered("member", i))
-		s.emit(s.join(member, "name"), gate.Value, normal(gate.Value, validText(f.Name)))
-		plain, err := s.member(f)
-		if s.over != "" {
-			return
-		}
-		if err != nil {
-			raw, err := rawMember(f)
-			if err != nil {
-				s.exceed("a member of its archive cannot be read")
-				return
+	s.attempt(name, data, func() error {
+		mark, hidden := len(s.out.Parts), len(s.out.Hidden)
+		err := decode.Open(kind, data, &s.budget, func(l decode.Leaf) {
+			if s.over == "" {
+				s.leafOf(s.join(name, validText(l.Name)), &l, depth)
 			}
-			s.emit(s.join(member, "digest"), gate.Binary, digest(raw))
-			continue
+		})
+		var over *decode.LimitError
+		switch {
+		case errors.As(err, &over):
+			s.exceed(over.Why)
+		case err != nil && s.over == "":
+			s.takeBack(mark, hidden)
+			if utf8.Valid(data) && bytes.IndexByte(data, 0) < 0 {
+				s.text(s.join(name, "text"), &mediaType{}, data)
+			} else {
+				s.emit(s.join(name, "digest"), gate.Binary, digest(data))
+			}
 		}
-		kind := mediaType{word: "application/octet-stream"}
-		if archive {
-			kind.word = typeOfFile(f.Name)
-		}
-		s.content(member, &kind, plain, depth+1)
-	}
+		return nil
+	})
 }
 
-func (s *state) member(f *zip.File) ([]byte, error) {
-	if f.Flags&1 != 0 {
-		return nil, zip.ErrAlgorithm
+// leafOf adds one leaf of a container.
+func (s *state) leafOf(name string, l *decode.Leaf, depth int) {
+	switch l.Class {
+	case decode.Words:
+		s.plainText(name, []byte(validText(string(l.Data))), false, false)
+	case decode.Value:
+		s.emit(name, gate.Value, normal(gate.Value, validText(string(l.Data))))
+	case decode.Fresh:
+		s.hide(l.Rule, name, validText(string(l.Data)))
+	case decode.Bytes:
+		s.emit(s.join(name, "digest"), gate.Binary, digest(l.Data))
+	case decode.Opaque:
+		s.emit(name, gate.Binary, digest(l.Data))
+	case decode.People:
+		if r, err := gate.MailRecipient(string(l.Data), ""); err == nil {
+			s.emit(name, gate.Addresses, r.Address)
+		} else {
+			s.emit(name, gate.Value, validText(string(l.Data)))
+		}
+	case decode.Document:
+		word := l.Type
+		if word == "" {
+			word = typeOfFile(l.File)
+		}
+		s.content(name, &mediaType{word: word}, l.Data, depth+1)
 	}
-	r, err := f.Open()
-	if err != nil {
-		return nil, err
-	}
-	defer r.Close()
-	return s.inflate(r, int64(f.CompressedSize64), "zip")
-}
-
-func rawMember(f *zip.File) ([]byte, error) {
-	r, err := f.OpenRaw()
-	if err != nil {
-		return nil, err
-	}
-	return io.ReadAll(r)
 }
 
 // typeOfFile is the media type of a file's name, for those whose text is read.
@@ -176,6 +228,12 @@ func typeOfFile(name string) string {
 		return "application/xml"
 	case ".eml":
 		return "message/rfc822"
+	case ".ics", ".ifb":
+		return "text/calendar"
+	case ".vcf":
+		return "text/vcard"
+	case ".p7m", ".p7s", ".p7c":
+		return "application/pkcs7-mime"
 	}
 	return "application/octet-stream"
 }

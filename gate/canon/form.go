@@ -2,9 +2,9 @@ package canon
 
 import (
 	"bytes"
-	"unicode/utf8"
 
 	"github.com/waybill-dev/waybill/gate"
+	"github.com/waybill-dev/waybill/gate/decode"
 )
 
 // form adds the pairs of an application/x-www-form-urlencoded text (WHATWG URL, 5.1),
@@ -20,8 +20,8 @@ func (s *state) form(name string, data []byte) error {
 			continue
 		}
 		rawKey, rawValue, _ := bytes.Cut(pair, []byte("="))
-		key, keyOK := formText(rawKey)
-		value, valueOK := formText(rawValue)
+		key, keyOK := decode.FormText(rawKey)
+		value, valueOK := decode.FormText(rawValue)
 		if !keyOK || !valueOK {
 			text, _ := latin(pair)
 			s.emit(s.join(name, "malformed"), gate.Text, normal(gate.Text, string(text)))
@@ -39,35 +39,6 @@ func (s *state) pair(name, key, value string) {
 		value = key + "=" + value
 	}
 	s.emit(s.join(name, short), gate.Value, normal(gate.Value, value))
-}
-
-// formText undoes "+" and percent escapes. ok is false where an escape is bad and
-// stays as it stands, or where the bytes are not UTF-8 and are read as ISO 8859-1.
-func formText(raw []byte) (text string, ok bool) {
-	ok = true
-	if bytes.IndexByte(raw, '%') < 0 && bytes.IndexByte(raw, '+') < 0 {
-		if utf8.Valid(raw) {
-			return string(raw), true
-		}
-		return string(latin1(raw)), false
-	}
-	out := make([]byte, 0, len(raw))
-	for i := 0; i < len(raw); i++ {
-		switch c := raw[i]; {
-		case c == '+':
-			out = append(out, ' ')
-		case c == '%' && i+2 < len(raw) && isHex(raw[i+1]) && isHex(raw[i+2]):
-			out = append(out, byte(unhex(raw[i+1])<<4|unhex(raw[i+2])))
-			i += 2
-		default:
-			ok = ok && c != '%'
-			out = append(out, c)
-		}
-	}
-	if !utf8.Valid(out) {
-		return string(latin1(out)), false
-	}
-	return string(out), ok
 }
 
 // formData adds the fields and files of a multipart/form-data body (RFC 7578):

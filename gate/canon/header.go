@@ -7,6 +7,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/waybill-dev/waybill/gate"
+	"github.com/waybill-dev/waybill/gate/fields"
 )
 
 // A field is one header field as it stands in a message.
@@ -16,7 +17,10 @@ type field struct {
 	value []byte // after the colon, folds and line ends included
 }
 
-const inHeader = "header/"
+const (
+	inHeader  = "header/"
+	inContent = "content-" // begins the names of fields that describe an entity's body
+)
 
 // maxFieldName bounds a field's name; RFC 5322, 2.1.1, allows 998.
 const maxFieldName = 998
@@ -98,63 +102,6 @@ func fieldName(line []byte, colon int) int {
 // made one space: where a field is folded is nobody's business.
 func (f *field) unfold(a *arena) string { return a.collapse(f.value) }
 
-// treatment says what becomes of a header field.
-type treatment uint8
-
-const (
-	asValue treatment = iota
-	asText
-	asAddresses
-	asList      // RFC 2369: URLs in angle brackets
-	asThread    // RFC 5322, 3.6.4: ids of other messages
-	asMask      // hidden by a rule
-	asMessageID // hidden, and a trace
-	asTrace     // hidden, and a trace
-	asSignature // hidden but for its domain
-	asMIME      // RFC 2045: of the entity that it stands in
-)
-
-// treat says what becomes of the header field called name, and by which rule it is
-// hidden if it is.
-func treat(name string) (treatment, string) {
-	switch name {
-	case "from", "sender", "to", "cc", "bcc", "reply-to", "return-path", "errors-to", "delivered-to",
-		"disposition-notification-to", "return-receipt-to", "read-receipt-to", "x-confirm-reading-to",
-		"x-original-to", "envelope-to", "x-envelope-to", "x-envelope-from", "apparently-to", "x-rcpt-to", "x-forwarded-to",
-		"mail-followup-to", "mail-reply-to", "resent-from", "resent-sender", "resent-to", "resent-cc", "resent-bcc", "resent-reply-to":
-		return asAddresses, ""
-	case "subject", "comments", "thread-topic", "resent-comments":
-		return asText, ""
-	case "date", "resent-date", "delivery-date", "x-date":
-		return asMask, "date"
-	case "message-id", "resent-message-id":
-		return asMessageID, "message-id"
-	case "received", "x-received", "received-spf":
-		return asMask, "received"
-	case "dkim-signature", "x-google-dkim-signature", "domainkey-signature":
-		return asSignature, "signature"
-	case "authentication-results", "arc-seal", "arc-message-signature", "arc-authentication-results":
-		return asMask, "signature"
-	case "x-mailer", "user-agent":
-		return asMask, "user-agent"
-	case "mime-version":
-		return asMask, "mime-version"
-	case "list-unsubscribe", "list-post", "list-help", "list-subscribe", "list-owner", "list-archive":
-		return asList, ""
-	case "in-reply-to", "references":
-		return asThread, ""
-	case "traceparent", "tracestate", "x-request-id", "x-correlation-id", "x-trace-id", "x-b3-traceid", "x-b3-spanid", "x-amzn-trace-id":
-		return asTrace, "trace-id"
-	}
-	if strings.HasPrefix(name, "content-") {
-		return asMIME, ""
-	}
-	if strings.HasPrefix(name, "x-waybill-") {
-		return asTrace, "trace-id"
-	}
-	return asValue, ""
-}
-
 // header adds the fields of a mail's own header, but those that describe its body.
 // in is what the mail is in: "" for the outermost.
 func (s *state) header(in string, fields []field) {
@@ -165,13 +112,13 @@ func (s *state) header(in string, fields []field) {
 		}
 		s.headerField(in, &fields[i])
 	}
-	s.out.Parts = append(s.out.Parts[:mark], withoutAuthorDomain(s.out.Parts[mark:], s.join(in, "header/from"))...)
+	s.out.Parts = append(s.out.Parts[:mark], s.withoutAuthorDomain(s.out.Parts[mark:], s.join(in, "header/from"))...)
 	s.sortByName(s.out.Parts[mark:])
 }
 
-// withoutAuthorDomain leaves out the domains of signatures that are the one which
-// the field from shows, or above it: they say no more than that field does.
-func withoutAuthorDomain(parts []gate.Part, from string) []gate.Part {
+// withoutAuthorDomain hides the domains of signatures that are the one which the field
+// from shows, or above it: they say no more than that field does.
+func (s *state) withoutAuthorDomain(parts []gate.Part, from string) []gate.Part {
 	author := ""
 	for i := range parts {
 		if parts[i].Name == from {
@@ -181,44 +128,51 @@ func withoutAuthorDomain(parts []gate.Part, from string) []gate.Part {
 	}
 	domain := author[strings.LastIndexByte(author, '@')+1:]
 	return slices.DeleteFunc(parts, func(p gate.Part) bool {
-		return domain != "" && strings.HasSuffix(p.Name, "-signature/d") && (p.Value == domain || strings.HasSuffix(domain, "."+p.Value))
+		said := domain != "" && strings.HasSuffix(p.Name, "-signature/d") && (p.Value == domain || strings.HasSuffix(domain, "."+p.Value))
+		if said {
+			s.hide("signature", p.Name, p.Value)
+		}
+		return said
 	})
 }
 
+// headerField adds one field of a mail's own header. What is new in each message by
+// nature is hidden where it has the shape of that, and a part where it has not.
 func (s *state) headerField(in string, f *field) {
-	how, rule := treat(f.name)
-	if how == asMIME {
+	if strings.HasPrefix(f.name, inContent) {
 		return
 	}
 	name := s.join(in, f.part)
-	if how == asMask {
-		s.mask(rule, name, 1)
-		return
-	}
+	s.bareCR(name, f)
 	value := f.unfold(&s.arena)
-	switch how {
-	case asText:
-		value = normal(gate.Text, collapse(decodeWords(value)))
-		s.emit(name, gate.Text, value)
-	case asAddresses:
+	switch fields.Of(f.name).Kind {
+	case fields.Text:
+		s.emit(name, gate.Text, normal(gate.Text, collapse(decodeWords(value))))
+	case fields.Addresses:
 		s.addressField(in, name, f.name, value)
-	case asList:
+	case fields.List:
 		s.listField(name, value)
-	case asThread:
+	case fields.Thread:
 		s.emit(name, gate.Value, normal(gate.Value, decodePhrases(value)))
-	case asMessageID:
-		s.mask(rule, name, 1)
+	case fields.Date:
+		s.hideIf(fields.IsDate(value), gate.Hidden{Rule: "date", Part: name, Value: value})
+	case fields.ID:
+		s.messageID(name, value)
 		if value != "" && in == "" {
 			s.trace(s.concat("message-id:", value, ""))
 		}
-	case asTrace:
-		s.mask(rule, name, 1)
-		s.traceField(f.name, value)
-	case asSignature:
-		s.mask(rule, name, 1)
-		if d := signatureDomain(value); d != "" {
-			s.emit(s.join(name, "d"), gate.Value, d)
-		}
+	case fields.Trace:
+		id, ok := fields.TraceID(f.name, value)
+		s.hideIf(ok, gate.Hidden{Rule: "trace-id", Part: name, Value: value})
+		s.traceField(f.name, id, value)
+	case fields.Signature:
+		s.signature(name, value)
+	case fields.Received:
+		s.received(name, value)
+	case fields.Results:
+		s.results(name, value)
+	case fields.MIME:
+		s.mimeVersion(name, value)
 	default:
 		if f.name == "list-unsubscribe-post" && strings.EqualFold(value, "List-Unsubscribe=One-Click") {
 			s.mask("one-click", name, 1) // the only value there is (RFC 8058, 3.1)
@@ -228,55 +182,120 @@ func (s *state) headerField(in string, f *field) {
 	}
 }
 
+// hideIf hides a value that has the shape which its rule is for, and else adds it.
+func (s *state) hideIf(shaped bool, h gate.Hidden) {
+	if shaped {
+		s.hide(h.Rule, h.Part, h.Value)
+		return
+	}
+	s.emit(h.Part, gate.Value, normal(gate.Value, decodeWords(h.Value)))
+}
+
+// messageID hides an id that is made anew for each message. The local part and the domain
+// are two values: together they read as somebody's address. Any other id is compared:
+// answers are filed by it.
+func (s *state) messageID(name, value string) {
+	local, domain, ok := fields.MessageID(value)
+	if !ok {
+		s.emit(name, gate.Value, normal(gate.Value, decodePhrases(value)))
+		return
+	}
+	s.hide("message-id", name, local)
+	s.hide("message-id", s.join(name, "domain"), domain)
+}
+
 // traceField records an id carried in a header field. Of a traceparent it is the
 // trace id (W3C Trace Context, 3.2.2); a span's id is of one hop alone.
-func (s *state) traceField(name, value string) {
+func (s *state) traceField(name, id, value string) {
 	switch name {
-	case "tracestate", "x-b3-spanid":
+	case "tracestate", "x-b3-spanid", "x-b3-parentspanid", "x-b3-sampled", "x-b3-flags":
 		return
-	case "traceparent":
-		parts := strings.Split(value, "-")
-		if len(parts) < 4 || len(parts[1]) != 32 {
-			return
-		}
-		value = asciiLower(parts[1])
+	case "traceparent", "b3":
+		value = id
 	}
-	if value != "" {
+	if value != "" && strings.IndexByte(value, '@') < 0 && strings.IndexByte(value, ' ') < 0 {
 		s.trace(s.concat(name, ":", value))
 	}
 }
 
-// signatureDomain is the d= tag of a signature (RFC 6376, 3.5) in canonical form.
-func signatureDomain(value string) string {
-	for tag := range strings.SplitSeq(value, ";") {
-		k, v, ok := strings.Cut(tag, "=")
-		if ok && strings.TrimSpace(k) == "d" {
-			v = strings.TrimSpace(v)
-			if r, err := gate.HostRecipient(v); err == nil {
-				return r.Address
-			}
-			return normal(gate.Value, v)
-		}
+// mimeVersion adds what a MIME-Version says beside the one version that there is (RFC
+// 2045, 4).
+func (s *state) mimeVersion(name, value string) {
+	version, comment := cutComments(value)
+	if version = strings.Trim(version, " "); version == "1.0" {
+		s.mask("mime-version", name, 1)
+	} else {
+		s.emit(name, gate.Value, normal(gate.Value, decodeWords(version)))
 	}
-	return ""
+	s.comment(name, comment)
 }
 
-// addressField adds a field that holds mailboxes: who they are, what they are
-// called, and what is neither.
+// comment adds what stands in the comments of a field, where that is anything.
+func (s *state) comment(name, text string) {
+	if text = collapse(text); text != "" {
+		s.emit(s.join(name, "comment"), gate.Value, normal(gate.Value, decodeWords(text)))
+	}
+}
+
+// bareCR adds what readers see behind a CR within a field that no LF follows: to many
+// it is the end of a line, and what follows a field of its own.
+func (s *state) bareCR(name string, f *field) {
+	for rest := f.value; ; {
+		i := bytes.IndexByte(rest, '\r')
+		if i < 0 || i+1 >= len(rest) {
+			return
+		}
+		if rest = rest[i+1:]; rest[0] == '\n' {
+			continue
+		}
+		line := rest
+		for at := 0; at < len(line); at++ {
+			if line[at] == '\r' && (at+1 == len(line) || line[at+1] != '\n') {
+				line = line[:at]
+			}
+		}
+		if len(bytes.TrimSpace(line)) == 0 {
+			continue
+		}
+		colon := bytes.IndexByte(line, ':')
+		if end := fieldName(line, colon); end > 0 {
+			injected := asciiLower(string(line[:end]))
+			if fields.Of(injected).Kind == fields.Addresses {
+				s.addressField("bare-cr", s.join(name, "bare-cr/"+injected), injected, s.arena.collapse(line[colon+1:]))
+				continue
+			}
+		}
+		s.emit(s.join(name, "bare-cr"), gate.Value, normal(gate.Value, decodeWords(s.arena.collapse(line))))
+	}
+}
+
+// addressField adds a field that holds mailboxes: who they are, what they are called,
+// and what is neither. Of names the words are compared, whatever their case, order and
+// quotes. Who besides would be read as addressed by readers that are not strict, since
+// an address stands where a name or a comment should, is a part too: "lenient".
 func (s *state) addressField(in, name, field, value string) {
 	l := &s.list
 	l.parse(value)
 	if len(l.addresses) > 0 || len(l.unparsed) == 0 {
 		s.emit(name, gate.Addresses, strings.Join(l.addresses, "\n"))
 	}
-	if names := strings.TrimRight(strings.Join(l.names, "\n"), "\n"); names != "" {
+	if names := strings.TrimRight(l.foldedNames(), "\n"); names != "" {
 		s.emit(s.join(name, "name"), gate.Text, normal(gate.Text, names))
 	}
-	if len(l.groups) > 0 {
-		s.emit(s.join(name, "group"), gate.Text, normal(gate.Text, strings.Join(l.groups, "\n")))
-	}
-	if len(l.unparsed) > 0 {
-		s.emit(s.join(name, "unparsed"), gate.Addresses, strings.Join(l.unparsed, "\n"))
+	for _, list := range []struct {
+		of     string
+		kind   gate.PartKind
+		values []string
+	}{
+		{"group", gate.Text, l.groups},
+		{"unparsed", gate.Addresses, l.unparsed},
+		{"lenient", gate.Addresses, l.lenient()},
+		{"comment", gate.Value, l.comments},
+		{"route", gate.Addresses, l.routes},
+	} {
+		if len(list.values) > 0 {
+			s.emit(s.join(name, list.of), list.kind, normal(list.kind, strings.Join(list.values, "\n")))
+		}
 	}
 	if in != "" {
 		return

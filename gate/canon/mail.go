@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/waybill-dev/waybill/gate"
+	"github.com/waybill-dev/waybill/gate/fields"
 )
 
 // mail adds a message (RFC 5322) with its MIME tree. in is what it is in: "" for
@@ -185,9 +186,10 @@ func (s *state) mimeFields(e *entity, root bool) {
 	var haveType, haveShown, haveEncoding, haveID bool
 	for i := range e.fields {
 		f := &e.fields[i]
-		if root && !strings.HasPrefix(f.name, "content-") {
+		if root && !strings.HasPrefix(f.name, inContent) {
 			continue
 		}
+		s.bareCR(s.join(e.name, f.part), f)
 		first := false
 		switch f.name {
 		case "content-type":
@@ -201,15 +203,27 @@ func (s *state) mimeFields(e *entity, root bool) {
 				s.shownParams(e)
 			}
 		case "content-transfer-encoding":
-			first, haveEncoding = !haveEncoding && (e.kids == nil || isIdentity(e.encoding)), true
+			first, haveEncoding = !haveEncoding && (e.kids == nil && !e.broken || isIdentity(e.encoding)), true
+			if first {
+				_, comment := cutComments(f.unfold(&s.arena))
+				s.comment(s.join(e.name, f.part), comment)
+			}
 		case "content-id":
 			first, haveID = !haveID, true
 			if first {
-				s.mask("content-id", e.name, 1)
+				s.contentID(s.join(e.name, f.part), f.unfold(&s.arena))
 			}
-		case "content-length", "content-md5", "mime-version":
+		case "content-length", "content-md5":
 			first = true
-			s.mask(f.name, e.name, 1)
+			value := f.unfold(&s.arena)
+			shaped := isNumber(value)
+			if f.name == "content-md5" {
+				shaped = len(value) == md5Base64 && fields.IsDigest(value)
+			}
+			s.hideIf(shaped, gate.Hidden{Rule: f.name, Part: s.join(e.name, f.part), Value: value})
+		case "mime-version":
+			first = true
+			s.mimeVersion(s.join(e.name, f.part), f.unfold(&s.arena))
 		case "content-description":
 			first = true
 			s.emit(s.join(e.name, "description"), gate.Text, normal(gate.Text, collapse(decodeWords(f.unfold(&s.arena)))))
@@ -226,6 +240,27 @@ func (s *state) mimeFields(e *entity, root bool) {
 	}
 }
 
+// md5Base64 is how many characters of base64 an MD5 makes (RFC 1864).
+const md5Base64 = 24
+
+// contentID hides an id that is made anew for each message. Links to it are compared by
+// the part that it names; an id of another shape is a word that somebody chose.
+func (s *state) contentID(name, value string) {
+	const rule = "content-id"
+	local, domain, ok := fields.MessageID(value)
+	if bare := strings.Trim(value, "<>"); !ok && fields.FreshID(bare) {
+		local, ok = bare, true
+	}
+	if !ok {
+		s.emit(name, gate.Value, normal(gate.Value, decodePhrases(value)))
+		return
+	}
+	s.hide(rule, name, local)
+	if domain != "" {
+		s.hide(rule, s.join(name, "domain"), domain)
+	}
+}
+
 func isIdentity(encoding string) bool {
 	switch asciiLower(encoding) {
 	case "", "7bit", "8bit", "binary":
@@ -239,20 +274,21 @@ func (s *state) typeParams(e *entity, f *field) {
 	if e.kind.rest != "" {
 		s.emit(s.join(e.name, "header/content-type/malformed"), gate.Value, normal(gate.Value, f.unfold(&s.arena)))
 	}
+	s.comment(s.join(e.name, "header/content-type"), e.kind.comments)
 	attachment := e.kids == nil && !e.broken
 	var seen wordSet // of a parameter that stands twice, readers differ in which they use
 	for _, p := range e.kind.params {
 		switch {
 		case !seen.add(p.name):
 			s.param(e, p)
-		case p.name == "boundary" && e.kids != nil:
-			s.mask("boundary", e.name, 1)
+		case p.name == "boundary" && e.kids != nil && isBoundary(p.value):
+			s.hide("boundary", s.join(e.name, "param/boundary"), p.value)
 		case p.name == "charset" && strings.HasPrefix(e.kind.word, "text/"):
 			// masked, or added, where the text is decoded
-		case (p.name == "format" || p.name == "delsp") && e.kind.word == "text/plain":
+		case e.kind.word == "text/plain" && (p.name == "format" && isOneOf(asciiLower(p.value), "flowed", "fixed") || p.name == "delsp" && isOneOf(asciiLower(p.value), "yes", "no")):
 			s.mask("encoding", e.name, 1)
-		case p.name == "start" && e.kind.word == "multipart/related":
-			s.mask("content-id", e.name, 1)
+		case p.name == "start" && len(e.kids) > 0 && strings.Trim(p.value, "<> ") == e.kids[0].id:
+			s.mask("content-id", e.name, 1) // what it is without being said (RFC 2387, 3.2)
 		case p.name == "name" && attachment && (e.shown.get("filename") == "" || e.shown.get("filename") == p.value):
 			// the name that the leaf adds
 		default:
@@ -269,12 +305,13 @@ func (s *state) shownParams(e *entity) {
 	if e.shown.rest != "" {
 		s.emit(s.join(e.name, "header/content-disposition/malformed"), gate.Value, normal(gate.Value, e.shown.rest))
 	}
+	s.comment(s.join(e.name, "header/content-disposition"), e.shown.comments)
 	first := true
 	for _, p := range e.shown.params {
-		switch p.name {
-		case "creation-date", "modification-date", "read-date":
-			s.mask("date", e.name, 1)
-		case "filename":
+		switch {
+		case isOneOf(p.name, "creation-date", "modification-date", "read-date") && fields.IsDate(p.value):
+			s.hide("date", s.join(e.name, "param/"+p.name), p.value)
+		case p.name == "filename":
 			if !first || e.kids != nil || e.broken {
 				s.param(e, p)
 			}
@@ -283,6 +320,17 @@ func (s *state) shownParams(e *entity) {
 			s.param(e, p)
 		}
 	}
+}
+
+// isBoundary reports whether a value is written as a boundary is (RFC 2046, 5.1.1). No
+// sender puts the spaces in it that are allowed there.
+func isBoundary(value string) bool {
+	for i := 0; i < len(value); i++ {
+		if c := value[i]; !isAlnum(c) && strings.IndexByte("'()+_,-./:=?", c) < 0 {
+			return false
+		}
+	}
+	return value != "" && len(value) <= 70
 }
 
 func (s *state) param(e *entity, p param) {

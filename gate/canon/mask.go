@@ -7,8 +7,11 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/waybill-dev/waybill/gate"
+	"github.com/waybill-dev/waybill/gate/fields"
 )
 
 // A Mask hides what a pattern matches in some parts, by a user's rule.
@@ -24,20 +27,29 @@ type Mask struct {
 	Part    string         // glob over names of parts: "*" is any text, "?" any one byte
 	Pattern *regexp.Regexp // what is hidden; matches of nothing are passed over
 	Rule    string         // name of the rule, for the record: letters, digits, "-"
+
+	any bool // Pattern matches whatever words there are; set by New
 }
 
-// protected are names of parts that hold recipients, senders or destinations.
+// matchesAnything reports whether the pattern is not for a form but for all there is.
+func (m *Mask) matchesAnything() bool {
+	for _, word := range []string{"positive", "Record", "alice", "Überweisung"} {
+		if at := m.Pattern.FindStringIndex(word); at == nil || at[0] > 0 || at[1] < len(word) {
+			return false
+		}
+	}
+	return true
+}
+
+// protected are globs over names of parts that hold recipients, senders or destinations.
 func protected() []string {
-	names := []string{"envelope/from", "envelope/to", "envelope/*", "transport/*", "recipient/*", "host"}
-	for _, field := range []string{
-		"from", "sender", "to", "cc", "bcc", "reply-to", "return-path", "errors-to", "delivered-to", "x-original-to",
-		"disposition-notification-to", "resent-from", "resent-to", "resent-cc", "resent-bcc", "resent-reply-to",
-		"list-unsubscribe", "list-post", "list-help", "list-subscribe", "list-owner", "list-archive", "list-id",
-	} {
+	names := []string{"envelope/*", "transport/*", "recipient/*", "host"}
+	for f := range fields.Each {
+		if !f.Protected || strings.Contains(f.Name, "/") {
+			continue
+		}
 		for _, in := range []string{"header/", "message[*]/header/"} {
-			for _, of := range []string{"", "/name", "/group", "/unparsed", "/link", "/text"} {
-				names = append(names, in+field+of)
-			}
+			names = append(names, in+f.Name, in+f.Name+"/*")
 		}
 	}
 	return names
@@ -61,58 +73,181 @@ func (m *Mask) check() error {
 	return nil
 }
 
-// applyMasks hides what the user's masks match.
+// applyMasks hides what the user's masks match, in every message that they fit. A part
+// of words of which nothing would be left is kept as it stands: the masks are refused
+// there, which is recorded as [RefusedMask].
 func (s *state) applyMasks() {
 	if len(s.canon.masks) == 0 {
 		return
 	}
-	numbers := map[maskKey]int{} // of values, by rule
-	counts := map[string]int{}
+	numbers := maskNumbers{of: map[maskKey]int{}, used: map[string]int{}}
 	for i := range s.out.Parts {
 		p := &s.out.Parts[i]
-		if p.Kind != gate.Text && p.Kind != gate.Value && p.Kind != gate.Link || ofAddresses(p.Name) {
+		if p.Kind != gate.Text && p.Kind != gate.Value && p.Kind != gate.Link || saysWho(p.Name) {
 			continue
 		}
+		whole := p.Value
+		var hidden []gate.Hidden
+		var used []int // masks that fit the part
 		for j := range s.canon.masks {
 			m := &s.canon.masks[j]
 			if !globMatch(m.Part, p.Name) {
 				continue
 			}
-			value, n := s.hideMatches(m, p, func(v string) string {
-				k := maskKey{m.Rule, v}
-				if numbers[k] == 0 {
-					counts[m.Rule]++
-					numbers[k] = counts[m.Rule]
-				}
-				return "[" + m.Rule + "#" + strconv.Itoa(numbers[k]) + "]"
+			used = append(used, j)
+			p.Value = s.hideMatches(m, p, func(v string) string {
+				hidden = append(hidden, gate.Hidden{Rule: m.Rule, Part: p.Name, Value: v})
+				return numbers.name(m.Rule, v)
 			})
-			p.Value = value
-			s.mask(m.Rule, p.Name, n)
+		}
+		switch {
+		case len(hidden) == 0:
+		case p.Kind != gate.Link && !hasLetters(s.unnamed(p.Value)) && !s.mayEmpty(whole, used):
+			p.Value = whole
+			for _, h := range hidden {
+				s.mask(RefusedMask+h.Rule, h.Part, 1)
+			}
+		default:
+			s.hideOnce(hidden)
 		}
 	}
 }
 
-// ofAddresses reports whether a part belongs to a header field that says who a
-// message is from or to: names of people and groups are such parts.
-func ofAddresses(name string) bool {
-	i := strings.LastIndex(name, "header/")
-	if i < 0 {
-		return false
-	}
-	field, _, _ := strings.Cut(name[i+len("header/"):], "/")
-	how, _ := treat(field)
-	return how == asAddresses || how == asList
+// saysWho reports whether a part belongs to a header field that says who a message is
+// from or to: names of people and groups are such parts.
+func saysWho(part string) bool {
+	f, _, _ := fields.Part(part)
+	return f.Protected
 }
 
+// hideOnce hides what masks of one part matched: each value once, and all are counted.
+func (s *state) hideOnce(hidden []gate.Hidden) {
+	seen := make(map[gate.Hidden]bool, len(hidden))
+	for _, h := range hidden {
+		if !seen[h] {
+			seen[h] = true
+			s.hide(h.Rule, h.Part, h.Value)
+			continue
+		}
+		s.mask(h.Rule, h.Part, 1)
+		for i := range s.out.Masks {
+			if m := &s.out.Masks[i]; m.Rule == h.Rule && m.Part == h.Part {
+				m.Bytes += uint64(len(h.Value))
+				break
+			}
+		}
+	}
+}
+
+// RefusedMask begins the rule of a [gate.Masked] that counts the matches of a user's
+// mask which were not hidden: nothing would have been left of the part.
+const RefusedMask = "refused:"
+
+// maskNumbers numbers the values that each rule meets in one message.
+type maskNumbers struct {
+	of   map[maskKey]int
+	used map[string]int // by rule
+}
+
+func (n *maskNumbers) name(rule, value string) string {
+	k := maskKey{rule, value}
+	if n.of[k] == 0 {
+		n.used[rule]++
+		n.of[k] = n.used[rule]
+	}
+	return maskName(rule) + strconv.Itoa(n.of[k]) + "]"
+}
+
+// maskName begins what stands in a part for a value that rule hid.
+func maskName(rule string) string { return "[" + rule + "#" }
+
+// unnamed returns v without the names that masks have put in it.
+func (s *state) unnamed(v string) string {
+	for i := range s.canon.masks {
+		name := maskName(s.canon.masks[i].Rule)
+		pieces := strings.Split(v, name)
+		if len(pieces) == 1 {
+			continue
+		}
+		var out strings.Builder
+		out.WriteString(pieces[0])
+		for _, p := range pieces[1:] {
+			out.WriteString(strings.TrimPrefix(strings.TrimLeft(p, "0123456789"), "]"))
+		}
+		v = out.String()
+	}
+	return v
+}
+
+// mayEmpty reports whether what the masks at use hid may be all that v says. Two words
+// may not; and one only where a mask is for more than words, so that no token is kept
+// raw in the message in which it happens to look like a word.
+func (s *state) mayEmpty(v string, used []int) bool {
+	switch readableWords(v) {
+	case 0:
+		return true
+	case 1:
+		return !slices.ContainsFunc(used, func(j int) bool { return s.canon.masks[j].any })
+	}
+	return false
+}
+
+// readableWords counts, up to two, the words in v that a person would read: letters
+// alone, in lower case, in upper case, or capitalised. What stands in a date, and what
+// tokens are made of, is none.
+func readableWords(v string) int {
+	n := 0
+	for w := range strings.FieldsFuncSeq(v, func(r rune) bool { return unicode.IsSpace(r) || strings.ContainsRune(`.,;:!?()[]{}"<>`, r) }) {
+		if isReadable(w) {
+			if n++; n == 2 {
+				break
+			}
+		}
+	}
+	return n
+}
+
+func isReadable(w string) bool {
+	if ofDates[asciiLower(w)] {
+		return false
+	}
+	letters := 0
+	for part := range strings.FieldsFuncSeq(w, func(r rune) bool { return r == '-' || r == '\'' || r == '’' }) {
+		if strings.IndexFunc(part, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsMark(r) }) >= 0 {
+			return false
+		}
+		_, first := utf8.DecodeRuneInString(part)
+		if rest := part[first:]; rest != strings.ToLower(rest) && part != strings.ToUpper(part) {
+			return false
+		}
+		letters += utf8.RuneCountInString(part)
+	}
+	return letters >= 2
+}
+
+// hasLetters reports whether v holds a letter or a digit.
+func hasLetters(v string) bool {
+	return strings.IndexFunc(v, func(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) }) >= 0
+}
+
+// ofDates are the words of dates in mail and HTTP (RFC 5322, 3.3; RFC 9110, 5.6.7).
+var ofDates = func() map[string]bool {
+	words := map[string]bool{}
+	for _, w := range strings.Fields("mon tue wed thu fri sat sun jan feb mar apr may jun jul aug sep oct nov dec gmt utc am pm") {
+		words[w] = true
+	}
+	return words
+}()
+
 // hideMatches renames the matches of m in p that touch nobody's address.
-func (s *state) hideMatches(m *Mask, p *gate.Part, rename func(string) string) (string, uint64) {
+func (s *state) hideMatches(m *Mask, p *gate.Part, rename func(string) string) string {
 	matches := m.Pattern.FindAllStringIndex(p.Value, -1)
 	if len(matches) == 0 {
-		return p.Value, 0
+		return p.Value
 	}
-	kept := s.identities(p.Value)
+	kept := s.identities(p)
 	var out strings.Builder
-	n, from := uint64(0), 0
+	from := 0
 	for _, at := range matches {
 		for len(kept) > 0 && kept[0][1] <= at[0] {
 			kept = kept[1:]
@@ -123,44 +258,17 @@ func (s *state) hideMatches(m *Mask, p *gate.Part, rename func(string) string) (
 		out.WriteString(p.Value[from:at[0]])
 		out.WriteString(rename(p.Value[at[0]:at[1]]))
 		from = at[1]
-		n++
 	}
 	out.WriteString(p.Value[from:])
-	return out.String(), n
+	return out.String()
 }
 
-// identities are the spans of v that say who somebody is or where something goes:
-// mail addresses, hosts of URLs, and the recipients of this message. They are in
+// identities are the spans of p's value that say who somebody is or where something
+// goes: mail addresses, hosts of URLs, and the recipients of this message. They are in
 // order, and do not overlap.
-func (s *state) identities(v string) [][2]int {
-	var spans [][2]int
-	last := 0 // where the span before ends
-	for i, n := nextAt(v); n > 0; {
-		start, end := i, i+n
-		for start > last && isAddressByte(v[start-1]) {
-			start--
-		}
-		for end < len(v) && (isAlnum(v[end]) || v[end] >= 0x80 || strings.IndexByte(".-_[]:", v[end]) >= 0) {
-			end++
-		}
-		spans = append(spans, [2]int{start, end})
-		last = end
-		i, n = nextAt(v[end:])
-		i += end
-	}
-	for at := 0; ; {
-		i := strings.Index(v[at:], "//")
-		if i < 0 {
-			break
-		}
-		start := at + i + len("//")
-		end := start
-		for end < len(v) && !isSpace(v[end]) && strings.IndexByte(`/\?#"'<>`, v[end]) < 0 {
-			end++
-		}
-		spans = append(spans, [2]int{start, end})
-		at = end
-	}
+func (s *state) identities(p *gate.Part) [][2]int {
+	v := p.Value
+	spans := append(addressSpans(v), hostSpans(v, p.Kind == gate.Link)...)
 	lower := asciiLower(v)
 	for _, r := range s.out.Recipients {
 		address := asciiLower(strings.TrimPrefix(r.Address, "+"))
@@ -186,6 +294,85 @@ func (s *state) identities(v string) [][2]int {
 		merged = append(merged, s)
 	}
 	return merged
+}
+
+// addressSpans are the spans of v that are mail addresses: something before an at sign,
+// and a domain of two labels or more, or an address literal, after it.
+func addressSpans(v string) [][2]int {
+	var spans [][2]int
+	start, last := 0, 0 // where the one before starts, and its at sign ends
+	for i, n := nextAt(v); n > 0; {
+		from := i
+		for from > last && isAddressByte(v[from-1]) {
+			from--
+		}
+		if from == last && last > 0 && from < i {
+			from = start // "a%40b@example.org": both signs stand in one run
+		}
+		end := i + n
+		for end < len(v) && (isAlnum(v[end]) || v[end] >= 0x80 || strings.IndexByte(".-_[]:", v[end]) >= 0) {
+			end++
+		}
+		if from < i && isDomain(v[i+n:end]) {
+			spans = append(spans, [2]int{from, end})
+		}
+		start, last = from, i+n
+		i, n = nextAt(v[last:])
+		i += last
+	}
+	return spans
+}
+
+// isDomain reports whether d begins as the domain of an address does: with labels
+// between dots, the last of them letters (RFC 3696, 2), or with a literal in brackets.
+func isDomain(d string) bool {
+	if strings.HasPrefix(d, "[") {
+		return strings.IndexByte(d, ']') > 1
+	}
+	d, _, _ = strings.Cut(d, ":")
+	d = strings.TrimRight(d, ".-_[]")
+	i := strings.LastIndexByte(d, '.')
+	if i <= 0 || d[i-1] == '.' {
+		return false
+	}
+	top := d[i+1:]
+	if strings.HasPrefix(asciiLower(top), "xn--") {
+		return true
+	}
+	letters := 0
+	for letters < len(top) && (top[letters] >= 0x80 || 'a' <= top[letters]|0x20 && top[letters]|0x20 <= 'z') {
+		letters++
+	}
+	return letters >= 2 && (letters == len(top) || !isAlnum(top[letters]))
+}
+
+// hostSpans are the spans of v that are authorities of URLs: behind a scheme, and, in a
+// link, at its start too (RFC 3986, 4.2).
+func hostSpans(v string, link bool) [][2]int {
+	var spans [][2]int
+	add := func(start int) int {
+		end := start
+		for end < len(v) && !isSpace(v[end]) && strings.IndexByte(`/\?#"'<>`, v[end]) < 0 {
+			end++
+		}
+		spans = append(spans, [2]int{start, end})
+		return end
+	}
+	at := 0
+	if link && strings.HasPrefix(v, "//") {
+		at = add(len("//"))
+	}
+	for {
+		i := strings.Index(v[at:], "://")
+		if i < 0 {
+			return spans
+		}
+		i += at
+		at = i + len("://")
+		if i > 0 && isAlnum(v[i-1]) {
+			at = add(at)
+		}
+	}
 }
 
 // nextAt finds the first "@" in v, as it is or escaped as in a URL; n is its

@@ -13,6 +13,8 @@ type mediaType struct {
 	word   string // "text/html", "attachment": lower case
 	params []param
 	rest   string // what could not be read, verbatim
+
+	comments string // RFC 2045, 5.1, allows them wherever white space may be
 }
 
 type param struct{ name, value string } // name is lower case
@@ -31,18 +33,13 @@ func (t *mediaType) get(name string) string {
 // continuations and charsets of RFC 2231 and the encoded words that many senders
 // put in their place. s is unfolded.
 func mediaTypeOf(s string) mediaType {
+	s, comments := cutComments(s)
 	word, rest, _ := strings.Cut(s, ";")
-	word, _ = cutComments(word)
-	t := mediaType{word: asciiLower(strings.Trim(word, " "))}
+	t := mediaType{word: asciiLower(strings.Trim(word, " ")), comments: comments}
 	var pieces []piece
 	for rest != "" {
 		var name, value string
-		var ok bool
-		name, value, rest, ok = nextParam(rest)
-		if !ok {
-			t.rest = strings.Trim(name, " ")
-			continue
-		}
+		name, value, rest = t.nextParam(rest)
 		if name == "" {
 			continue
 		}
@@ -56,28 +53,38 @@ func mediaTypeOf(s string) mediaType {
 	return t
 }
 
-// nextParam reads "name=value" up to the next semicolon. Where ok is false, name is
-// what stood there instead.
-func nextParam(s string) (name, value, rest string, ok bool) {
+// nextParam reads "name=value" up to the next semicolon. What stood there besides is
+// kept.
+func (t *mediaType) nextParam(s string) (name, value, rest string) {
 	eq := strings.IndexAny(s, "=;")
 	if eq < 0 || s[eq] == ';' {
 		junk, after, _ := strings.Cut(s, ";")
-		junk, _ = cutComments(junk)
-		junk = strings.Trim(junk, " ")
-		return junk, "", after, junk == ""
+		t.keep(junk)
+		return "", "", after
 	}
 	name = asciiLower(strings.Trim(s[:eq], " "))
+	if name == "" {
+		junk, after, _ := strings.Cut(s, ";")
+		t.keep(junk)
+		return "", "", after
+	}
 	s = strings.TrimLeft(s[eq+1:], " ")
 	if s != "" && s[0] == '"' {
 		if n := quotedLen(s); n > 0 {
-			value, s = unquote(s[1:n-1]), s[n:]
-			_, rest, _ = strings.Cut(s, ";")
-			return name, value, rest, true
+			value = unquote(s[1 : n-1])
+			junk, rest, _ := strings.Cut(s[n:], ";")
+			t.keep(junk)
+			return name, value, rest
 		}
 	}
 	value, rest, _ = strings.Cut(s, ";")
-	value, _ = cutComments(value)
-	return name, strings.Trim(value, ` "`), rest, true
+	return name, strings.Trim(value, ` "`), rest
+}
+
+func (t *mediaType) keep(junk string) {
+	if junk = strings.Trim(junk, " "); junk != "" {
+		t.rest = strings.Trim(t.rest+" "+junk, " ")
+	}
 }
 
 func unquote(s string) string {

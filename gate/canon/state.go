@@ -9,6 +9,7 @@ import (
 	"strconv"
 
 	"github.com/waybill-dev/waybill/gate"
+	"github.com/waybill-dev/waybill/gate/decode"
 )
 
 // errMalformed says that bytes are not what their media type says they are.
@@ -18,12 +19,12 @@ var errMalformed = errors.New("malformed")
 type state struct {
 	arena
 	*scratch
-	canon *Canon
-	out   gate.Canonical
-	bytes int64             // that decoding may still produce
-	over  string            // which limit was exceeded; "" is none. Set, nothing more is emitted
-	masks map[maskKey]int   // where they stand, once they are many
-	cids  map[string]string // Content-IDs of the message at hand, to the names of their parts
+	canon  *Canon
+	out    gate.Canonical
+	budget decode.Budget     // of what decoding may still produce
+	over   string            // which limit was exceeded; "" is none. Set, nothing more is emitted
+	masks  map[maskKey]int   // where they stand, once they are many
+	cids   map[string]string // Content-IDs of the message at hand, to the names of their parts
 
 	// Of the outermost mail, for its class.
 	isMail bool
@@ -53,8 +54,8 @@ func (s *state) force(name string, kind gate.PartKind, value string) {
 
 // spend takes n bytes from what decoding may produce and reports whether they were there.
 func (s *state) spend(n int64) bool {
-	if s.bytes -= n; s.bytes < 0 {
-		s.bytes = 0
+	if s.budget.Bytes -= n; s.budget.Bytes < 0 {
+		s.budget.Bytes = 0
 		s.exceed(fmt.Sprintf("decoding it gives more than %d bytes", s.canon.limits.Bytes))
 		return false
 	}
@@ -80,13 +81,12 @@ func (s *state) deep(depth int) bool {
 // raw is malformed, what was emitted is taken back: then raw is compared by digest,
 // which is a gap, or verbatim.
 func (s *state) attempt(name string, raw []byte, decode func() error) {
-	mark := len(s.out.Parts)
+	mark, hidden := len(s.out.Parts), len(s.out.Hidden)
 	err := decode()
 	if err == nil && s.over == "" {
 		return
 	}
-	clear(s.out.Parts[mark:])
-	s.out.Parts = s.out.Parts[:mark]
+	s.takeBack(mark, hidden)
 	if s.over == "" {
 		s.verbatim(s.join(name, "malformed"), raw)
 		return
@@ -94,6 +94,13 @@ func (s *state) attempt(name string, raw []byte, decode func() error) {
 	s.gap(name, s.over)
 	s.over = ""
 	s.force(s.join(name, "digest"), gate.Binary, digest(raw))
+}
+
+// takeBack drops the parts and hidden values beyond the first ones.
+func (s *state) takeBack(parts, hidden int) {
+	clear(s.out.Parts[parts:])
+	s.out.Parts = s.out.Parts[:parts]
+	s.out.Hidden = s.out.Hidden[:hidden]
 }
 
 // verbatim adds bytes that could not be read as text that shows them.
@@ -118,24 +125,27 @@ const fewMasks = 32
 
 // mask records that rule hid something of part.
 func (s *state) mask(rule, part string, count uint64) {
-	if count == 0 {
-		return
+	if count > 0 {
+		s.masked(rule, part).Count += count
 	}
+}
+
+// masked returns the record of what rule hid of part, which is valid until the next.
+func (s *state) masked(rule, part string) *gate.Masked {
 	if s.masks == nil {
 		for i := range s.out.Masks {
 			if m := &s.out.Masks[i]; m.Rule == rule && m.Part == part {
-				m.Count += count
-				return
+				return m
 			}
 		}
-		s.out.Masks = append(s.out.Masks, gate.Masked{Rule: rule, Part: part, Count: count})
+		s.out.Masks = append(s.out.Masks, gate.Masked{Rule: rule, Part: part})
 		if len(s.out.Masks) == fewMasks {
 			s.masks = make(map[maskKey]int, 2*fewMasks)
 			for i, m := range s.out.Masks {
 				s.masks[maskKey{m.Rule, m.Part}] = i
 			}
 		}
-		return
+		return &s.out.Masks[len(s.out.Masks)-1]
 	}
 	k := maskKey{rule, part}
 	i, ok := s.masks[k]
@@ -144,20 +154,16 @@ func (s *state) mask(rule, part string, count uint64) {
 		s.masks[k] = i
 		s.out.Masks = append(s.out.Masks, gate.Masked{Rule: rule, Part: part})
 	}
-	s.out.Masks[i].Count += count
+	return &s.out.Masks[i]
 }
 
 // hide leaves out a value that has the exact shape which the mask of rule is for. part is
 // the name of the part that it would be. It is kept beside the parts, so that it can be
 // asked for facts: see [gate.Hidden].
 func (s *state) hide(rule, part, value string) {
-	s.mask(rule, part, 1)
-	for i := range s.out.Masks {
-		if m := &s.out.Masks[i]; m.Rule == rule && m.Part == part {
-			m.Bytes += uint64(len(value))
-			break
-		}
-	}
+	m := s.masked(rule, part)
+	m.Count++
+	m.Bytes += uint64(len(value))
 	if value != "" {
 		s.out.Hidden = append(s.out.Hidden, gate.Hidden{Rule: rule, Part: part, Value: value})
 	}

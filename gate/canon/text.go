@@ -2,12 +2,10 @@ package canon
 
 import (
 	"bytes"
-	"io"
 	"slices"
 	"strings"
 	"unicode/utf8"
 
-	"github.com/emersion/go-message/charset"
 	"golang.org/x/text/unicode/norm"
 
 	"github.com/waybill-dev/waybill/gate"
@@ -50,78 +48,6 @@ func validText(s string) string {
 		return s
 	}
 	return string(latin1([]byte(s)))
-}
-
-// latin reads bytes of no known charset: as UTF-8 where they are that, which needs
-// no memory, else as ISO 8859-1. It is lossy where two inputs may give one text.
-func latin(raw []byte) (text []byte, lossy bool) {
-	if utf8.Valid(raw) {
-		return raw, false
-	}
-	return latin1(raw), true
-}
-
-func latin1(raw []byte) []byte {
-	high := 0 // bytes that become two
-	for _, c := range raw {
-		high += int(c >> 7)
-	}
-	out := make([]byte, 0, len(raw)+high)
-	from := 0
-	for i, c := range raw {
-		if c >= utf8.RuneSelf {
-			out = append(append(out, raw[from:i]...), 0xc0|c>>6, utf8.RuneSelf|c&0x3f)
-			from = i + 1
-		}
-	}
-	return append(out, raw[from:]...)
-}
-
-// decodeCharset reads raw in the charset called label, as UTF-8 that may share raw's
-// memory. lossy says that bytes were not text in that charset, so that they must be
-// compared as well; known is false where there is no such charset, and raw was read
-// as [latin] does.
-func decodeCharset(raw []byte, label string) (text []byte, lossy, known bool) {
-	var word [16]byte // as long as the longest of those below
-	lower := appendLower(word[:0], label)
-	switch string(lower) {
-	case "", "us-ascii", "ascii", "utf-8", "utf8", "ansi_x3.4-1968", "646", "unknown-8bit":
-		text, lossy = latin(raw)
-		return text, lossy && label != "", true
-	case "iso-8859-1", "latin1", "iso8859-1", "iso_8859-1":
-		if isASCII(raw) {
-			return raw, false, true
-		}
-		return latin1(raw), false, true
-	}
-	if extendsASCII(string(lower)) && isASCII(raw) {
-		return raw, false, true
-	}
-	r, err := charset.Reader(label, bytes.NewReader(raw))
-	if err != nil {
-		text, _ = latin(raw)
-		return text, false, false
-	}
-	// No charset has a byte that becomes more than four.
-	out, err := io.ReadAll(io.LimitReader(r, 4*int64(len(raw))+16))
-	if err != nil {
-		text, _ = latin(raw)
-		return text, true, true
-	}
-	if !utf8.Valid(out) {
-		return latin1(out), true, true
-	}
-	return out, bytes.ContainsRune(out, utf8.RuneError), true
-}
-
-// extendsASCII reports whether label, in lower case, is one of the charsets of one
-// byte a character that are not ASCII in their upper half alone.
-func extendsASCII(label string) bool {
-	if n, ok := strings.CutPrefix(label, "iso-8859-"); ok {
-		return len(n) == 1 && n >= "2" && n <= "9" || len(n) == 2 && n >= "10" && n <= "16" && n != "12"
-	}
-	n, ok := strings.CutPrefix(label, "windows-125")
-	return ok && len(n) == 1 && n >= "0" && n <= "8"
 }
 
 // appendLower appends s with A to Z in lower case.
@@ -297,36 +223,6 @@ func unflow(s string, delsp bool) string {
 		if !open {
 			out.WriteByte('\n')
 		}
-	}
-	return out.String()
-}
-
-// collapse makes each run of white space one space, and drops it at both ends.
-func collapse(s string) string {
-	clean := true
-	for i := 0; i < len(s); i++ {
-		if c := s[i]; c == '\t' || c == '\n' || c == '\r' || c == '\f' || c == ' ' && (i == 0 || i == len(s)-1 || s[i+1] == ' ') {
-			clean = false
-			break
-		}
-	}
-	if clean {
-		return s
-	}
-	var out strings.Builder
-	out.Grow(len(s))
-	space := false // was seen since the last of out
-	for i := 0; i < len(s); i++ {
-		c := s[i]
-		if isSpace(c) {
-			space = true
-			continue
-		}
-		if space && out.Len() > 0 {
-			out.WriteByte(' ')
-		}
-		space = false
-		out.WriteByte(c)
 	}
 	return out.String()
 }

@@ -1,6 +1,7 @@
 package canon
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/waybill-dev/waybill/gate"
@@ -64,9 +65,11 @@ func isAlnum(c byte) bool {
 }
 
 // canonicalURL brings the spelling of a URL that cannot matter into one form:
-// white space around it and line breaks within, the case of scheme and host, of
-// the hexadecimal digits of escapes (RFC 3986, 6.2.2.1), and a host's Unicode
-// form. What a "data:" URL carries becomes its digest.
+// white space around it and line breaks within, the case of scheme and host, a host's
+// Unicode form, the port that its scheme has anyway (RFC 3986, 6.2.3), escapes of
+// letters, digits, "-", ".", "_" and "~", and the case of other escapes (6.2.2), an empty
+// path, and the order of a query's pairs of different keys. What a "data:" URL carries
+// becomes its digest.
 func (s *state) canonicalURL(url string) string {
 	url = strings.Trim(url, " \t\r\n\f\x00")
 	if hasControl(url) {
@@ -77,26 +80,100 @@ func (s *state) canonicalURL(url string) string {
 		return "data:" + collapse(kind) + "," + digest([]byte(data))
 	}
 	start, end := urlHost(url)
-	if start >= 0 {
-		host := s.canonicalHost(url[start:end])
-		if n := schemeEnd(url); host != url[start:end] || hasUpper(url[:n]) {
-			url = asciiLower(url[:n]) + url[n:start] + host + url[end:]
+	n := schemeEnd(url)
+	if start < 0 {
+		if hasUpper(url[:n]) {
+			url = asciiLower(url[:n]) + url[n:]
 		}
-	} else if n := schemeEnd(url); hasUpper(url[:n]) {
-		url = asciiLower(url[:n]) + url[n:]
+		return upperEscapes(url)
 	}
-	return upperEscapes(url)
+	scheme := asciiLower(url[:n])
+	host := s.canonicalHost(scheme, url[start:end])
+	after := url[end:]
+	if after == "" || after[0] == '?' || after[0] == '#' {
+		after = "/" + after
+	}
+	after = sortQuery(plainEscapes(upperEscapes(after)))
+	if host == url[start:end] && scheme == url[:n] && after == url[end:] {
+		return url
+	}
+	return scheme + url[n:start] + host + after
 }
 
-// canonicalHost is the host of a URL, with its port, as it is compared.
-func (s *state) canonicalHost(host string) string {
-	if known, ok := s.hosts[host]; ok {
+// canonicalHost is the host of a URL, with its port where that is not the scheme's own,
+// as it is compared.
+func (s *state) canonicalHost(scheme, host string) string {
+	port := ""
+	if i := strings.LastIndexByte(host, ':'); i >= 0 && digits(host[i+1:]) == host[i+1:] {
+		host, port = host[:i], host[i:]
+	}
+	switch {
+	case port == ":", scheme == "https:" && port == ":443", scheme == "http:" && port == ":80":
+		port = ""
+	}
+	known, ok := s.hosts[host]
+	if !ok {
+		name := asciiLower(host)
+		if r, err := gate.HostRecipient(host); err == nil && strings.IndexByte(host, ':') < 0 {
+			name = r.Address
+		}
+		known = s.hosts.put(host, name)
+	}
+	if port == "" {
 		return known
 	}
-	if r, err := gate.HostRecipient(host); err == nil && strings.IndexByte(host, ':') < 0 {
-		return s.hosts.put(host, r.Address)
+	return known + port
+}
+
+// plainEscapes undoes the escapes of what needs none (RFC 3986, 2.3).
+func plainEscapes(s string) string {
+	var out []byte // once one was met
+	for i := strings.IndexByte(s, '%'); i >= 0 && i < len(s); i++ {
+		if s[i] == '%' && i+2 < len(s) && isHex(s[i+1]) && isHex(s[i+2]) {
+			if c := byte(unhex(s[i+1])<<4 | unhex(s[i+2])); isAlnum(c) || strings.IndexByte("-._~", c) >= 0 {
+				if out == nil {
+					out = append(make([]byte, 0, len(s)), s[:i]...)
+				}
+				out = append(out, c)
+				i += 2
+				continue
+			}
+		}
+		if out != nil {
+			out = append(out, s[i])
+		}
 	}
-	return s.hosts.put(host, asciiLower(host))
+	if out == nil {
+		return s
+	}
+	return string(out)
+}
+
+// sortQuery puts the pairs of a query in order of their keys. Those of one key keep
+// theirs, which may say something.
+func sortQuery(s string) string {
+	q := strings.IndexByte(s, '?')
+	if q < 0 {
+		return s
+	}
+	end := len(s)
+	if i := strings.IndexByte(s, '#'); i >= 0 {
+		end = i
+	}
+	if end < q || strings.IndexByte(s[q+1:end], '&') < 0 {
+		return s
+	}
+	pairs := strings.Split(s[q+1:end], "&")
+	byKey := func(a, b string) int {
+		x, _, _ := strings.Cut(a, "=")
+		y, _, _ := strings.Cut(b, "=")
+		return strings.Compare(x, y)
+	}
+	if slices.IsSortedFunc(pairs, byKey) {
+		return s
+	}
+	slices.SortStableFunc(pairs, byKey)
+	return s[:q+1] + strings.Join(pairs, "&") + s[end:]
 }
 
 func hasControl(s string) bool {

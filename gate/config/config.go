@@ -39,6 +39,7 @@ type Config struct {
 	Replay     Replay          `toml:"replay"`
 	Scenarios  []Scenario      `toml:"scenarios"` // never empty
 	Masks      []Mask          `toml:"masks"`
+	Policy     Policy          `toml:"policy"`
 	Approvals  Approvals       `toml:"approvals"`
 	Report     Report          `toml:"report"`
 	HTTP       HTTP            `toml:"http"`
@@ -143,7 +144,8 @@ type Job struct {
 type Replay struct {
 	Pace          Pace     `toml:"pace"`
 	Concurrency   int      `toml:"concurrency"` // stimuli under way at once, 1 to 4096
-	Replays       int      `toml:"replays"`     // of production, 1 to 20; fewer than 2 cannot measure noise
+	Replays       Replays  `toml:"replays"`     // of production; fewer than 2 cannot measure noise
+	MaxReplays    int      `toml:"max_replays"` // with "auto": at most so many, 2 to 20
 	Builds        Order    `toml:"builds"`
 	AnswerTimeout Duration `toml:"answer_timeout"` // for one stimulus
 	MaxMessages   uint64   `toml:"max_messages"`   // of one replay; more is a flood
@@ -195,6 +197,38 @@ type Mask struct {
 	Rule    string `toml:"rule"`    // its name, shown where it hid something
 }
 
+// Policy says what becomes of what a comparison cannot see.
+type Policy struct {
+	Blind  BlindPolicy    `toml:"blind"`
+	Opaque []AcceptOpaque `toml:"opaque"`
+}
+
+// BlindPolicy says what becomes of a verdict where volatile values stand once and
+// belong to no cause, so that nobody can tell whose they are.
+type BlindPolicy string
+
+// The two policies.
+const (
+	BlindReported  BlindPolicy = "reported"  // it stands under the verdict's first line
+	BlindUndecided BlindPolicy = "undecided" // it makes the verdict undecided
+)
+
+// AcceptOpaque accepts, for one class of messages, content that varies between replays of
+// production and cannot be read. Every report says so.
+type AcceptOpaque struct {
+	Class  string `toml:"class"` // whole, as the gap names it
+	Reason string `toml:"reason"`
+}
+
+// Accepted gives the reasons of [Policy] Opaque by class.
+func (p *Policy) Accepted() map[string]string {
+	reasons := make(map[string]string, len(p.Opaque))
+	for _, o := range p.Opaque {
+		reasons[o.Class] = o.Reason
+	}
+	return reasons
+}
+
 // Approvals says where approvals are kept.
 type Approvals struct {
 	Path    string `toml:"path"`     // absolute once loaded
@@ -226,6 +260,7 @@ const (
 	DefaultMaxBody       = 128 << 20
 	DefaultConcurrency   = 8
 	DefaultReplays       = 2
+	DefaultMaxReplays    = 5
 	DefaultMaxMessages   = 10_000_000
 	DefaultAnswerTimeout = 30 * time.Second
 	DefaultReadyTimeout  = 60 * time.Second

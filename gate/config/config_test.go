@@ -40,7 +40,7 @@ func TestWhole(t *testing.T) {
 	}
 	got := facts{
 		c.Corpus.Path, c.Approvals.Path, c.Report.JSON, p.Dir,
-		c.Sinks["mail"].MaxBody, c.Replay.Pace, c.Replay.Concurrency, c.Replay.Replays,
+		c.Sinks["mail"].MaxBody, c.Replay.Pace, c.Replay.Concurrency, c.Replay.Replays.Count,
 		c.Replay.AnswerTimeout.Duration, p.Ready.Timeout.Duration, p.Quiet.Settle.Duration, p.Quiet.Timeout.Duration,
 		p.Stop.Signal, c.Staging.Stop.Signal, p.Jobs["drain"], c.Staging.Jobs["drain"].Command, p.Jobs["digest"].Command,
 		p.Reset != nil, c.Staging.Reset != nil, c.Scenarios[0], c.Staging.Name,
@@ -61,6 +61,13 @@ func TestWhole(t *testing.T) {
 	}
 	if c.Build(gate.Production) != c.Production || c.Build(gate.Staging) != c.Staging || c.Build("") != nil {
 		t.Error("Build does not give the build of the role")
+	}
+	policy := config.Policy{Blind: config.BlindUndecided, Opaque: []config.AcceptOpaque{{Class: "letters", Reason: "encrypted for the member"}}}
+	if d := cmp.Diff(policy, c.Policy); d != "" {
+		t.Error(d)
+	}
+	if got := c.Policy.Accepted()["letters"]; got != "encrypted for the member" {
+		t.Errorf("the reason is %q", got)
 	}
 	if got := c.Masks[0].Pattern.String(); got != "Ref: [0-9]+" {
 		t.Errorf("pattern is %q", got)
@@ -210,6 +217,22 @@ func TestExpand(t *testing.T) {
 			}
 		case err != nil || got != test.want:
 			t.Errorf("Expand(%q) = %q, %v, want %q", test.in, got, err, test.want)
+		}
+	}
+}
+
+func TestReplays(t *testing.T) {
+	for text, want := range map[string]config.Replays{"3": {Count: 3}, `"auto"`: {Count: config.DefaultReplays, Auto: true}} {
+		whole, err := os.ReadFile("testdata/whole.toml")
+		if err != nil {
+			t.Fatal(err)
+		}
+		c, err := config.Parse("x.toml", "/x", []byte(strings.Replace(string(whole), "[replay]\n", "[replay]\nreplays = "+text+"\n", 1)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if c.Replay.Replays != want || c.Replay.MaxReplays != config.DefaultMaxReplays {
+			t.Errorf("%s: %+v, at most %d", text, c.Replay.Replays, c.Replay.MaxReplays)
 		}
 	}
 }

@@ -99,9 +99,10 @@ func parse(name, dir string, data []byte) (*Config, error) {
 		Path: name, Dir: dir,
 		Baseline: Replayed,
 		Replay: Replay{
-			Concurrency: DefaultConcurrency, Replays: DefaultReplays, Builds: InTurn,
+			Concurrency: DefaultConcurrency, Replays: Replays{Count: DefaultReplays}, MaxReplays: DefaultMaxReplays, Builds: InTurn,
 			AnswerTimeout: Duration{DefaultAnswerTimeout}, MaxMessages: DefaultMaxMessages,
 		},
+		Policy:    Policy{Blind: BlindReported},
 		Approvals: Approvals{Path: "approvals.toml"},
 		Report:    Report{JSON: ".waybill/verdict.json"},
 	}}

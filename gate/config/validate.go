@@ -92,6 +92,7 @@ func (c *Config) Validate() error {
 	c.validateReplay(&p)
 	c.validateScenarios(&p)
 	c.validateMasks(&p)
+	c.validatePolicy(&p)
 	named(&p, "jobs", c.Jobs)
 	if c.Production == nil && c.Baseline != Recorded {
 		p.at("production", "missing: say how the production build is started, or write baseline = %q", Recorded)
@@ -184,7 +185,8 @@ func address(s string) (int, error) {
 func (c *Config) validateReplay(p *complaint) {
 	r := &c.Replay
 	between(p, "replay.concurrency", r.Concurrency, 1, maxConcurrency)
-	between(p, "replay.replays", r.Replays, 1, maxReplays)
+	between(p, "replay.replays", r.Replays.Count, 1, maxReplays)
+	between(p, "replay.max_replays", r.MaxReplays, 2, maxReplays)
 	between(p, "replay.max_messages", r.MaxMessages, 1, maxMessages)
 	oneOf(p, "replay.builds", r.Builds, InTurn, SideBySide)
 }
@@ -260,6 +262,27 @@ func (c *Config) validateMasks(p *complaint) {
 		}
 		if m.Rule == "" {
 			p.at(key+".rule", "mask %d: missing: a name for what it hides, such as \"ticket number\"", i+1)
+		}
+	}
+}
+
+func (c *Config) validatePolicy(p *complaint) {
+	oneOf(p, "policy.blind", c.Policy.Blind, BlindReported, BlindUndecided)
+	if len(c.Policy.Opaque) > maxNamed {
+		p.at("policy.opaque", "%d of them are more than %d", len(c.Policy.Opaque), maxNamed)
+		return
+	}
+	seen := make(map[string]bool)
+	for i, o := range c.Policy.Opaque {
+		switch {
+		case o.Class == "":
+			p.at("policy.opaque.class", "entry %d: missing: the class whose content cannot be read, as the gap names it", i+1)
+		case seen[o.Class]:
+			p.at("policy.opaque.class", "entry %d: %s is accepted already", i+1, quote(o.Class))
+		}
+		seen[o.Class] = true
+		if strings.TrimSpace(o.Reason) == "" {
+			p.at("policy.opaque.reason", "entry %d: missing: why content that nobody compares is accepted", i+1)
 		}
 	}
 }

@@ -75,6 +75,28 @@ func (f *Fraction) UnmarshalTOML(v any) error {
 	return nil
 }
 
+// Replays is how often production is replayed: a number, or "auto".
+type Replays struct {
+	Count int  // 1 to 20; with Auto, at least so often
+	Auto  bool // until a further replay shows nothing new, at most [Replay] MaxReplays times
+}
+
+// UnmarshalTOML implements toml.Unmarshaler.
+func (r *Replays) UnmarshalTOML(v any) error {
+	switch v := v.(type) {
+	case int64:
+		*r = Replays{Count: int(max(min(v, math.MaxInt32), math.MinInt32))} // its range is checked with the rest
+		return nil
+	case string:
+		if v == "auto" {
+			*r = Replays{Count: DefaultReplays, Auto: true}
+			return nil
+		}
+		return fmt.Errorf("unknown value %s: %s", quote(v), hint(v, []string{"auto"}))
+	}
+	return fmt.Errorf("%v is no number of replays: write a number from 1 to %d, or \"auto\"", v, maxReplays)
+}
+
 // Pace is how fast stimuli follow each other: 0 is as fast as the build takes
 // them, 1 is as they were recorded, 10 is ten times as fast as that.
 type Pace float64

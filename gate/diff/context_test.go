@@ -5,6 +5,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/waybill-dev/waybill/gate"
 	"github.com/waybill-dev/waybill/gate/diff"
 )
 
@@ -35,16 +36,27 @@ func TestContextIsShared(t *testing.T) {
 	}
 }
 
-// Of a whole value that is volatile in places, the texts of the places are kept.
+// Of each volatile place the texts of all replays are told, and what stands there now.
 func TestValuesOfVolatilePlaces(t *testing.T) {
-	link := func(token string) string { return "https://a.example/x?t=" + token + "&p=7" }
-	first, again := message("html/link", "link", link("k1k1")), message("html/link", "link", link("m2m2"))
-	noise := diff.Measure(nil, first, again, func(string) {})
-	hunks := diff.Parts(first, message("html/link", "link", link("n3n3")), noise)
-	if len(hunks) != 1 || !hunks[0].Masked {
-		t.Fatalf("hunks %+v", hunks)
+	link := func(token string) *gate.Canonical {
+		return message("html/link", "link", "https://a.example/x?t="+token+"&p=7", "text", "text", "of "+token+" now")
 	}
-	if d := cmp.Diff([][2]string{{"k1k1", "n3n3"}}, hunks[0].Values); d != "" {
+	noise := diff.Measure(link("k1k1"), []*gate.Canonical{link("m2m2"), nil}, func(string) {})
+	hunks, values := diff.Compare(link("k1k1"), link("n3n3"), noise)
+	for _, h := range hunks {
+		if !h.Masked {
+			t.Errorf("stated: %+v", h)
+		}
+	}
+	want := []diff.Value{
+		{Part: "html/link", Texts: []string{"k1k1", "m2m2", "k1k1"}, After: "n3n3", Masked: true},
+		{Part: "text", Texts: []string{"k1k1", "m2m2", "k1k1"}, After: "n3n3", Masked: true},
+	}
+	if d := cmp.Diff(want, values); d != "" {
 		t.Errorf("values (-want +got):\n%s", d)
+	}
+	_, values = diff.Compare(link("k1k1"), link("k1k1"), noise)
+	if len(values) != 2 || values[0].After != "k1k1" {
+		t.Errorf("values of what is equal: %+v", values)
 	}
 }

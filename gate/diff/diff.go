@@ -41,24 +41,54 @@ type Hunk struct {
 	// Masked is set where the place was found to be volatile.
 	Masked bool
 
-	// Values are the texts, before and after, of the volatile places within what
-	// is masked: the hunk itself, or, where it is a whole value, what differs in it.
-	Values [][2]string
+	// Within: it stands in a link, or in what is loaded, whose user and host both sides
+	// share, and whose scheme too, or https stands for http. Then it is the words that
+	// differ, else the whole value.
+	Within bool
 }
 
 // Parts states what differs between before and after. Hunks whose place is
 // volatile by noise, which may be nil, are masked.
 func Parts(before, after *gate.Canonical, noise *Noise) []Hunk {
+	hunks, _ := Compare(before, after, noise)
+	return hunks
+}
+
+// Compare is [Parts], and says what stands in the volatile places of before's message.
+// Where a slot is equal on both sides the first replay's text stands there.
+func Compare(before, after *gate.Canonical, noise *Noise) ([]Hunk, []Value) {
 	d := differ{noise: noise}
 	for _, s := range align(before.Parts, after.Parts) {
 		d.slot(s)
 	}
-	return d.hunks
+	if noise != nil {
+		d.unchanged(before)
+	}
+	return d.hunks, d.values
 }
 
 type differ struct {
-	noise *Noise
-	hunks []Hunk
+	noise  *Noise
+	hunks  []Hunk
+	values []Value
+	met    map[place]bool // slots that were compared
+}
+
+// unchanged adds the values of the volatile places of slots that are equal on both sides.
+func (d *differ) unchanged(before *gate.Canonical) {
+	count := map[string]int{}
+	for i := range before.Parts {
+		p := &before.Parts[i]
+		k := place{p.Name, count[p.Name]}
+		count[p.Name]++
+		if d.met[k] {
+			continue
+		}
+		for n := range d.noise.places[k] {
+			texts := d.noise.places[k][n].texts
+			d.values = append(d.values, Value{Part: k.part, Slot: k.slot, Span: n, Texts: texts, After: texts[0], Masked: true})
+		}
+	}
 }
 
 // worded reports whether parts of this kind are compared by words.
@@ -83,6 +113,17 @@ func (d *differ) slot(s slot) {
 	case s.before.Kind == s.after.Kind && s.before.Value == s.after.Value:
 		return
 	}
+	d.differs(s)
+}
+
+// differs states what differs in a part that both sides have.
+func (d *differ) differs(s slot) {
+	if d.noise != nil {
+		if d.met == nil {
+			d.met = map[place]bool{}
+		}
+		d.met[place{s.before.Name, s.b}] = true
+	}
 	whole := Hunk{Part: s.before.Name, Slot: s.b, Kind: s.before.Kind, Before: s.before.Value, After: s.after.Value}
 	if s.before.Kind != s.after.Kind || !maskable(whole.Kind) {
 		if s.before.Kind != s.after.Kind {
@@ -91,15 +132,19 @@ func (d *differ) slot(s slot) {
 		d.hunks = append(d.hunks, whole)
 		return
 	}
-	spans := d.noise.spans(s.before.Name, s.b)
+	whole.Within = s.before.Kind != gate.Text && s.before.Kind != gate.Value && within(s.before.Kind, s.before.Value, s.after.Value)
 	bt, at := s.before.Value, s.after.Value
-	if len(spans) == 0 { // which count words from the beginning
+	if len(d.noise.spans(s.before.Name, s.b)) == 0 { // which count words from the beginning
 		bt, at = differing(bt, at)
 	}
 	bw, aw := newWords(bt), newWords(at)
-	var pieces []piece
-	for _, e := range script(bw.words, aw.words) {
-		pieces = append(pieces, peel(e, bw, aw, spans, d.noise)...)
+	pieces, values := []piece(nil), []Value(nil)
+	if edits := script(bw.words, aw.words); d.noise == nil {
+		for _, e := range edits {
+			pieces = append(pieces, piece{e, false})
+		}
+	} else {
+		pieces, values = d.noise.cut(s.before.Name, s.b, edits, bw, aw)
 	}
 	hunks := make([]Hunk, len(pieces))
 	visible := false
@@ -116,23 +161,50 @@ func (d *differ) slot(s slot) {
 			Part: whole.Part, Slot: s.b, Kind: whole.Kind,
 			Before: bw.text(p.b0, p.b1), After: aw.text(p.a0, p.a1),
 			Left: left(bw.words, from, p.b0), Right: right(bw.words, p.b1, to),
-			Masked: p.masked,
-		}
-		if p.masked {
-			hunks[i].Values = [][2]string{{hunks[i].Before, hunks[i].After}}
-			whole.Values = append(whole.Values, hunks[i].Values...)
+			Masked: p.masked, Within: whole.Within,
 		}
 		visible = visible || !p.masked
 	}
 	switch {
 	case len(hunks) == 0: // alike in words, different in spaces: it is stated all the same
 		d.hunks = append(d.hunks, whole)
-	case worded(whole.Kind):
+	case worded(whole.Kind) || whole.Within:
 		d.hunks = append(d.hunks, hunks...)
 	default:
-		whole.Masked = !visible
+		whole.Masked = !visible || s.before.Kind == gate.Binary && len(values) > 0
 		d.hunks = append(d.hunks, whole)
+		for i := range values {
+			values[i].Masked = whole.Masked
+		}
 	}
+	d.values = append(d.values, values...)
+}
+
+// within reports whether two targets of links have one user and host, and one scheme but
+// for https in the place of http.
+func within(kind gate.PartKind, before, after string) bool {
+	if kind != gate.Link && kind != gate.Load {
+		return false
+	}
+	b, a := origin(before), origin(after)
+	return b == a && b != "" || b != "" && b == strings.Replace(a, "https://", "http://", 1) // no way back
+}
+
+// origin is what stands before the path of a URL: scheme, user and host; "" where it has
+// no host. Backslashes count as slashes, as browsers have it (WHATWG URL, 4.4).
+func origin(url string) string {
+	i := strings.Index(url, "://")
+	if i <= 0 || strings.ContainsAny(url[:i], `/\?#`) {
+		return ""
+	}
+	end := i + len("://")
+	for end < len(url) && strings.IndexByte(`/\?#`, url[end]) < 0 {
+		end++
+	}
+	if end == i+len("://") {
+		return ""
+	}
+	return url[:end]
 }
 
 // strictest is the kind that noise may hide the least of.

@@ -88,14 +88,24 @@ func TestNoise(t *testing.T) {
 		{"a name that was never in the rota", body("Nurse Ann"), body("Nurse Bob"), body("Nurse Cat"), []string{`text: "Ann" to "Cat"`}},
 		{"recipients are never noise", message("header/to", "addresses", "mail:a1@x"), message("header/to", "addresses", "mail:a2@x"), message("header/to", "addresses", "mail:a3@x"), []string{`header/to: "mail:a1@x" to "mail:a3@x"`}},
 		{"transport is never noise", message("transport/tls", "transport", "1"), message("transport/tls", "transport", "2"), message("transport/tls", "transport", "3"), []string{`transport/tls: "1" to "3"`}},
-		{"base64 with its marks", body("t=ab1+cd2/ef3 end"), body("t=gh4+ij5/kl6 end"), body("t=mn7opqrs8/tu9 end"), []string{`text: "ab1+cd2" to "mn7opqrs8" masked`, `text: "ef3" to "tu9" masked`}},
-		{"a link with a token", message("html/link", "link", "https://x/?u=ann&t=a1b2c3"), message("html/link", "link", "https://x/?u=ann&t=d4e5f6"), message("html/link", "link", "https://x/?u=ann&t=07a8b9"), []string{`html/link: "https://x/?u=ann&t=a1b2c3" to "https://x/?u=ann&t=07a8b9" masked`}},
-		{"a link with a token, to another's page", message("html/link", "link", "https://x/?u=ann&t=a1b2c3"), message("html/link", "link", "https://x/?u=ann&t=d4e5f6"), message("html/link", "link", "https://x/?u=bob&t=07a8b9"), []string{`html/link: "https://x/?u=ann&t=a1b2c3" to "https://x/?u=bob&t=07a8b9"`}},
+		{"base64 with its marks", body("t=ab1+cd2/ef3 end"), body("t=gh4+ij5/kl6 end"), body("t=mn7opqrs8/tu9 end"), []string{`text: "ab1+cd2/ef3" to "mn7opqrs8/tu9" masked`}},
+		{"a link with a token", message("html/link", "link", "https://x/?u=ann&t=a1b2c3"), message("html/link", "link", "https://x/?u=ann&t=d4e5f6"), message("html/link", "link", "https://x/?u=ann&t=07a8b9"), []string{`html/link: "a1b2c3" to "07a8b9" masked`}},
+		{"a link with a token, to another host", message("html/link", "link", "https://x/?t=a1b2c3"), message("html/link", "link", "https://x/?t=d4e5f6"), message("html/link", "link", "https://y/?t=07a8b9"), []string{`html/link: "https://x/?t=a1b2c3" to "https://y/?t=07a8b9"`}},
+		{"a base64 token of other sorts", body("Key abCD12efGH34 ok"), body("Key ijKL56mnOP78 ok"), body("Key qr+T/9=uv-Wx ok"), []string{`text: "abCD12efGH34" to "qr+T/9=uv-Wx" masked`}},
+		{"a token of letters alone", body("Key abCDefGHijKLmn ok"), body("Key opQRstUVwxYZab ok"), body("Key cdEFghIJklMNop ok"), []string{`text: "abCDefGHijKLmn" to "cdEFghIJklMNop" masked`}},
+		{"a long name out of a rota", body("Nurse Wilhelmina"), body("Nurse Bernadette"), body("Nurse Clementine"), []string{`text: "Wilhelmina" to "Clementine"`}},
+		{"a token that grows at its end", body("Key ab12cd34 ok"), body("Key ef56ab78 ok"), body("Key cd90ef12= ok"), []string{`text: "ab12cd34" to "cd90ef12=" masked`}},
+		{"the time of day", body("at 15:42:07 by ann"), body("at 15:42:09 by ann"), body("at 16:01:00 by ann"), []string{`text: "15:42:07" to "16:01:00" masked`}},
+		{"a telephone number", message("body/To", "value", "+15105550112"), message("body/To", "value", "+15105550134"), message("body/To", "value", "+15105550134"), []string{`body/To: "15105550112" to "15105550134"`}},
+		{"an address in a text", body("Call duty1@a.example now"), body("Call duty2@a.example now"), body("Call duty2@a.example now"), []string{`text: "duty1" to "duty2"`}},
+		{"the host of a link", message("html/link", "link", "https://h1.x/a"), message("html/link", "link", "https://h2.x/a"), message("html/link", "link", "https://h2.x/a"), []string{`html/link: "https://h1.x/a" to "https://h2.x/a"`}},
+		{"a token in a link in a value", message("body/u", "value", "https://h.x/a1b2c3d4"), message("body/u", "value", "https://h.x/e5f6a7b8"), message("body/u", "value", "https://h.x/c9d0e1f2"), []string{`body/u: "a1b2c3d4" to "c9d0e1f2" masked`}},
+		{"a link with a token, to another's page", message("html/link", "link", "https://x/?u=ann&t=a1b2c3"), message("html/link", "link", "https://x/?u=ann&t=d4e5f6"), message("html/link", "link", "https://x/?u=bob&t=07a8b9"), []string{`html/link: "ann" to "bob"`, `html/link: "a1b2c3" to "07a8b9" masked`}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			seen := map[string]bool{}
-			n := diff.Measure(nil, test.first, test.again, func(s string) { seen[s] = true })
+			n := diff.Measure(test.first, []*gate.Canonical{test.again}, func(s string) { seen[s] = true })
 			n.Known = func(s string) bool { return seen[s] }
 			if d := cmp.Diff(test.want, told(diff.Parts(test.first, test.staged, n))); d != "" {
 				t.Errorf("(-want +got):\n%s", d)
@@ -152,7 +162,7 @@ func BenchmarkPartsOneWord(b *testing.B) {
 // those of the whole texts, whose words count from the beginning where noise is known.
 func TestHunksOfLines(t *testing.T) {
 	long := strings.Repeat("word ", 5000)
-	whole := diff.Measure(nil, letter(long+"1"), letter(long+"2"), func(string) {})
+	whole := diff.Measure(letter(long+"1"), []*gate.Canonical{letter(long + "2")}, func(string) {})
 	lines := rapid.SliceOfN(rapid.SampledFrom([]string{"", "a", "b c", "b  c", "a b c d e f", "-", "x1", " a", "é"}), 0, 9)
 	rapid.Check(t, func(t *rapid.T) {
 		b, a := strings.Join(lines.Draw(t, "before"), "\n"), strings.Join(lines.Draw(t, "after"), "\n")

@@ -5,9 +5,22 @@ import (
 	"slices"
 )
 
-// stamp is a date with a time of day: RFC 3339, 5.6, and with what its notes and
-// ISO 8601 let stand in place of its marks.
-var stamp = regexp.MustCompile(`\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}(?::\d{2}(?:[.,]\d+)?)?(?:[Zz]|[+-]\d{2}:?\d{2})?`)
+const (
+	weekday  = `(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]{0,6},? )`
+	month    = `(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]{0,6}`
+	timeOf   = `\d{1,2}:\d{2}(?::\d{2}(?:[.,]\d+)?)?(?: ?[AaPp]\.?[Mm]\b\.?)?`
+	timeZone = `(?: ?(?:[Zz]\b|GMT|UTC|[+-]\d{2}:?\d{2}))?`
+)
+
+// stamp is a date with a time of day, or a time of day alone: as RFC 3339, 5.6, has it, and
+// with what its notes and ISO 8601 let stand in place of its marks; as RFC 5322, 3.3, HTTP
+// and asctime have it; as people write it.
+var stamp = regexp.MustCompile(
+	`\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}(?::\d{2}(?:[.,]\d+)?)?(?:[Zz]|[+-]\d{2}:?\d{2})?` +
+		`|` + weekday + `?\d{1,2}[ -]` + month + `[ -]\d{4},?(?: at)? ` + timeOf + timeZone +
+		`|` + weekday + `?` + month + ` \d{1,2}(?:, \d{4})?,?(?: at)? ` + timeOf + timeZone + `(?: \d{4}\b)?` +
+		`|` + `\d{1,4}[/.]\d{1,2}[/.]\d{2,4},? ` + timeOf + timeZone +
+		`|\b` + timeOf + timeZone)
 
 // wholeStamps widens volatile spans to the stamps that they stand in. A clock that
 // runs on between two replays shows in the seconds, and an hour later in the hours:
@@ -26,19 +39,27 @@ func wholeStamps(w words, spans []span) []span {
 			continue // the end of a longer word
 		}
 		whole := span{start: start, end: end}
-		rest := slices.DeleteFunc(slices.Clone(spans), func(s span) bool {
+		first := -1
+		rest := make([]span, 0, len(spans)+1)
+		for _, s := range spans {
 			if s.end <= start || end <= s.start {
-				return false
+				rest = append(rest, s)
+				continue
+			}
+			if first < 0 {
+				first = len(rest)
 			}
 			whole.start, whole.end = min(whole.start, s.start), max(whole.end, s.end)
-			whole.texts = append(whole.texts, s.texts...)
-			return true
-		})
-		if len(whole.texts) == 0 {
-			continue
 		}
-		whole.texts = append(append(whole.texts, w.text(start, end)), w.words[start:end]...)
-		spans = append(rest, whole)
+		if first >= 0 {
+			spans = slices.Insert(rest, first, whole)
+		}
 	}
 	return spans
+}
+
+// IsStamp reports whether text is a date with a time of day, or a time of day alone.
+func IsStamp(text string) bool {
+	at := stamp.FindStringIndex(text)
+	return at != nil && at[0] == 0 && at[1] == len(text)
 }

@@ -5,6 +5,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/waybill-dev/waybill/gate"
 	"github.com/waybill-dev/waybill/gate/diff"
 )
 
@@ -24,7 +25,7 @@ func TestStamps(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			first := message("text", "text", test.first)
-			noise := diff.Measure(nil, first, message("text", "text", test.again), func(string) {})
+			noise := diff.Measure(first, []*gate.Canonical{message("text", "text", test.again)}, func(string) {})
 			var shown []diff.Hunk
 			for _, h := range diff.Parts(first, message("text", "text", test.staged), noise) {
 				if !h.Masked {

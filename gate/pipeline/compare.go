@@ -18,15 +18,17 @@ import (
 // comparer fills a comparison from two scanned runs.
 type comparer struct {
 	gate.Comparison
-	o      *Options
-	p, s   *scanned
-	causes traceSet // of the stimuli, where there is a residue
-	noise  *noise
-	gaps   gapList
+	o       *Options
+	p, s    *scanned
+	causes  traceSet // of the stimuli, where there is a residue
+	noise   *noise
+	replays []*scanned // of production, but the first
+	gaps    gapList
 
 	stimuli       func() (traceSet, error)
 	before, after *loaded
 	pairs         []pairing // of the same index as Changes
+	first         []int     // of each pair that is compared: the first of the same two messages
 	groups        []*group  // of the same index as Groups
 	seed          maphash.Seed
 	looking       sync.Mutex // guards what groups hold
@@ -37,7 +39,9 @@ type comparer struct {
 // A pairing is a change and what it was made from.
 type pairing struct {
 	match.Pair
-	hunks []diff.Hunk // that are not masked
+	hunks  []diff.Hunk // that are not masked
+	masked []diff.Hunk
+	values []diff.Value // what stands in volatile places
 }
 
 func (c *comparer) compare(ctx context.Context) (err error) {
@@ -57,7 +61,11 @@ func (c *comparer) compare(ctx context.Context) (err error) {
 	}
 	defer func() { err = errors.Join(err, c.after.Close()) }()
 	c.wholeRuns()
-	c.state(match.Pairs(c.before.items, c.after.items))
+	pairs := c.differences(match.Pairs(c.before.items, c.after.items))
+	if err := c.volatile(ctx, pairs); err != nil {
+		return err
+	}
+	c.state(pairs)
 	c.group()
 	if err := c.pass(ctx); err != nil {
 		return err
@@ -74,23 +82,19 @@ func (c *comparer) wholeRuns() {
 		c.Parties = append(c.Parties, id)
 	}
 	slices.Sort(c.Parties)
-	masks := map[gate.Masked]uint64{}
+	masks := maskSums{}
 	for _, r := range []*scanned{c.p, c.s} {
-		for m, n := range r.masks {
-			masks[m] += n
+		for _, m := range r.masks {
+			masks.add(m)
 		}
 	}
-	for m, n := range masks {
-		m.Count = n
-		c.Masks = append(c.Masks, m)
-	}
+	c.Masks = append(c.Masks, masks.list()...)
 	c.Caused = c.p.facts.Messages > 0 && c.p.traced >= c.p.facts.Messages
 }
 
-// state makes changes of pairs, leaving out what noise explains.
-func (c *comparer) state(pairs []match.Pair) {
+// differences says what differs in each pair, and what of it noise explains.
+func (c *comparer) differences(pairs []match.Pair) []pairing {
 	all := make([]pairing, len(pairs))
-	masked := make([][]diff.Hunk, len(pairs))
 	// A message to many is compared once: its recipients share what differs.
 	type both struct {
 		before, after *gate.Canonical
@@ -118,30 +122,46 @@ func (c *comparer) state(pairs []match.Pair) {
 			if first[i] != i || p.B < 0 || p.A < 0 {
 				return
 			}
-			b, a := &c.before.items[p.B], &c.after.items[p.A]
-			var n *diff.Noise
-			if b.Recipient == a.Recipient {
-				n = c.noise.of[c.before.surplus[p.B].at]
-			}
-			for _, h := range diff.Parts(c.before.text(p.B), c.after.text(p.A), n) {
+			hunks, values := diff.Compare(c.before.text(p.B), c.after.text(p.A), c.noiseOf(p))
+			for _, h := range hunks {
 				if c.before.texts != nil || c.after.texts != nil {
 					h = shared(h)
 				}
 				if h.Masked {
-					masked[i] = append(masked[i], h)
+					all[i].masked = append(all[i].masked, h)
 				} else {
 					all[i].hunks = append(all[i].hunks, h)
 				}
 			}
 			all[i].hunks = slices.Clip(all[i].hunks)
+			if c.before.texts != nil || c.after.texts != nil {
+				for j := range values {
+					values[j].After = interned(values[j].After)
+				}
+			}
+			all[i].values = values
 		}
 	})
 	for i, n := range first {
-		all[i].hunks, masked[i] = all[n].hunks, masked[n]
+		if n != i {
+			all[i].hunks, all[i].masked = all[n].hunks, all[n].masked
+		}
 	}
-	for _, b := range broken(masked) {
-		all[b.pair].hunks = append(all[b.pair].hunks, b.hunk)
+	c.first = first
+	return all
+}
+
+// noiseOf is the noise of a pair: of the message of production, where both go to one
+// recipient.
+func (c *comparer) noiseOf(p match.Pair) *diff.Noise {
+	if p.B < 0 || p.A < 0 || c.before.items[p.B].Recipient != c.after.items[p.A].Recipient {
+		return nil
 	}
+	return c.noise.of[c.before.surplus[p.B].at]
+}
+
+// state makes changes of pairs, leaving out what noise explains.
+func (c *comparer) state(all []pairing) {
 	copies := c.copies(all)
 	noise := map[gate.Masked]uint64{}
 	type made struct {
@@ -150,7 +170,7 @@ func (c *comparer) state(pairs []match.Pair) {
 	}
 	var changes []made
 	for i, p := range all {
-		masks := masksOf(masked[i])
+		masks := masksOf(p.masked)
 		for _, m := range masks {
 			n := m.Count
 			m.Count = 0
@@ -167,9 +187,12 @@ func (c *comparer) state(pairs []match.Pair) {
 			}
 		}
 		change.Masks = masks
-		for _, h := range p.hunks {
-			change.Edits = append(change.Edits, editOf(h))
+		n := c.noiseOf(p.Pair)
+		for j, h := range p.hunks {
+			p.hunks[j] = renamed(h, n)
+			change.Edits = append(change.Edits, editOf(h, n))
 		}
+		all[i].masked, all[i].values = nil, nil
 		changes = append(changes, made{change, p})
 	}
 	for m, n := range noise {
@@ -203,9 +226,6 @@ func shared(h diff.Hunk) diff.Hunk {
 		for i := range words {
 			words[i] = interned(words[i])
 		}
-	}
-	for i, v := range h.Values {
-		h.Values[i] = [2]string{interned(v[0]), interned(v[1])}
 	}
 	return h
 }

@@ -278,10 +278,7 @@ type digestsWriter struct {
 // scanned writes all but the head, which it gives, and the index.
 func (w *digestsWriter) scanned(key digestsKey, r *scanned, meta digestsMeta, index *sealer) (head []byte, err error) {
 	meta.Facts.Tape = ""
-	for m, n := range r.masks {
-		m.Count = n
-		meta.Masks = append(meta.Masks, m)
-	}
+	meta.Masks = r.masks.list()
 	text, err := json.Marshal(meta)
 	if err != nil {
 		return nil, err
@@ -452,16 +449,14 @@ func (r *digestsReader) scanned(n digestsSizes) (*scanned, *digestsMeta, []seal,
 		about:   about{facts: meta.Facts, gaps: meta.Gaps, extents: make([]extent, n.extents)},
 		people:  make([]uint64, n.people),
 		memory:  newEntries(int(n.entries)),
-		classes: meta.Classes, parties: map[string]struct{}{}, masks: map[gate.Masked]uint64{}, order: map[uint64][]arrival{},
+		classes: meta.Classes, parties: map[string]struct{}{}, masks: maskSums{}, order: map[uint64][]arrival{},
 		traced: meta.Traced,
 	}
 	for _, id := range meta.Parties {
 		s.parties[id] = struct{}{}
 	}
 	for _, m := range meta.Masks {
-		count := m.Count
-		m.Count = 0
-		s.masks[m] = count
+		s.masks.add(m)
 	}
 	for i := range s.extents {
 		r.next(extentSize)

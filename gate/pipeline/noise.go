@@ -14,60 +14,152 @@ import (
 // noise is what differs between replays of the production build.
 type noise struct {
 	of       map[position]*diff.Noise // by message of the first replay
+	class    map[position]route       // of the same
 	known    map[uint64]struct{}      // texts that stood at volatile places
+	pools    map[poolKey]*pool
 	unstable []gate.Change
+	opaque   map[route]uint64 // messages of which something varies that cannot be read
 }
+
+// A route is a class of messages, with how it went.
+type route struct{ channel, sink, class string }
+
+func routeOf(m *gate.Canonical) route { return route{m.Channel, m.Sink, m.Class} }
 
 func newNoise() *noise {
-	return &noise{of: map[position]*diff.Noise{}, known: map[uint64]struct{}{}}
+	return &noise{of: map[position]*diff.Noise{}, class: map[position]route{}, known: map[uint64]struct{}{}, pools: map[poolKey]*pool{}, opaque: map[route]uint64{}}
 }
 
-// measure compares first with another replay of the same build. What differs in
+// An original is a message of the first replay that another replay has otherwise.
+type original struct {
+	in    *loaded
+	item  int
+	again []mate // of each further replay; the zero value is one whose message is equal
+}
+
+// A mate is the message of a further replay that an original was paired with.
+type mate struct {
+	in   *loaded
+	item int
+	pair match.Pair
+	from *loaded // the first replay, as it was loaded beside it
+}
+
+// measure compares first with other replays of the same build. What differs in
 // the content of a pair is volatile there; deliveries without a pair, or whose
 // addressing differs, are unstable.
-func (n *noise) measure(ctx context.Context, first, again *scanned) (err error) {
-	b, a, _ := cancel(first, again)
-	before, err := load(ctx, first.side, b)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, before.Close()) }()
-	after, err := load(ctx, again.side, a)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, after.Close()) }()
-	seen := func(text string) { n.known[gate.HashWord(text)] = struct{}{} }
-	measured := map[[2]*gate.Canonical]bool{} // a message to many is measured once
-	for _, p := range match.Pairs(before.items, after.items) {
-		c := newChange(before, after, p)
-		if p.B < 0 || p.A < 0 || c.Kind != gate.Altered {
-			n.unstable = append(n.unstable, c)
-			continue
+func (n *noise) measure(ctx context.Context, first *scanned, again []*scanned) (err error) {
+	originals := map[position]*original{}
+	var order []position
+	var open []*loaded
+	defer func() {
+		for _, l := range open {
+			err = errors.Join(err, l.Close())
 		}
-		at := b[p.B].at
-		one, other := before.items[p.B].Message, after.items[p.A].Message
-		if measured[[2]*gate.Canonical{one, other}] {
-			continue
+	}()
+	for k, other := range again {
+		b, a, _ := cancel(first, other)
+		before, err := load(ctx, first.side, b)
+		if err != nil {
+			return err
 		}
-		measured[[2]*gate.Canonical{one, other}] = true
-		one, other = before.text(p.B), after.text(p.A)
-		m := diff.Measure(n.of[at], one, other, seen)
-		m.Known = func(text string) bool {
-			_, ok := n.known[gate.HashWord(text)]
-			return ok
+		open = append(open, before)
+		after, err := load(ctx, other.side, a)
+		if err != nil {
+			return err
 		}
-		n.of[at] = m
-		for _, h := range diff.Parts(one, other, m) {
-			if !h.Masked {
-				c.Edits = append(c.Edits, editOf(h))
+		open = append(open, after)
+		for _, p := range match.Pairs(before.items, after.items) {
+			c := newChange(before, after, p)
+			if p.B < 0 || p.A < 0 || c.Kind != gate.Altered {
+				n.unstable = append(n.unstable, c)
+				continue
+			}
+			at := b[p.B].at
+			o := originals[at]
+			if o == nil {
+				o = &original{in: before, item: p.B, again: make([]mate, len(again))}
+				originals[at] = o
+				order = append(order, at)
+			}
+			if o.again[k].in == nil { // a message to many is measured once
+				o.again[k] = mate{after, p.A, p, before}
 			}
 		}
-		if len(c.Edits) > 0 {
-			n.unstable = append(n.unstable, c)
+	}
+	for _, at := range order {
+		n.measureOne(at, originals[at])
+	}
+	for _, o := range order {
+		m := n.of[o]
+		class := n.class[o]
+		m.Form = func(part string, span int) *diff.Form {
+			if p := n.pools[poolKey{class, withoutIndexes(part), span}]; p != nil {
+				return &p.form
+			}
+			return nil
+		}
+	}
+	// What is left once the forms of all are known.
+	for _, at := range order {
+		o := originals[at]
+		one := o.in.text(o.item)
+		for _, t := range o.again {
+			if t.in == nil {
+				continue
+			}
+			c := newChange(t.from, t.in, t.pair)
+			for _, h := range diff.Parts(one, t.in.text(t.item), n.of[at]) {
+				if !h.Masked {
+					c.Edits = append(c.Edits, editOf(h, n.of[at]))
+				}
+			}
+			if len(c.Edits) > 0 {
+				n.unstable = append(n.unstable, c)
+			}
 		}
 	}
 	return nil
+}
+
+// measureOne measures one message.
+func (n *noise) measureOne(at position, o *original) {
+	seen := func(text string) { n.known[gate.HashWord(text)] = struct{}{} }
+	one := o.in.text(o.item)
+	again := make([]*gate.Canonical, len(o.again))
+	for k, t := range o.again {
+		if t.in != nil {
+			again[k] = t.in.text(t.item)
+		}
+	}
+	m := diff.Measure(one, again, seen)
+	m.Known = func(text string) bool {
+		_, ok := n.known[gate.HashWord(text)]
+		return ok
+	}
+	class := routeOf(o.in.items[o.item].Message)
+	n.of[at], n.class[at] = m, class
+	opaque := false
+	m.Volatile(func(part string, kind gate.PartKind, span int, texts []string) {
+		opaque = opaque || kind == gate.Binary && isPayload(part)
+		k := poolKey{class, withoutIndexes(part), span}
+		p := n.pools[k]
+		if p == nil {
+			p = newPool()
+			n.pools[k] = p
+		}
+		p.add(texts)
+	})
+	if opaque {
+		n.opaque[class]++
+	}
+}
+
+// isPayload reports whether a part stands in what a message carries, and not in its head,
+// where bytes that are not read are credentials.
+func isPayload(part string) bool {
+	head, _, _ := strings.Cut(part, "/")
+	return head != "header" && head != "cookie" && head != "userinfo" && head != "envelope"
 }
 
 // bodyOf is the digest of what a person reads of m, without what it is addressed
@@ -134,9 +226,18 @@ func deliveryOf(m *gate.Canonical, parts []gate.Part, to gate.Recipient) *gate.D
 
 const maxEdit = 400 // runes
 
-func editOf(h diff.Hunk) gate.Edit {
+// editOf is a hunk as it is told, with what is new in each replay renamed: an edit must
+// be the same whenever the same release is judged.
+func editOf(h diff.Hunk, n *diff.Noise) gate.Edit {
+	h = renamed(h, n)
 	return gate.Edit{
 		Part: h.Part, Kind: h.Kind, Before: gate.Clip(h.Before, maxEdit), After: gate.Clip(h.After, maxEdit),
-		NewPart: h.NewPart, GonePart: h.GonePart,
+		NewPart: h.NewPart, GonePart: h.GonePart, Within: h.Within,
 	}
+}
+
+// renamed is h with the volatile values in it renamed.
+func renamed(h diff.Hunk, n *diff.Noise) diff.Hunk {
+	h.Before, h.After = n.Rename(h.Before, false), n.Rename(h.After, true)
+	return h
 }

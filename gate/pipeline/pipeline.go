@@ -56,6 +56,10 @@ type Options struct {
 	// Ordered names the sinks at which the order of one recipient's messages matters.
 	Ordered []string
 
+	// Accept gives, by class, the reason why content that varies and cannot be read is
+	// accepted there: it is a blind spot then, and no gap.
+	Accept map[string]string
+
 	// Keys read the tapes that are encrypted. Of these nothing is kept.
 	Keys tape.Keys
 
@@ -111,6 +115,7 @@ func compare(ctx context.Context, o *Options, production side, again []side, sta
 	}
 	n := newNoise()
 	gaps := misplaced(p, gate.Production)
+	var replays []*scanned
 	for i := range again {
 		r, err := runs.scan(ctx, 1+i, fmt.Sprintf("production again (%d)", i+2))
 		if err != nil {
@@ -119,9 +124,10 @@ func compare(ctx context.Context, o *Options, production side, again []side, sta
 		gaps = append(gaps, of("production again", r.gaps)...)
 		gaps = append(gaps, misplaced(r, gate.Production)...)
 		gaps = append(gaps, mismatch(p, r, "two replays of production")...)
-		if err := n.measure(ctx, p, r); err != nil {
-			return nil, nil, err
-		}
+		replays = append(replays, r)
+	}
+	if err := n.measure(ctx, p, replays); err != nil {
+		return nil, nil, err
 	}
 	s, err := runs.scan(ctx, 1+len(again), "staging")
 	if err != nil {
@@ -139,6 +145,7 @@ func compare(ctx context.Context, o *Options, production side, again []side, sta
 	}
 	c.Production.Role, c.Staging.Role = gate.Production, gate.Staging
 	c.Production.Replays = 1 + len(again)
+	c.replays = replays
 	if err := c.compare(ctx); err != nil {
 		return nil, nil, err
 	}

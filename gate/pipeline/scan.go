@@ -38,15 +38,15 @@ func (e *entry) compare(f *entry) int {
 type scanned struct {
 	about
 	side    side
-	entries []entry                // sorted
-	memory  entryMemory            // what they are in
-	people  []uint64               // hashes of recipients, sorted
-	classes map[uint64]uint32      // deliveries of each class, by classKey
-	parties map[string]struct{}    // "host:NAME"
-	masks   map[gate.Masked]uint64 // with Count 0
-	traced  uint64                 // messages that carry the trace of a stimulus
-	order   map[uint64][]arrival   // per sink and recipient, where order matters
-	index   *runIndex              // of a run of production, where one is kept
+	entries []entry             // sorted
+	memory  entryMemory         // what they are in
+	people  []uint64            // hashes of recipients, sorted
+	classes map[uint64]uint32   // deliveries of each class, by classKey
+	parties map[string]struct{} // "host:NAME"
+	masks   maskSums
+	traced  uint64               // messages that carry the trace of a stimulus
+	order   map[uint64][]arrival // per sink and recipient, where order matters
+	index   *runIndex            // of a run of production, where one is kept
 }
 
 // arrival is one delivery at a sink where order matters.
@@ -176,7 +176,7 @@ func (r *scanned) Close() error {
 
 // sumUp makes one of what the workers of a scan have found.
 func sumUp(a about, s side, tallies []*tally) *scanned {
-	r := &scanned{about: a, side: s, classes: map[uint64]uint32{}, parties: map[string]struct{}{}, masks: map[gate.Masked]uint64{}, order: map[uint64][]arrival{}}
+	r := &scanned{about: a, side: s, classes: map[uint64]uint32{}, parties: map[string]struct{}{}, masks: maskSums{}, order: map[uint64][]arrival{}}
 	total := 0
 	for _, t := range tallies {
 		total += t.entries.n
@@ -192,9 +192,7 @@ func sumUp(a about, s side, tallies []*tally) *scanned {
 		}
 		maps.Copy(r.parties, t.parties)
 		for _, m := range t.masks {
-			n := m.Count
-			m.Count, m.Bytes = 0, 0
-			r.masks[m] += n
+			r.masks.add(m)
 		}
 		for k, list := range t.order {
 			for _, a := range list {
@@ -282,6 +280,7 @@ func (t *tally) mask(i int, m *gate.Masked) {
 	n := max(m.Count, 1)
 	if i < len(t.masks) && t.masks[i].Part == m.Part && t.masks[i].Rule == m.Rule {
 		t.masks[i].Count += n
+		t.masks[i].Bytes += m.Bytes
 		return
 	}
 	k := gate.Masked{Rule: m.Rule, Part: m.Part}
@@ -293,6 +292,7 @@ func (t *tally) mask(i int, m *gate.Masked) {
 		t.masks = append(t.masks, k)
 	}
 	t.masks[at].Count += n
+	t.masks[at].Bytes += m.Bytes
 }
 
 // An entryList grows without copying.

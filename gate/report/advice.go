@@ -35,6 +35,10 @@ func advice(kind string) string {
 		return "raise max_body of the sink, or, where a stimulus was cut when it was recorded, [record] max_body"
 	case gate.GapNotDecoded:
 		return "read the message yourself (waybill tape cat RUN), or leave its stimulus out of the corpus"
+	case gate.GapOpaque:
+		return "let a test build send it in clear, or accept it for its class, with a reason: [[policy.opaque]]"
+	case gate.GapUnanchored:
+		return "let the build carry the trace of the request (traceparent, or Message-ID) into the message, so that its value is known to belong to it"
 	case gate.GapTornTape:
 		return "replay or record it again; waybill tape verify says how far it is whole"
 	case gate.GapCheckFailed:

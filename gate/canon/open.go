@@ -1,0 +1,264 @@
+package canon
+
+import (
+	"encoding/base64"
+	"encoding/hex"
+	"net/url"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/waybill-dev/waybill/gate"
+	"github.com/waybill-dev/waybill/gate/decode"
+)
+
+// maxLayers is how many layers of text within one another are opened.
+const maxLayers = 16
+
+// prose makes the leaves that people read as running text, by what a rule says of them,
+// parts of that kind.
+func (s *state) prose(globs []string) {
+	if len(globs) == 0 {
+		return
+	}
+	var links []gate.Part
+	for i := range s.out.Parts {
+		p := &s.out.Parts[i]
+		if p.Kind != gate.Value || !slices.ContainsFunc(globs, func(g string) bool { return globMatch(g, p.Name) }) {
+			continue
+		}
+		p.Kind = gate.Text
+		p.Value = normal(gate.Text, tidy(p.Value))
+		for rest := p.Value; ; {
+			link, after, ok := nextURL(rest)
+			if !ok {
+				break
+			}
+			links = append(links, gate.Part{Name: s.join(p.Name, "link"), Kind: gate.Link, Value: s.canonicalURL(link)})
+			rest = after
+		}
+	}
+	for _, l := range links {
+		s.emit(l.Name, l.Kind, l.Value)
+	}
+}
+
+// openLayers opens what values hold under further layers. A token that surely holds
+// something is replaced by a stub, such as "{jwt}", and what it holds becomes parts of its
+// own, "text/link/jwt/payload/$.sub": so that one leaf in it which is new each time does
+// not make all of it so.
+func (s *state) openLayers() {
+	first := slices.IndexFunc(s.out.Parts, func(p gate.Part) bool {
+		o := opening{state: s, part: &p}
+		return o.wanted() && (o.whole() || o.stub(p.Value) != p.Value)
+	})
+	if first < 0 {
+		return
+	}
+	parts := slices.Clone(s.out.Parts[first:])
+	s.takeBack(first, len(s.out.Hidden))
+	for i := range parts {
+		s.open(&parts[i], 1, i+1 < len(parts) && parts[i+1].Name == parts[i].Name+"/link")
+	}
+}
+
+// open adds p, its layers opened. linked says that parts behind it hold the links in it.
+func (s *state) open(p *gate.Part, depth int, linked bool) {
+	o := opening{state: s, part: p, linked: linked}
+	if !o.wanted() {
+		s.force(p.Name, p.Kind, p.Value)
+		return
+	}
+	if !o.whole() {
+		o.replaced = o.stub(p.Value)
+	}
+	if o.replaced == p.Value || depth > maxLayers {
+		if depth > maxLayers && o.replaced != p.Value {
+			s.gap(p.Name, "it has too many layers within one another")
+		}
+		s.force(p.Name, p.Kind, p.Value)
+		return
+	}
+	s.force(p.Name, p.Kind, o.replaced)
+	for i := range o.held {
+		h := &o.held[i]
+		mark := len(s.out.Parts)
+		s.piece(s.join(p.Name, h.name), &h.piece)
+		inner := slices.Clone(s.out.Parts[mark:])
+		s.takeBack(mark, len(s.out.Hidden))
+		for j := range inner {
+			s.open(&inner[j], depth+1, j+1 < len(inner) && inner[j+1].Name == inner[j].Name+"/link")
+		}
+	}
+}
+
+// piece adds what a layer holds.
+func (s *state) piece(name string, p *decode.Piece) {
+	switch {
+	case p.Opaque:
+		s.emit(name, gate.Binary, digest(p.Data))
+	case p.Rule != "":
+		s.hide(p.Rule, name, base64.RawURLEncoding.EncodeToString(p.Data))
+	case p.Kind == decode.Text && !strings.ContainsAny(string(p.Data), "\r\n"):
+		s.emit(name, gate.Value, normal(gate.Value, string(p.Data)))
+	case p.Kind == decode.Unknown && len(p.Data) <= 64:
+		s.emit(name, gate.Value, hex.EncodeToString(p.Data))
+	default:
+		s.data(name, p.Kind, p.Data, 1)
+	}
+}
+
+// An opening is one part whose layers are found.
+type opening struct {
+	*state
+	part     *gate.Part
+	linked   bool
+	replaced string // the value with stubs
+	held     []held
+}
+
+type held struct {
+	name  string // "jwt/payload"
+	piece decode.Piece
+}
+
+// minLayer is how many bytes a value has that may hold a layer.
+const minLayer = 7
+
+// wanted reports whether the part is of a kind that holds layers.
+func (o *opening) wanted() bool {
+	switch o.part.Kind {
+	case gate.Text, gate.Value, gate.Link, gate.Load:
+		return len(o.part.Value) >= minLayer
+	}
+	return false
+}
+
+// whole opens a value that is JSON, a form or XML as a whole.
+func (o *opening) whole() bool {
+	if o.part.Kind != gate.Value {
+		return false
+	}
+	v := o.part.Value
+	kind := structure(v)
+	if kind == decode.Unknown {
+		return false
+	}
+	o.hold(string(kind), decode.Piece{Kind: kind, Data: []byte(v)})
+	o.replaced = "{" + string(kind) + "}"
+	return true
+}
+
+// structure is the kind of a text that has leaves.
+func structure(v string) decode.Kind {
+	switch c := v[0]; {
+	case c == '{' || c == '[' || c == ' ' || c == '\n':
+		if decode.IsJSON(v) {
+			return decode.JSON
+		}
+	case c == '<':
+		if decode.Recognise([]byte(v)) == decode.XML {
+			return decode.XML
+		}
+	case strings.IndexByte(v, '&') > 0 && decode.Recognise([]byte(v)) == decode.Form:
+		return decode.Form
+	}
+	return decode.Unknown
+}
+
+func (o *opening) hold(name string, p decode.Piece) {
+	if p.Name != "" {
+		name += "/" + p.Name
+	}
+	o.held = append(o.held, held{name, p})
+}
+
+// stub is text with each token that surely holds something replaced by its name, and what
+// these hold is kept.
+func (o *opening) stub(text string) string {
+	if strings.IndexByte(text, '%') >= 0 {
+		text = o.escaped(text)
+	}
+	var out strings.Builder
+	last := 0
+	for l := range decode.Layers(text) {
+		if !l.Sure {
+			continue
+		}
+		out.WriteString(text[last:l.Start])
+		out.WriteString("{" + l.Name + "}")
+		inLink := o.linked && withinURL(text, l.Start)
+		last = l.End
+		if inLink {
+			continue
+		}
+		o.mask("encoding", o.part.Name, 1)
+		for _, p := range l.Pieces {
+			o.hold(l.Name, p)
+		}
+	}
+	if last == 0 {
+		return text
+	}
+	out.WriteString(text[last:])
+	return out.String()
+}
+
+// withinURL reports whether a URL reaches text[at].
+func withinURL(text string, at int) bool {
+	start := at
+	for start > 0 && !endsURL(text[start-1]) {
+		start--
+	}
+	link, _, ok := nextURL(text[start:])
+	return ok && strings.Index(text[start:], link) <= at-start
+}
+
+// escaped opens what stands under percent escapes in text: values of queries, above all.
+func (o *opening) escaped(text string) string {
+	var out strings.Builder
+	last := 0
+	for at := 0; at < len(text); {
+		if !isEscapedByte(text[at]) {
+			at++
+			continue
+		}
+		start := at
+		percent := false
+		for at < len(text) && isEscapedByte(text[at]) {
+			percent = percent || text[at] == '%'
+			at++
+		}
+		if !percent || at-start < minLayer {
+			continue
+		}
+		inner := unescapePercent(text[start:at])
+		if inner == text[start:at] || len(inner) < minLayer || !utf8.ValidString(inner) {
+			continue
+		}
+		opened := inner
+		if kind := structure(inner); kind != decode.Unknown {
+			if !(o.linked && withinURL(text, start)) {
+				o.hold(string(kind), decode.Piece{Kind: kind, Data: []byte(inner)})
+			}
+			opened = "{" + string(kind) + "}"
+		} else if opened = o.stub(inner); opened == inner {
+			continue
+		} else {
+			opened = url.QueryEscape(opened)
+		}
+		out.WriteString(text[last:start])
+		out.WriteString(opened)
+		last = at
+	}
+	if last == 0 {
+		return text
+	}
+	out.WriteString(text[last:])
+	return out.String()
+}
+
+// isEscapedByte reports whether c may stand in an escaped value of a URL.
+func isEscapedByte(c byte) bool {
+	return isAlnum(c) || strings.IndexByte("%-._~+!*'()", c) >= 0
+}

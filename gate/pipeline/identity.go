@@ -1,0 +1,328 @@
+package pipeline
+
+import (
+	"cmp"
+	"math"
+	"math/bits"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/waybill-dev/waybill/gate"
+	"github.com/waybill-dev/waybill/gate/diff"
+)
+
+// A volatile value is renamed, not deleted: its name is where it first stood in the run,
+// in causal order, and it stands for that name wherever it appears again. A one-time
+// token that production puts into a mail and into the call that announces it must be
+// one token in staging too, or a link goes to somebody else.
+//
+// Equal by identity is told from equal by chance by probability. What two places hold is
+// one value where they are equal in every replay of production, and where so many equal
+// pairs would be unlikely if the values were drawn anew: from as many as production's
+// own values at these places were seen to be drawn from. Times are drawn from few.
+
+// unlikely is the probability below which equality is none of chance.
+const unlikely = 1e-3
+
+// A poolKey names a volatile place of a class of messages.
+type poolKey struct {
+	route
+	part string // without indexes
+	span int
+}
+
+// A pool holds what production's values at one volatile place have in common over all
+// messages of a class and all replays.
+type pool struct {
+	form           diff.Form
+	prefix, suffix string                // that all values have
+	shortest       int                   // bytes
+	low, high      uint64                // of numbers
+	around         string                // of numbers: what stands around their figures
+	numbers, hexes bool                  // all are digits, at most 18; all are hexadecimal digits
+	times          bool                  // all read as times
+	letters, cased bool                  // some value has letters; of both cases
+	n              int                   // messages
+	repeats        bool                  // two messages of one replay have one value
+	moves          bool                  // two messages of different replays have one value
+	seen           []map[uint64]struct{} // of each replay
+}
+
+func newPool() *pool { return &pool{numbers: true, hexes: true, times: true, low: math.MaxUint64} }
+
+// add takes the values of one message, one for each replay.
+func (p *pool) add(texts []string) {
+	p.n++
+	for k, t := range texts {
+		p.form.Add(t)
+		p.value(t)
+		if k == len(p.seen) {
+			p.seen = append(p.seen, map[uint64]struct{}{})
+		}
+		h := gate.HashWord(t)
+		_, again := p.seen[k][h]
+		p.repeats = p.repeats || again
+		for l := range p.seen {
+			if l != k && texts[min(l, len(texts)-1)] != t {
+				_, elsewhere := p.seen[l][h]
+				p.moves = p.moves || elsewhere
+			}
+		}
+		p.seen[k][h] = struct{}{}
+	}
+}
+
+func (p *pool) value(t string) {
+	if p.high == 0 && p.low == math.MaxUint64 && p.shortest == 0 && p.prefix == "" {
+		p.prefix, p.suffix, p.shortest = t, t, len(t)
+	}
+	p.shortest = min(p.shortest, len(t))
+	p.prefix = t[:sharedBytes(p.prefix, t, false)]
+	p.suffix = t[len(t)-sharedBytes(p.suffix, t, true):]
+	p.times = p.times && readsAsTime(t)
+	for i := 0; i < len(t); i++ {
+		c := t[i]
+		isDigit := '0' <= c && c <= '9'
+		p.hexes = p.hexes && (isDigit || 'a' <= c|0x20 && c|0x20 <= 'f')
+		p.letters = p.letters || !isDigit
+	}
+	p.cased = p.cased || strings.ToLower(t) != t && strings.ToUpper(t) != t
+	around, figures := lastFigures(t)
+	n, err := strconv.ParseUint(figures, 10, 64)
+	if p.around == "" {
+		p.around = around
+	}
+	if p.numbers = p.numbers && err == nil && len(figures) <= 18 && around == p.around; p.numbers {
+		p.low, p.high = min(p.low, n), max(p.high, n)
+	}
+}
+
+// lastFigures cuts the last run of figures out of t: "comment-12" is "comment-#" and "12".
+func lastFigures(t string) (around, figures string) {
+	end := strings.LastIndexAny(t, "0123456789") + 1
+	start := end
+	for start > 0 && '0' <= t[start-1] && t[start-1] <= '9' {
+		start--
+	}
+	return t[:start] + "#" + t[end:], t[start:end]
+}
+
+// sharedBytes is how many bytes x and y share at their start, or at their end.
+func sharedBytes(x, y string, end bool) (n int) {
+	for n < len(x) && n < len(y) {
+		if end && x[len(x)-1-n] != y[len(y)-1-n] || !end && x[n] != y[n] {
+			return n
+		}
+		n++
+	}
+	return n
+}
+
+// bits is the binary logarithm of how many values there are to draw from, at the least
+// what was seen of it. Times carry none.
+func (p *pool) bits() float64 {
+	switch {
+	case p.isTime():
+		return 0
+	case p.numbers:
+		return float64(bits.Len64(p.high - p.low))
+	}
+	core := max(0, p.shortest-len(p.prefix)-len(p.suffix))
+	each := 5.9
+	switch {
+	case !p.letters:
+		each = 3.3
+	case p.hexes:
+		each = 4
+	case !p.cased:
+		each = 4.7
+	}
+	return each * float64(core)
+}
+
+// mostApart is how far apart times of one run may be, in seconds.
+const mostApart = 10 * 24 * 60 * 60
+
+// isTime reports whether all values read as times, of figures those of some days alone.
+func (p *pool) isTime() bool {
+	if !p.times || !p.numbers {
+		return p.times
+	}
+	unit := uint64(1)
+	for n := p.high; n >= 1e11; n /= 1000 { // thousandths, millionths, ...
+		unit *= 1000
+	}
+	return p.high-p.low <= mostApart*unit
+}
+
+// readsAsTime reports whether t may be a time: a stamp, the seconds since 1970 or their
+// thousandths, or a date and time in figures.
+func readsAsTime(t string) bool {
+	if diff.IsStamp(t) {
+		return true
+	}
+	whole, _, fraction := strings.Cut(t, ".")
+	figures := strings.Trim(whole, "0123456789") == ""
+	switch {
+	case !figures:
+		u := strings.ToUpper(t)
+		return (len(u) == 15 || len(u) == 16 && u[15] == 'Z') && u[8] == 'T' && strings.Trim(u[:8]+u[9:15], "0123456789") == "" && u[:2] == "20"
+	case len(whole) == 10:
+		return whole[0] == '1' || whole[0] == '2'
+	case len(whole) == 13 || len(whole) == 16 || len(whole) == 19:
+		return whole[0] == '1' || whole[0] == '2'
+	case len(whole) == 14 || len(whole) == 17:
+		return whole[:2] == "20" && !fraction
+	}
+	return false
+}
+
+// distinct reports whether production's values differ from message to message by more
+// than chance: numbers that count up do.
+func (p *pool) distinct() bool {
+	if p.repeats || p.n < 2 || p.isTime() {
+		return false
+	}
+	from := math.Exp2(p.bits())
+	chance := 1.0
+	for i := range p.n {
+		chance *= max(0, 1-float64(i)/max(from, float64(p.n)))
+	}
+	return math.Pow(chance, float64(len(p.seen))) < 10*unlikely
+}
+
+// An occurrence is a volatile value where it stands.
+type occurrence struct {
+	pairing int // of the message; negative: an answer of a build
+	seq     uint64
+	value   *diff.Value
+	pool    *pool
+	name    string // its texts in all replays
+	person  bool   // who receives it is a person
+}
+
+// order is the causal one: answers come first, then messages as staging sent them.
+func (o *occurrence) order(p *occurrence) int {
+	return cmp.Or(cmp.Compare(min(o.pairing, 0), min(p.pairing, 0)), cmp.Compare(o.seq, p.seq), cmp.Compare(o.pairing, p.pairing))
+}
+
+// A broken value stands where another stood.
+type broken struct {
+	pairing int
+	value   *diff.Value
+	of      int // pairing of the message whose value it is now, where one is known; -1
+}
+
+// identities holds the occurrences of all volatile values of a comparison.
+type identities struct {
+	all     []occurrence
+	replays int
+}
+
+// broken returns the values that are equal, or not equal, to another's otherwise than in
+// production, in causal order, and how many different messages have a value that stands
+// once: by pairing.
+func (d *identities) broken() (out []broken, single map[int][]*diff.Value) {
+	slices.SortStableFunc(d.all, func(x, y occurrence) int { return x.order(&y) })
+	stated := map[*diff.Value]bool{}
+	state := func(o, of *occurrence) {
+		if o.pairing < 0 || stated[o.value] || !o.value.Masked {
+			return
+		}
+		stated[o.value] = true
+		b := broken{o.pairing, o.value, -1}
+		if of != nil {
+			b.of = of.pairing
+		}
+		out = append(out, b)
+	}
+	byName := map[string][]*occurrence{}
+	byText := map[string][]*occurrence{} // by what stands there now
+	for i := range d.all {
+		o := &d.all[i]
+		byName[o.name] = append(byName[o.name], o)
+		byText[o.value.After] = append(byText[o.value.After], o)
+	}
+	owner := func(text string, but *occurrence) *occurrence {
+		for _, o := range byText[text] {
+			if o.name != but.name {
+				return o
+			}
+		}
+		return nil
+	}
+	n := float64(len(d.all))
+	single = map[int][]*diff.Value{}
+	for i := range d.all {
+		o := &d.all[i]
+		same := byName[o.name]
+		if same[0] != o {
+			continue
+		}
+		if len(same) == 1 {
+			if o.pairing >= 0 {
+				single[o.pairing] = append(single[o.pairing], o.value)
+			}
+			continue
+		}
+		least := o.pool.bits()
+		for _, p := range same[1:] {
+			least = min(least, p.pool.bits())
+		}
+		if n*n/2*math.Exp2(-least*float64(d.replays)) > unlikely {
+			continue
+		}
+		// An answer says what the value is. Where there is none any of them may be the one
+		// that went wrong: of those that people receive, if any.
+		wrong := slices.DeleteFunc(slices.Clone(same), func(p *occurrence) bool { return p.pairing < 0 || o.pairing < 0 && p.value.After == o.value.After })
+		if !slices.ContainsFunc(same, func(p *occurrence) bool { return p.value.After != o.value.After }) {
+			continue
+		}
+		if slices.ContainsFunc(wrong, func(p *occurrence) bool { return p.person }) {
+			wrong = slices.DeleteFunc(wrong, func(p *occurrence) bool { return !p.person })
+		}
+		for _, p := range wrong {
+			state(p, owner(p.value.After, p))
+		}
+	}
+	for i := range d.all {
+		o := &d.all[i]
+		same := byText[o.value.After]
+		if same[0] != o {
+			continue
+		}
+		for _, p := range same[1:] {
+			if p.name != o.name && !d.everEqual(o, p) && d.tooUnlikely(o.pool, p.pool) {
+				state(p, o)
+			}
+		}
+	}
+	return out, single
+}
+
+// everEqual reports whether two values were equal in some replay of production.
+func (d *identities) everEqual(o, p *occurrence) bool {
+	for k := range min(len(o.value.Texts), len(p.value.Texts)) {
+		if o.value.Texts[k] == p.value.Texts[k] {
+			return true
+		}
+	}
+	return false
+}
+
+// tooUnlikely reports whether it is none of chance that a value of one pool equals one of
+// another, or of the same.
+func (d *identities) tooUnlikely(p, q *pool) bool {
+	pairs := float64(p.n) * float64(q.n)
+	if p == q {
+		if p.distinct() {
+			return true
+		}
+		pairs = float64(p.n) * float64(p.n-1) / 2
+	}
+	return pairs*math.Exp2(-min(p.bits(), q.bits())) < unlikely
+}
+
+// nameOf is what a value is known by: its texts in all replays.
+func nameOf(texts []string) string { return strings.Join(texts, "\x00") }

@@ -1,0 +1,347 @@
+package pipeline
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/waybill-dev/waybill/gate"
+	"github.com/waybill-dev/waybill/gate/diff"
+	"github.com/waybill-dev/waybill/gate/exposure"
+)
+
+// volatile asks of what noise would hide whose it is. What is somebody else's, or stands
+// where another value stood, is stated; what can belong to anybody is a blind spot, or, where
+// it alone tells messages apart, a gap.
+func (c *comparer) volatile(ctx context.Context, all []pairing) error {
+	ids := identities{replays: 1 + len(c.replays)}
+	if err := c.answers(ctx, &ids); err != nil {
+		return err
+	}
+	answers := len(ids.all)
+	residue := map[position]bool{}
+	for _, b := range c.before.surplus {
+		residue[b.at] = true
+	}
+	for at, n := range c.noise.of {
+		if !residue[at] { // what staging sends is what the first replay sent
+			n.Volatile(func(part string, _ gate.PartKind, span int, texts []string) {
+				k := poolKey{c.noise.class[at], withoutIndexes(part), span}
+				v := &diff.Value{Part: part, Span: span, Texts: texts, After: texts[0], Masked: true}
+				ids.all = append(ids.all, occurrence{pairing: -1, seq: math.MaxUint64, value: v, pool: c.noise.pools[k], name: nameOf(texts)})
+			})
+		}
+	}
+	for i := range all {
+		p := &all[i]
+		if c.first[i] != i || len(p.values) == 0 {
+			continue
+		}
+		b, a := &c.before.items[p.B], &c.after.items[p.A]
+		class := routeOf(b.Message)
+		for j := range p.values {
+			v := &p.values[j]
+			if o := c.noise.pools[poolKey{class, withoutIndexes(v.Part), v.Span}]; o != nil && v.Masked {
+				ids.all = append(ids.all, occurrence{i, a.Message.Ref.Seq, v, o, nameOf(v.Texts), a.Recipient.Kind != gate.Host})
+			}
+		}
+	}
+	if len(ids.all) > answers {
+		broken, single := ids.broken()
+		for _, b := range broken {
+			c.unmask(all, b.pairing, b.value, renamedOf(b.value))
+		}
+		c.unanchored(all, single)
+		if err := c.foreign(ctx, all); err != nil {
+			return err
+		}
+	}
+	c.arrivals(all)
+	c.opaque()
+	return nil
+}
+
+// arrivals takes out of what is stated the numbers that depend on the order in which
+// requests arrived, where production's own replays gave them to people otherwise: at places
+// of a class that vary for some of its messages and, by chance, not for others. Whether
+// such a number is its person's cannot be told by that many replays, which is a gap.
+func (c *comparer) arrivals(all []pairing) {
+	type at struct {
+		route
+		part string
+	}
+	places := map[at]*pool{}
+	for k, p := range c.noise.pools {
+		if p.moves && !p.isTime() {
+			places[at{k.route, k.part}] = p
+		}
+	}
+	if len(places) == 0 {
+		return
+	}
+	type hunk struct{ pairing, index int }
+	found := map[at][]hunk{}
+	after := map[at]map[string]int{}
+	for i := range all {
+		p := &all[i]
+		if p.B < 0 || p.A < 0 || c.first[i] != i || c.before.items[p.B].Recipient != c.after.items[p.A].Recipient {
+			continue
+		}
+		for j, h := range p.hunks {
+			k := at{routeOf(c.before.items[p.B].Message), withoutIndexes(h.Part)}
+			if o := places[k]; o != nil && o.form.Fits(h.Before) && o.form.Fits(h.After) {
+				found[k] = append(found[k], hunk{i, j})
+				if after[k] == nil {
+					after[k] = map[string]int{}
+				}
+				after[k][h.After]++
+			}
+		}
+	}
+	moved := map[hunk]bool{}
+	for k, list := range found {
+		n := uint64(0)
+		for _, h := range list {
+			if after[k][all[h.pairing].hunks[h.index].After] == 1 { // nobody else has it now
+				moved[h] = true
+				n++
+			}
+		}
+		if n > 0 {
+			c.gaps.add(gate.Gap{
+				Kind: gate.GapArrival, Where: k.class, Count: n,
+				Detail: "numbers of these messages follow the order in which requests arrive: replay production more often, or one request at a time",
+			})
+		}
+	}
+	if len(moved) == 0 {
+		return
+	}
+	for i := range all {
+		hunks := all[i].hunks
+		var stays []diff.Hunk
+		for j, h := range hunks {
+			if moved[hunk{c.first[i], j}] {
+				h.Masked = true
+				all[i].masked = append(slices.Clip(all[i].masked), h)
+				continue
+			}
+			stays = append(stays, h)
+		}
+		all[i].hunks = stays
+	}
+}
+
+// unmask states the difference at a volatile place.
+func (c *comparer) unmask(all []pairing, pairing int, v *diff.Value, h diff.Hunk) {
+	v.Masked = false
+	for i := range all {
+		if c.first[i] == pairing {
+			all[i].hunks = append(slices.Clip(all[i].hunks), h)
+		}
+	}
+}
+
+// renamedOf is the hunk of a value that stands where another stood. Both are new in each
+// run, so that neither is told.
+func renamedOf(v *diff.Value) diff.Hunk {
+	return diff.Hunk{Part: v.Part, Slot: v.Slot, Kind: gate.Value, Before: "{fresh: the one that belongs here}", After: "{fresh: one that belongs elsewhere}"}
+}
+
+// foreign states the volatile values that are facts of somebody: what is new each time
+// means nothing, and that a place varies does not say that whatever stands there does.
+func (c *comparer) foreign(ctx context.Context, all []pairing) error {
+	type suspect struct {
+		pairing int
+		value   *diff.Value
+		facts   []exposure.Found
+	}
+	var suspects []suspect
+	owners := exposure.NewOwners()
+	lengths := map[int]float64{} // how many values were asked about, by the digits of their facts
+	for i := range all {
+		p := &all[i]
+		if c.first[i] != i {
+			continue
+		}
+		for j := range p.values {
+			v := &p.values[j]
+			if !v.Masked || slices.Contains(v.Texts, v.After) {
+				continue
+			}
+			s := suspect{pairing: i, value: v}
+			exposure.InText(v.Part, v.After, func(f *exposure.Found) {
+				if !exposure.Typed(f.Kind) {
+					return
+				}
+				value := f.Value()
+				if _, fresh := c.noise.known[gate.HashWord(value)]; fresh {
+					return
+				}
+				owners.Want(f)
+				s.facts = append(s.facts, *f)
+				lengths[len(value)]++
+			})
+			if len(s.facts) > 0 {
+				suspects = append(suspects, s)
+			}
+		}
+	}
+	if len(suspects) == 0 {
+		return nil
+	}
+	if err := c.holders(ctx, owners); err != nil {
+		return err
+	}
+	people := float64(max(owners.People(), 2))
+	hits := map[int]float64{}
+	belongs := func(s *suspect) (n int, ok bool) {
+		to := []gate.Recipient{c.after.items[all[s.pairing].A].Recipient}
+		for k := range s.facts {
+			if owners.Foreign(&s.facts[k], to) {
+				return len(s.facts[k].Value()), true
+			}
+		}
+		return 0, false
+	}
+	for k := range suspects {
+		if n, ok := belongs(&suspects[k]); ok {
+			hits[n]++
+		}
+	}
+	for k := range suspects {
+		s := &suspects[k]
+		n, ok := belongs(s)
+		if !ok {
+			continue
+		}
+		// Of so many values, and some facts of each person, so many are equal by chance.
+		chance := lengths[n] * people * factsOfOne / math.Pow(10, float64(n))
+		if chance > unlikely*10 && hits[n] < chance+4*math.Sqrt(chance)+1 {
+			continue
+		}
+		v := s.value
+		c.unmask(all, s.pairing, v, diff.Hunk{Part: v.Part, Slot: v.Slot, Kind: gate.Value, Before: diff.Fresh, After: v.After})
+	}
+	return owners.Err()
+}
+
+// factsOfOne is how many numbers of one length a person may have.
+const factsOfOne = 2
+
+// holders has production say who holds what owners want.
+func (c *comparer) holders(ctx context.Context, owners *exposure.Owners) error {
+	if !owners.Wanted() {
+		return nil
+	}
+	if c.p.index != nil {
+		if err := owners.LookUp(c.p.index); err == nil {
+			return nil
+		}
+	}
+	_, err := c.p.side.stream(ctx, c.o.workers(), func() func(place, *gate.Canonical) {
+		return func(_ place, m *gate.Canonical) { owners.Hold(m.Recipients, m.Parts) }
+	})
+	return err
+}
+
+// Bits of a value that could be somebody's: fewer are a counter or a figure.
+const tellingBits = 12
+
+// unanchored counts the values that stand once and belong to no cause, as blind spots. Of
+// messages that nothing else tells apart they are gaps.
+func (c *comparer) unanchored(all []pairing, single map[int][]*diff.Value) {
+	type spot struct {
+		route
+		part string
+	}
+	blind := map[spot]uint64{}
+	type twin struct {
+		route
+		body [sha256.Size]byte
+	}
+	same := map[twin][]int{}
+	for i, values := range single {
+		b := &c.before.items[all[i].B]
+		if c.causes.caused(b.Message) {
+			continue
+		}
+		class := routeOf(b.Message)
+		parts := map[string]bool{}
+		for _, v := range values {
+			p := c.noise.pools[poolKey{class, withoutIndexes(v.Part), v.Span}]
+			if !v.Masked || p == nil || p.bits() < tellingBits {
+				continue
+			}
+			parts[withoutIndexes(v.Part)] = true
+		}
+		if len(parts) == 0 {
+			continue
+		}
+		for part := range parts {
+			blind[spot{class, part}]++
+		}
+		k := twin{class, c.blanked(all[i].B)}
+		same[k] = append(same[k], i)
+	}
+	for s, n := range blind {
+		c.Blind = append(c.Blind, gate.BlindSpot{
+			Kind: gate.BlindUnanchored, Channel: s.channel, Sink: s.sink, Class: s.class, Part: s.part, Count: n,
+			Detail: "carry a trace id from the stimulus into the message, or show the value in the answer to it",
+		})
+	}
+	slices.SortFunc(c.Blind, func(x, y gate.BlindSpot) int {
+		return cmp.Or(strings.Compare(string(x.Kind), string(y.Kind)), strings.Compare(x.Channel, y.Channel), strings.Compare(x.Sink, y.Sink), strings.Compare(x.Class, y.Class), strings.Compare(x.Part, y.Part))
+	})
+	lost := map[route]uint64{}
+	for k, list := range same {
+		people := map[gate.Recipient]bool{}
+		for _, i := range list {
+			people[c.before.items[all[i].B].Recipient] = true
+		}
+		if len(people) > 1 || len(list) > 1 && c.before.items[all[list[0]].B].Recipient.Kind == gate.Host {
+			lost[k.route] += uint64(len(list))
+		}
+	}
+	for class, n := range lost {
+		c.gaps.add(gate.Gap{
+			Kind: gate.GapUnanchored, Where: class.class, Count: n,
+			Detail: "nothing but a value that is new each time tells these messages from each other, and it stands nowhere else: an exchange would not be seen",
+		})
+	}
+}
+
+// blanked is a digest of what item i of production says without its volatile values and
+// whom it is addressed to.
+func (c *comparer) blanked(i int) (sum [sha256.Size]byte) {
+	n := c.noise.of[c.before.surplus[i].at]
+	h := sha256.New()
+	to := strings.ToLower(c.before.items[i].Recipient.Address)
+	for _, p := range c.before.text(i).Parts {
+		if p.Kind == gate.Addresses || p.Kind == gate.Transport || strings.HasPrefix(p.Name, "header/to") || strings.HasPrefix(p.Name, "header/cc") {
+			continue
+		}
+		v := n.Rename(p.Value, false)
+		if to != "" {
+			v = strings.ReplaceAll(strings.ToLower(v), to, "@")
+		}
+		fmt.Fprintf(h, "%q=%q\n", p.Name, v)
+	}
+	h.Sum(sum[:0])
+	return sum
+}
+
+// opaque says of which classes something varies that cannot be read.
+func (c *comparer) opaque() {
+	for class, n := range c.noise.opaque {
+		if reason, ok := c.o.Accept[class.class]; ok {
+			c.Blind = append(c.Blind, gate.BlindSpot{Kind: gate.BlindOpaque, Channel: class.channel, Sink: class.sink, Class: class.class, Count: n, Detail: "accepted: " + reason})
+			continue
+		}
+		c.gaps.add(gate.Gap{Kind: gate.GapOpaque, Where: class.class, Count: n, Detail: "a part of these messages is new in each replay of production, and cannot be read"})
+	}
+}
