@@ -4,6 +4,7 @@ package checks
 import (
 	attachmentchanged "github.com/waybill-dev/waybill/checks/attachment-changed"
 	classvanished "github.com/waybill-dev/waybill/checks/class-vanished"
+	constantchanged "github.com/waybill-dev/waybill/checks/constant-changed"
 	deliveryduplicated "github.com/waybill-dev/waybill/checks/delivery-duplicated"
 	destinationswapped "github.com/waybill-dev/waybill/checks/destination-swapped"
 	factsdisclosed "github.com/waybill-dev/waybill/checks/facts-disclosed"
@@ -45,6 +46,7 @@ func All() []*gate.Check {
 		factsmixed.Check,
 		owndataadded.Check,
 		personalcontentchanged.Check,
+		constantchanged.Check,
 		wordingchanged.Check,
 		attachmentchanged.Check,
 		linkchanged.Check,

@@ -29,7 +29,7 @@ import (
 // message=N (number of the message, before and after: two changes with one number
 // are one message), uncaused, concerns=alice,bob. Lines that follow belong to the changes above them:
 //
-//	edit text "old" -> "new" FLAGS     FLAGS: wording, new, gone, kind=link
+//	edit text "old" -> "new" FLAGS     FLAGS: wording, alike, within, new, gone, kind=link
 //	gains carol 12.5 FLAGS             FLAGS: new, stimuli, part=header/to; own is worked out
 //	origins dave
 //
@@ -312,11 +312,15 @@ func (p *parser) edit(w []string) error {
 		return errors.New(`edit wants a part and two texts: edit text "a" -> "b"`)
 	}
 	e := gate.Edit{Part: w[0], Kind: kindOf(w[0]), Before: w[1], After: w[3]}
-	wording := false
+	made := Personal
 	for _, flag := range w[4:] {
 		switch name, value, _ := strings.Cut(flag, "="); name {
 		case "wording":
-			wording = true
+			made = Wording
+		case "alike":
+			made = max(made, Alike)
+		case "within":
+			e.Within = true
 		case "new":
 			e.NewPart = true
 		case "gone":
@@ -330,18 +334,28 @@ func (p *parser) edit(w []string) error {
 		}
 	}
 	for _, i := range p.open {
-		AddEdit(p.c, p.groups, i, e, wording)
+		AddEdit(p.c, p.groups, i, e, made)
 	}
 	return nil
 }
 
+// Made says how an edit was made over a class.
+type Made uint8
+
+// Ways of making an edit: what is wording is alike too.
+const (
+	Personal Made = iota
+	Alike
+	Wording
+)
+
 // AddEdit gives change i of c an edit, and joins it to the group of its likes.
 // groups is kept between calls for one comparison.
-func AddEdit(c *gate.Comparison, groups map[string]int, i int, e gate.Edit, wording bool) {
+func AddEdit(c *gate.Comparison, groups map[string]int, i int, e gate.Edit, made Made) {
 	d := c.Changes[i].Delivery()
 	g := gate.EditGroup{
 		Part: withoutIndexes(e.Part), Kind: e.Kind, Before: e.Before, After: e.After, NewPart: e.NewPart, GonePart: e.GonePart,
-		Class: d.Class, Channel: d.Channel, Sink: d.Sink, Wording: wording,
+		Class: d.Class, Channel: d.Channel, Sink: d.Sink, Within: e.Within, Alike: made >= Alike, Wording: made >= Wording,
 	}
 	key := fmt.Sprintf("%+v", g)
 	at, ok := groups[key]

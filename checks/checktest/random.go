@@ -55,7 +55,7 @@ type drawn struct {
 
 type drawnEdit struct {
 	gate.Edit
-	wording bool
+	made Made
 }
 
 func drawTwin(t *rapid.T) Twin {
@@ -123,7 +123,8 @@ func drawEdit(t *rapid.T) drawnEdit {
 	case 1:
 		e.GonePart, e.After = true, ""
 	}
-	e.wording = rapid.Bool().Draw(t, "wording")
+	e.made = Made(rapid.IntRange(int(Personal), int(Wording)).Draw(t, "made"))
+	e.Within = e.Kind == gate.Link && rapid.Bool().Draw(t, "within")
 	return e
 }
 
@@ -185,7 +186,7 @@ func tell(changes []drawn, known []string, equal uint64, orders []gate.OrderChan
 			c.Uncaused = append(c.Uncaused, i)
 		}
 		for _, e := range d.edits {
-			AddEdit(&c, groups, i, e.Edit, e.wording)
+			AddEdit(&c, groups, i, e.Edit, e.made)
 		}
 	}
 	slices.Sort(c.Parties)
@@ -240,9 +241,19 @@ func Mirror(c *gate.Comparison) gate.Comparison {
 			d.after, d.afterSeq = ch.After.Recipient, ch.After.Ref.Seq
 		}
 		for _, e := range ch.Edits {
-			d.edits = append(d.edits, drawnEdit{e, c.Groups[e.Group].Wording})
+			d.edits = append(d.edits, drawnEdit{e, madeOf(&c.Groups[e.Group])})
 		}
 		changes = append(changes, d)
 	}
 	return tell(changes, c.Parties, 0, c.Orders, c.Caused, true)
+}
+
+func madeOf(g *gate.EditGroup) Made {
+	switch {
+	case g.Wording:
+		return Wording
+	case g.Alike:
+		return Alike
+	}
+	return Personal
 }

@@ -149,7 +149,7 @@ func (e *Entry) Judge(i int) {
 }
 
 // Group is Judge, and recipients become subjects, as losing where the edit leaves
-// nothing. Where it is wording people do not: that is an edit of the class, and
+// nothing. Where it is alike people do not: that is an edit of the class, and
 // stays the same whoever is in it.
 func (e *Entry) Group(i int) {
 	e.Judge(i)
@@ -157,7 +157,7 @@ func (e *Entry) Group(i int) {
 	for _, j := range g.Changes {
 		d := e.c.Changes[j].Delivery()
 		switch {
-		case g.Wording && IsPerson(d.Recipient):
+		case g.Alike && IsPerson(d.Recipient):
 		case g.Wording:
 			e.Gain(d.Recipient)
 		case g.After == "" && !g.NewPart:
@@ -434,4 +434,19 @@ func Belongs(x *gate.Exposure) bool {
 	return x.Bits > 0 || slices.ContainsFunc(x.Sample, func(f gate.Fact) bool {
 		return (f.Kind == gate.FactAddress || f.Kind == gate.FactPhone) && strings.EqualFold(strings.TrimPrefix(x.Owner.Address, "+"), strings.TrimPrefix(f.Value, "+"))
 	})
+}
+
+// Appears reports whether nothing stood where the texts of e stand.
+func (e *Entry) Appears() bool { return e.all(func(t [2]string) bool { return t[0] == "" }) }
+
+// Vanishes reports whether nothing stands where the texts of e stood.
+func (e *Entry) Vanishes() bool { return e.all(func(t [2]string) bool { return t[1] == "" }) }
+
+func (e *Entry) all(is func([2]string) bool) bool {
+	for t := range e.texts {
+		if !is(t) {
+			return false
+		}
+	}
+	return len(e.texts) > 0
 }

@@ -13,6 +13,7 @@ const (
 	Role            = "role-changed"
 	Fanout          = "fanout-collapsed"
 	PersonalContent = "personal-content-changed"
+	Constant        = "constant-changed"
 	Wording         = "wording-changed"
 	Attachment      = "attachment-changed"
 	Link            = "link-changed"
@@ -25,7 +26,7 @@ const (
 
 // Owners lists the ids of all checks that may own an edit group.
 func Owners() []string {
-	return []string{Swapped, Role, Fanout, PersonalContent, Wording, Attachment, Link,
+	return []string{Swapped, Role, Fanout, PersonalContent, Constant, Wording, Attachment, Link,
 		ReplyPath, NewParty, NewField, Destination, Downgrade}
 }
 
@@ -36,16 +37,16 @@ var owned = map[string]string{
 	"path":           Destination,
 	"fanout/groups":  Fanout,
 
-	// Where a mail went, as the server that delivered it recorded it.
+	"html/link": Link,
+	"text/link": Link,
+
+	// Where a mail went, as the server that delivered it wrote it down.
 	"header/delivered-to":   Swapped,
 	"header/envelope-to":    Swapped,
 	"header/x-delivered-to": Swapped,
 	"header/x-envelope-to":  Swapped,
 	"header/x-rcpt-to":      Swapped,
 	"header/x-original-to":  Swapped,
-
-	"html/link": Link,
-	"text/link": Link,
 }
 
 // ownerByName returns the check that judges every change of the part called name, or "".
@@ -127,7 +128,7 @@ func (t *Territory) Owner(g *gate.EditGroup) string {
 		return owner
 	case load && len(t.Strangers(g)) > 0:
 		return NewParty
-	case g.NewPart && t.toParty(g):
+	case g.NewPart && !g.Wording && t.toParty(g):
 		return NewField
 	case owner == Role && t.Follows(g):
 		return Swapped
@@ -143,6 +144,8 @@ func (t *Territory) Owner(g *gate.EditGroup) string {
 		return Attachment
 	case g.Wording:
 		return Wording
+	case g.Alike:
+		return Constant
 	}
 	return PersonalContent
 }

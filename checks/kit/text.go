@@ -199,3 +199,44 @@ func cutScheme(url string) (scheme, rest string) {
 	}
 	return "", url
 }
+
+// Named returns the identities that value, one text of an edit of g, names: addresses and
+// telephone numbers by their form, and whatever stands in a place where providers are told
+// whom to send to.
+func Named(g *gate.EditGroup, value string) map[string]gate.Recipient {
+	named := map[string]gate.Recipient{}
+	add := func(r gate.Recipient) { r.Role = ""; named[r.ID()] = r }
+	if g.Kind == gate.Addresses {
+		for _, r := range Addresses(value) {
+			add(r)
+		}
+		return named
+	}
+	if r, ok := gate.ReadsAsRecipient(value); ok {
+		add(r)
+		return named
+	}
+	for _, word := range strings.FieldsFunc(value, func(r rune) bool { return strings.ContainsRune(" \t\n<>()[]{}\"',;|=", r) }) {
+		if r, ok := gate.ReadsAsRecipient(strings.TrimRight(word, ".:!?")); ok {
+			add(r)
+		}
+	}
+	if value = strings.TrimSpace(value); len(named) == 0 && g.Kind == gate.Value && value != "" && !strings.ContainsAny(value, "\n") && addresses(g.Part) {
+		add(gate.Recipient{Kind: gate.Other, Address: value})
+	}
+	return named
+}
+
+// addresses reports whether the last name of a part's path is one by which message APIs
+// call whom they are to send to.
+func addresses(part string) bool {
+	leaf := strings.ToLower(part[strings.LastIndexAny(part, "/.")+1:])
+	leaf = strings.Trim(strings.ReplaceAll(leaf, "[]", ""), "$_-")
+	switch strings.NewReplacer("_", "", "-", "").Replace(leaf) {
+	case "to", "cc", "bcc", "recipient", "recipients", "channel", "channelid", "topic", "condition", "chatid", "roomid", "room", "userid",
+		"registrationids", "token", "deviceid", "devicetoken", "phone", "phonenumber", "msisdn", "mobile", "email", "emailaddress", "destination",
+		"topicarn", "targetarn", "queueurl", "audience", "segment", "segmentid", "groupid", "listid":
+		return true
+	}
+	return false
+}

@@ -9,6 +9,7 @@ package diff
 import (
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/waybill-dev/waybill/gate"
 )
@@ -34,18 +35,37 @@ type Hunk struct {
 	// NewPart and GonePart: no part of this name is on the other side.
 	NewPart, GonePart bool
 
+	// Within: Before and After stand in a link, or in a load, whose scheme, user and host
+	// are the same on both sides.
+	Within bool
+
 	// Left and Right are the words around the hunk that both sides share, nearest
 	// last and first. Nil for kinds without words.
 	Left, Right []string
 
+	// Around are Before and After with what stands beside them in the text; empty for
+	// kinds without words.
+	Around [2]Passage
+
+	// Whole are the values before and after of a part of kind Value of which the hunk is a
+	// piece; empty where they are longer than a hunk shows.
+	Whole [2]string
+
 	// Masked is set where the place was found to be volatile.
 	Masked bool
-
-	// Within: it stands in a link, or in what is loaded, whose user and host both sides
-	// share, and whose scheme too, or https stands for http. Then it is the words that
-	// differ, else the whole value.
-	Within bool
 }
+
+// A Passage is a piece of a text and the words in it that differ: Text[From:To].
+type Passage struct {
+	Text     string
+	From, To int
+}
+
+// aroundBytes is how much of a line stands in a passage on each side of the words that differ.
+const aroundBytes = 128
+
+// wholeBytes is how long a value may be that stands beside its hunks.
+const wholeBytes = 400
 
 // Parts states what differs between before and after. Hunks whose place is
 // volatile by noise, which may be nil, are masked.
@@ -166,6 +186,10 @@ func (d *differ) differs(s slot) {
 			Before: bw.text(p.b0, p.b1), After: aw.text(p.a0, p.a1),
 			Left: left(bw.words, from, p.b0), Right: right(bw.words, p.b1, to),
 			Masked: p.masked, Within: whole.Within,
+			Around: [2]Passage{bw.around(p.b0, p.b1), aw.around(p.a0, p.a1)},
+		}
+		if (whole.Kind == gate.Value || whole.Within) && len(whole.Before) <= wholeBytes && len(whole.After) <= wholeBytes {
+			hunks[i].Whole = [2]string{whole.Before, whole.After}
 		}
 		visible = visible || !p.masked
 	}
@@ -409,6 +433,34 @@ func (w words) text(i, j int) string {
 		return ""
 	}
 	return w.whole[w.starts[i] : w.starts[j-1]+len(w.words[j-1])]
+}
+
+// around gives words i to j, j excluded, with what stands beside them in their line.
+func (w words) around(i, j int) Passage {
+	from := len(w.whole)
+	if i < len(w.starts) {
+		from = w.starts[i]
+	}
+	to := from
+	if i < j {
+		to = w.starts[j-1] + len(w.words[j-1])
+	} else if i > 0 {
+		from = w.starts[i-1] + len(w.words[i-1]) // the gap: a word that is gone stood somewhere in it
+	}
+	start, end := max(from-aroundBytes, 0), min(to+aroundBytes, len(w.whole))
+	if n := strings.LastIndexByte(w.whole[start:from], '\n'); n >= 0 {
+		start += n + 1
+	}
+	if n := strings.IndexByte(w.whole[to:end], '\n'); n >= 0 {
+		end = to + n
+	}
+	for start < from && !utf8.RuneStart(w.whole[start]) {
+		start++
+	}
+	for end < len(w.whole) && end > to && !utf8.RuneStart(w.whole[end]) {
+		end--
+	}
+	return Passage{w.whole[start:end], from - start, to - start}
 }
 
 // left gives up to ContextWords of words that end at index i and do not begin

@@ -116,7 +116,7 @@ func TestWhoseFacts(t *testing.T) {
 	}{
 		{"another's number", text("account 770002"), "ann", []string{"bob@example.org new"}},
 		{"one's own", text("account 770001"), "ann", []string{"ann@example.org own new"}},
-		{"what all have", text("Regards, the portal team"), "john_smith", []string{"ann@example.org new", "bob@example.org new", "cat@example.org new"}},
+		{"what all have", text("Regards, the portal team"), "john_smith", nil},
 		{"what two share, to a third", text("Family line 510-555-0199"), "ann", []string{"bob@example.org new", "cat@example.org new"}},
 		{"what two share, to one of them", text("Family line 510-555-0199"), "cat", nil},
 		{"nobody's", text("a text that nobody was sent before 990009"), "ann", nil},
@@ -153,9 +153,9 @@ func TestSharedFactsNameWhoseBodyItIs(t *testing.T) {
 	}{
 		{"the body is known", body, []gate.Recipient{person("nurse.a"), person("nurse.b")}, nurses},
 		{"the body is not known, and the rarest facts are theirs", body, nil, nurses},
-		{"what nobody held alone is of all who did", "4 March at noon", nil,
-			[]string{"cat@example.org new", "dan@example.org new", "eve@example.org new", "nurse.a@example.org new", "nurse.b@example.org new"}},
-		{"unless it is somebody's body", "4 March at noon", []gate.Recipient{person("eve")}, []string{"eve@example.org new"}},
+		{"what most hold is nobody's", "4 March at noon", nil, nil},
+		{"what nobody held alone is of all who did", "at noon: record", nil, nurses},
+		{"even where it is somebody's body", "4 March at noon", []gate.Recipient{person("eve")}, nil},
 		{"an address is its owner's in any body", "Seen on 4 March at noon. cat@example.org", []gate.Recipient{person("eve")}, []string{"cat@example.org new", "eve@example.org new"}},
 	} {
 		if got := ask(production, exposure.Delivery{To: person("archive"), After: text(c.after), Origins: c.origins}); !slices.Equal(got, c.want) {

@@ -144,6 +144,7 @@ func InText(name, text string, found func(*Found)) {
 type scanner struct {
 	found func(*Found)
 	next  Found
+	where [][2]int // of addresses in the line at hand
 }
 
 func (s *scanner) give(kind gate.FactKind, text, part, layers string, fold bool) {
@@ -207,7 +208,7 @@ func under(layers, layer string) string {
 
 // line finds facts in one line of a text, and in the words that c carries into it.
 func (s *scanner) line(c *carry, part, line, layers string, depth int) {
-	s.addresses(part, line, layers)
+	address := s.addresses(part, line, layers) // whose words say no more than it does
 	s.phones(part, line, layers)
 	for start, end := gate.NextWord(line, 0); start < end; start, end = gate.NextWord(line, end) {
 		w := line[start:end]
@@ -216,6 +217,13 @@ func (s *scanner) line(c *carry, part, line, layers string, depth int) {
 		}
 		if isDigest(w) {
 			s.give(gate.FactDigest, w, part, layers, true)
+		}
+		for len(address) > 0 && address[0][1] <= start {
+			address = address[1:]
+		}
+		inside := len(address) > 0 && address[0][0] <= start
+		if inside && digits(w) < 4 {
+			continue
 		}
 		h := hashText(w, true)
 		s.next = Found{Part: part, Layers: layers, text: [phraseSize]string{w}, fold: true}
@@ -227,6 +235,9 @@ func (s *scanner) line(c *carry, part, line, layers string, depth int) {
 		case len(w) >= 3:
 			s.next.Kind, s.next.key = gate.FactWord, keyOf(gate.FactWord, h)
 			s.found(&s.next)
+		}
+		if inside {
+			continue
 		}
 		c.add(w, h)
 		if c.n >= phraseSize {
@@ -243,12 +254,13 @@ func (s *scanner) line(c *carry, part, line, layers string, depth int) {
 func phraseKey(words *[phraseSize]uint64) Key { return keyOf(gate.FactPhrase, words[:]...) }
 
 // addresses finds what looks like a mail address (RFC 5321 dot-string at a domain
-// of two labels or more). Domains are lower-cased, local parts are not.
-func (s *scanner) addresses(part, text, layers string) {
+// of two labels or more), and returns where. Domains are lower-cased, local parts are not.
+func (s *scanner) addresses(part, text, layers string) (where [][2]int) {
+	s.where = s.where[:0]
 	for at := 0; ; {
 		i := strings.IndexByte(text[at:], '@')
 		if i < 0 {
-			return
+			return s.where
 		}
 		i += at
 		start := i
@@ -261,6 +273,7 @@ func (s *scanner) addresses(part, text, layers string) {
 		}
 		local, domain := strings.Trim(text[start:i], "."), strings.Trim(text[i+1:end], ".-")
 		if local != "" && strings.Contains(domain, ".") {
+			s.where = append(s.where, [2]int{start, end})
 			s.give(gate.FactAddress, local+"@"+strings.ToLower(domain), part, layers, false)
 		}
 		at = i + 1
@@ -302,7 +315,7 @@ func (s *scanner) phones(part, text, layers string) {
 		if last+1 < len(text) && isAlnum(text[last+1]) {
 			number = nil // part of a longer word
 		}
-		if date, _, _ := strings.Cut(text[i:last+1], " "); isDate(date) {
+		if date, _, _ := strings.Cut(text[i:last+1], " "); IsDate(date) {
 			i += len(date)
 			continue
 		}
@@ -313,9 +326,9 @@ func (s *scanner) phones(part, text, layers string) {
 	}
 }
 
-// isDate reports whether s is a date in figures: year first with two figures each
+// IsDate reports whether s is a date in figures: year first with two figures each
 // for month and day, or last with one or two.
-func isDate(s string) bool {
+func IsDate(s string) bool {
 	var groups [3]string
 	n, start := 0, 0
 	for i := 0; i <= len(s); i++ {

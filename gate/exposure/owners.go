@@ -186,20 +186,117 @@ func (h *holders) add(n uint32) bool {
 	return false
 }
 
-// Foreign reports whether f belongs to somebody, and not to all of to: typed facts
-// that an edit moves.
-func (o *Owners) Foreign(f *Found, to []gate.Recipient) bool {
-	h := o.wanted[f.Key()]
-	if h == nil || h.common.Load() || len(h.list) == 0 && h.self < 0 {
-		return false
-	}
-	for _, r := range to {
-		n, known := o.number(r)
-		if !known || !h.holds(n) {
-			return true
+// Foreign reports whether part, which an edit made alike put into the messages of all of
+// to, holds what belongs to somebody and not to all of them: an identity, or words that
+// are distinctive. An address of one of the domains own, which nobody who receives has, is
+// the sender's.
+func (o *Owners) Foreign(part gate.Part, to []gate.Recipient, own []string) bool {
+	numbers := make([]int64, len(to))
+	for i, r := range to {
+		numbers[i] = -1
+		if n, ok := o.number(r); ok {
+			numbers[i] = int64(n)
 		}
 	}
-	return false
+	all := func(h *holders) bool {
+		for _, n := range numbers {
+			if n < 0 || !h.holds(uint32(n)) {
+				return false
+			}
+		}
+		return true
+	}
+	foreign := false
+	In([]gate.Part{part}, func(f *Found) {
+		h := o.wanted[f.Key()]
+		if foreign || h == nil || h.common.Load() || !Typed(f.Kind) && !identifies(f) || len(h.list) == 0 && h.self < 0 || h.sender(f, own) {
+			return
+		}
+		foreign = (h.self >= 0 || o.bits(len(h.list)) > 0) && !all(h)
+	})
+	return foreign || len(o.distinctive([]gate.Part{part}, all)) > 0
+}
+
+// identifies reports whether a whole value is more than a word of a vocabulary: two words,
+// or four digits.
+func identifies(f *Found) bool {
+	return f.Kind == gate.FactBinary || f.Kind == gate.FactValue && (digits(f.text[0]) >= 4 || strings.ContainsAny(f.text[0], " @"))
+}
+
+// sender reports whether f is an address of one of the domains own that is no recipient's.
+func (h *holders) sender(f *Found, own []string) bool {
+	if h.self >= 0 || len(own) == 0 || f.Kind != gate.FactAddress && f.Kind != gate.FactValue {
+		return false
+	}
+	at := strings.LastIndexByte(f.text[0], '@')
+	return at > 0 && slices.Contains(own, strings.ToLower(f.text[0][at+1:]))
+}
+
+// bits is what a fact says that k people hold.
+func (o *Owners) bits(k int) float64 {
+	return math.Log2(float64(max(o.People(), 2)) / float64(max(k, 1)))
+}
+
+// few reports whether h is held by so few that it points at them: half of all at the most.
+func (o *Owners) few(h *holders) bool {
+	return !h.common.Load() && len(h.list) > 0 && len(h.list) <= maxCandidates && o.bits(len(h.list)) >= 1
+}
+
+// longRun is how many phrases of one person, each beginning a word behind the other, are
+// no chance, however ordinary their words.
+const longRun = 3
+
+// distinctive returns whose words parts hold beyond chance. Of whoever held a word, or
+// three words in a row, in production, with few others or alone, they are:
+//
+//   - three words in a row of theirs, one of which is theirs too: what it is about;
+//   - two words beside each other that they alone had, as a name has;
+//   - a word that they alone had and that is in their own address;
+//   - three times three words in a row of theirs: a sentence.
+//
+// mine says of whom nothing is asked: facts that they hold are nobody else's.
+func (o *Owners) distinctive(parts []gate.Part, mine func(*holders) bool) map[uint32]bool {
+	whose := map[uint32]bool{}
+	var where [2]string // part and layers
+	var words [phraseSize][]uint32
+	run := map[uint32]int{}
+	In(parts, func(f *Found) {
+		if f.Kind != gate.FactWord && f.Kind != gate.FactNumber && f.Kind != gate.FactPhrase {
+			return
+		}
+		if at := [2]string{f.Part, f.Layers}; at != where {
+			where, words, run = at, [phraseSize][]uint32{}, map[uint32]int{}
+		}
+		var list []uint32
+		if h := o.wanted[f.Key()]; h != nil && o.few(h) && !mine(h) {
+			list = h.list
+		}
+		if f.Kind != gate.FactPhrase {
+			copy(words[:], words[1:])
+			words[phraseSize-1] = list
+			if last := words[phraseSize-2]; len(list) == 1 && (slices.Equal(list, last) || o.named(list[0], f.text[0])) {
+				whose[list[0]] = true
+			}
+			return
+		}
+		next := map[uint32]int{}
+		for _, n := range list {
+			next[n] = run[n] + 1
+			if next[n] >= longRun || slices.ContainsFunc(words[:], func(l []uint32) bool { return slices.Contains(l, n) }) {
+				whose[n] = true
+			}
+		}
+		run = next
+	})
+	return whose
+}
+
+// named reports whether word is in the address of person n.
+func (o *Owners) named(n uint32, word string) bool {
+	r := o.person(n)
+	local, _, ok := strings.Cut(r.Address, "@")
+	return ok && len(word) >= 3 && slices.ContainsFunc(strings.FieldsFunc(local, func(c rune) bool { return strings.ContainsRune(".-_+", c) }),
+		func(part string) bool { return strings.EqualFold(part, word) })
 }
 
 func (h *holders) holds(n uint32) bool {
@@ -220,8 +317,13 @@ type Delivery struct {
 	// what it holds is theirs, whoever else held some of it.
 	Origins []gate.Recipient
 
-	// TypedOnly leaves words and phrases out: the message was reworded alike for all.
-	TypedOnly bool
+	// Own are domains that the sender has for its own: an address in one of them that is no
+	// recipient's is nobody's.
+	Own []string
+
+	// Alike says that the message was edited alike for all: then words and phrases are
+	// somebody's only where they are distinctive, since many of a template's are anybody's.
+	Alike bool
 
 	// Stimuli says that the index is of stimuli: nothing in it was ever received,
 	// and a single word may be a search term.
@@ -248,10 +350,17 @@ func (o *Owners) Exposed(d Delivery) []gate.Exposure {
 	}
 	seen := map[Key]bool{}
 	var shared []Found
+	var distinctive map[uint32]bool
+	if d.Alike {
+		distinctive = o.distinctive(d.After, func(h *holders) bool { return known && h.holds(me) })
+	}
+	anybodys := func(f *Found, n uint32) bool {
+		return d.Alike && (f.Kind == gate.FactWord || f.Kind == gate.FactPhrase || f.Kind == gate.FactValue && !identifies(f)) && !distinctive[n]
+	}
 	In(d.After, func(f *Found) {
 		k := f.Key()
 		h := o.wanted[k]
-		if h == nil || h.common.Load() || seen[k] || d.TypedOnly && !Typed(f.Kind) {
+		if h == nil || h.common.Load() || seen[k] || h.sender(f, d.Own) || d.Before == nil && !d.Stimuli && isSender(f) {
 			return
 		}
 		seen[k] = true
@@ -264,8 +373,10 @@ func (o *Owners) Exposed(d Delivery) []gate.Exposure {
 		case h.self >= 0:
 			t.add(uint32(h.self), f, 1, true)
 		case len(h.list) == 1:
-			t.add(h.list[0], f, 1, true)
-		case len(h.list) > 1 && len(h.list) <= maxCandidates:
+			if !anybodys(f, h.list[0]) {
+				t.add(h.list[0], f, 1, true)
+			}
+		case len(h.list) > 1 && len(h.list) <= maxCandidates && o.tells(f, h, origins):
 			shared = append(shared, *f)
 		}
 	})
@@ -283,7 +394,9 @@ func (o *Owners) Exposed(d Delivery) []gate.Exposure {
 		}
 		if !slices.ContainsFunc(list, func(n uint32) bool { return t.mine[n] != nil && t.mine[n].strong }) {
 			for _, n := range theirs {
-				t.add(n, f, len(list), true)
+				if !anybodys(f, n) {
+					t.add(n, f, len(list), true)
+				}
 			}
 		}
 	}
@@ -301,6 +414,20 @@ func (o *Owners) Exposed(d Delivery) []gate.Exposure {
 		return cmp.Or(cmp.Compare(y.Bits, x.Bits), strings.Compare(x.Owner.ID(), y.Owner.ID()))
 	})
 	return out
+}
+
+// tells reports whether a fact that several hold points at them: what all hold does not,
+// and words do not where more than half hold them, unless it is the body of one of origins.
+func (o *Owners) tells(f *Found, h *holders, origins []uint32) bool {
+	if Typed(f.Kind) || slices.ContainsFunc(origins, h.holds) {
+		return o.bits(len(h.list)) > 0
+	}
+	return o.few(h)
+}
+
+// isSender reports whether f says who a message is from.
+func isSender(f *Found) bool {
+	return f.Kind == gate.FactAddress && (f.Part == "envelope/from" || f.Part == "header/from" || f.Part == "header/sender")
 }
 
 // tally adds up what is held of each owner.

@@ -39,9 +39,11 @@ type comparer struct {
 // A pairing is a change and what it was made from.
 type pairing struct {
 	match.Pair
-	hunks  []diff.Hunk // that are not masked
-	masked []diff.Hunk
-	values []diff.Value // what stands in volatile places
+	hunks   []hunk // that are not masked
+	masked  []diff.Hunk
+	values  []diff.Value // what stands in volatile places
+	shownTo string       // whom the mail of production shows as addressed
+	own     []string     // domains that the senders of production's message have for their own
 }
 
 func (c *comparer) compare(ctx context.Context) (err error) {
@@ -125,13 +127,15 @@ func (c *comparer) differences(pairs []match.Pair) []pairing {
 			if first[i] != i || p.B < 0 || p.A < 0 {
 				return
 			}
-			hunks, values := diff.Compare(c.before.text(p.B), c.after.text(p.A), c.noiseOf(p))
-			for _, h := range hunks {
+			before, after := c.before.text(p.B), c.after.text(p.A)
+			hunks, values := diff.Compare(before, after, c.noiseOf(p))
+			all[i].own = senderDomains(before.Parts)
+			for _, h := range read(hunks, all[i].own, before.Parts, after.Parts) {
 				if c.before.texts != nil || c.after.texts != nil {
-					h = shared(h)
+					h.Hunk = ownMemory(h.Hunk)
 				}
 				if h.Masked {
-					all[i].masked = append(all[i].masked, h)
+					all[i].masked = append(all[i].masked, h.Hunk)
 				} else {
 					all[i].hunks = append(all[i].hunks, h)
 				}
@@ -143,11 +147,14 @@ func (c *comparer) differences(pairs []match.Pair) []pairing {
 				}
 			}
 			all[i].values = values
+			if len(all[i].hunks) > 0 {
+				all[i].shownTo = interned(valueOf(before.Parts, "header/to"))
+			}
 		}
 	})
 	for i, n := range first {
 		if n != i {
-			all[i].hunks, all[i].masked = all[n].hunks, all[n].masked
+			all[i].hunks, all[i].masked, all[i].shownTo, all[i].own = all[n].hunks, all[n].masked, all[n].shownTo, all[n].own
 		}
 	}
 	c.first = first
@@ -191,9 +198,10 @@ func (c *comparer) state(all []pairing) {
 		}
 		change.Masks = masks
 		n := c.noiseOf(p.Pair)
+		p.hunks = slices.Clone(p.hunks)
 		for j, h := range p.hunks {
-			p.hunks[j] = renamed(h, n)
-			change.Edits = append(change.Edits, editOf(h, n))
+			p.hunks[j].Hunk = renamed(h.Hunk, n)
+			change.Edits = append(change.Edits, editOf(h.Hunk, n))
 		}
 		all[i].masked, all[i].values = nil, nil
 		changes = append(changes, made{change, p})
@@ -222,9 +230,19 @@ func (c *comparer) state(all []pairing) {
 	}
 }
 
-// shared is h in memory that equal hunks share, rather than that of its texts.
-func shared(h diff.Hunk) diff.Hunk {
+func valueOf(parts []gate.Part, name string) string {
+	for i := range parts {
+		if parts[i].Name == name {
+			return parts[i].Value
+		}
+	}
+	return ""
+}
+
+// ownMemory is h in memory that equal hunks share, rather than that of its texts.
+func ownMemory(h diff.Hunk) diff.Hunk {
 	h.Part, h.Before, h.After = interned(h.Part), interned(h.Before), interned(h.After)
+	h.Whole = [2]string{interned(h.Whole[0]), interned(h.Whole[1])}
 	for _, words := range [][]string{h.Left, h.Right} {
 		for i := range words {
 			words[i] = interned(words[i])

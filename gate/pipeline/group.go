@@ -9,31 +9,35 @@ import (
 
 	"github.com/waybill-dev/waybill/gate"
 	"github.com/waybill-dev/waybill/gate/diff"
-	"github.com/waybill-dev/waybill/gate/exposure"
 )
 
-// An edit is wording where it is a function of the text and not of the person.
-// That is shown, not assumed. In deliveries of the same classes:
+// An edit is alike where it is a function of the text and not of the person. That is
+// shown, not assumed. In deliveries of the same classes:
 //
-//   - two of them at least were edited so;
+//   - two messages at least, of distinct stimuli, to distinct people, were edited so;
 //   - all of production's that hold the old text in this place were edited so,
 //     and all of staging's that hold the new text are those;
 //   - none of production's holds the new text, and none of staging's the old;
-//   - the place does not vary: no delivery of production holds a third text there;
-//   - the new text holds nobody's address, telephone number or record number
-//     that one of those who receive it did not have.
+//   - the place does not vary: no delivery of production holds a third text there.
 //
 // So "pending" becoming "negative" for one person, for some of those who had it,
-// or at a place where others have "positive", is not wording.
+// or at a place where others have "positive", is not alike.
+//
+// What is alike is wording where it stands in prose, where what differs addresses, pays
+// and identifies nobody by its form, and where the new text holds nothing that in
+// production was somebody's and not all of theirs who receive it.
 
 // group is an edit group and the evidence about it.
 type group struct {
 	*gate.EditGroup
 	before, after string              // whole
 	settings      map[string]*setting // by wide class: where the place is, in messages of that class
-	typed         []exposure.Found
 	held          evidence
-	needed        bool // whether evidence is worth gathering
+	needed        bool      // whether evidence is worth gathering
+	identifies    string    // see hunk; of the first that has it
+	request       bool      // some of it stands in requests
+	follows       bool      // see hunk; of all
+	whole         [2]string // the values that the edit is a piece of, where these are the same in all
 }
 
 // A setting is the words around a place that all who were edited share.
@@ -54,6 +58,7 @@ type groupKey struct {
 	kind                gate.PartKind
 	digest              [sha256.Size]byte
 	newPart, gonePart   bool
+	within, follows     bool
 }
 
 // group joins equal edits over messages.
@@ -63,7 +68,8 @@ func (c *comparer) group() {
 		d := c.Changes[i].Delivery()
 		for j, h := range c.pairs[i].hunks {
 			part := withoutIndexes(h.Part)
-			k := groupKey{d.Channel, d.Sink, part, h.Kind, sha256.Sum256([]byte(h.Before + "\x00" + h.After)), h.NewPart, h.GonePart}
+			digest := sha256.Sum256([]byte(h.Before + "\x00" + h.After))
+			k := groupKey{d.Channel, d.Sink, part, h.Kind, digest, h.NewPart, h.GonePart, h.Within, h.follows}
 			n, ok := index[k]
 			if !ok {
 				n = len(c.groups)
@@ -71,12 +77,17 @@ func (c *comparer) group() {
 				c.groups = append(c.groups, &group{
 					EditGroup: &gate.EditGroup{
 						Part: part, Kind: h.Kind, Before: gate.Clip(h.Before, maxEdit), After: gate.Clip(h.After, maxEdit),
-						NewPart: h.NewPart, GonePart: h.GonePart, Class: d.Class, Channel: d.Channel, Sink: d.Sink,
+						NewPart: h.NewPart, GonePart: h.GonePart, Within: h.Within, Class: d.Class, Channel: d.Channel, Sink: d.Sink,
 					},
-					before: h.Before, after: h.After, settings: map[string]*setting{},
+					before: h.Before, after: h.After, settings: map[string]*setting{}, follows: h.follows, whole: h.Whole,
 				})
 			}
 			g := c.groups[n]
+			g.identifies = cmp.Or(g.identifies, h.identifies)
+			g.request = g.request || h.request
+			if g.whole != h.Whole {
+				g.whole = [2]string{}
+			}
 			if n := len(g.Changes); n == 0 || g.Changes[n-1] != i {
 				g.Changes = append(g.Changes, i)
 			}
@@ -84,7 +95,7 @@ func (c *comparer) group() {
 				g.Class = ""
 			}
 			for _, class := range c.wideClasses(i) {
-				g.join(class, h)
+				g.join(class, h.Hunk)
 			}
 			c.Changes[i].Edits[j].Group = n
 		}
@@ -97,6 +108,15 @@ func (c *comparer) group() {
 		g.People = len(people)
 		g.Why = c.unlikely(g)
 		g.needed = g.Why == ""
+		if g.follows { // what the other form says is nothing new, to whomever; what it does not say is
+			if text := g.before + g.after; text != "" && g.Part != "structure" {
+				g.Why = cmp.Or(g.Why, identifying(&diff.Hunk{Part: g.Part, Before: g.before, After: g.after}, nil))
+			} else {
+				g.Why = ""
+			}
+			g.needed = false
+			g.Alike, g.Wording = g.Why == "", g.Why == ""
+		}
 	}
 }
 
@@ -131,11 +151,9 @@ func (c *comparer) wideClasses(i int) []string {
 	return out
 }
 
-// unlikely says why a group cannot be wording before any evidence is gathered.
+// unlikely says why a group cannot be alike before any evidence is gathered.
 func (c *comparer) unlikely(g *group) string {
 	switch {
-	case g.Kind == gate.Addresses || g.Kind == gate.Transport:
-		return "addressing and transport are never wording"
 	case len(g.Changes) < 2:
 		return "one message alone was edited so"
 	case g.People < 2 && c.Changes[g.Changes[0]].Recipient().Kind != gate.Host:
@@ -146,7 +164,7 @@ func (c *comparer) unlikely(g *group) string {
 			return "the messages go to other recipients too"
 		}
 	}
-	return ""
+	return c.indistinct(g)
 }
 
 // rare is how many deliveries of production a class needs to stand for itself.
@@ -307,7 +325,7 @@ const mostMiddle = 12
 
 // hold says which texts a part holds in the group's place.
 func (g *group) hold(c *cutter, p *partWords, s *setting) sighting {
-	if g.Kind != gate.Text && g.Kind != gate.Value {
+	if g.Kind != gate.Text && g.Kind != gate.Value && !g.Within {
 		return sighting{p.value == g.before, p.value == g.after, false}
 	}
 	if p.words == nil {
@@ -374,12 +392,22 @@ func (g *group) refuted() bool {
 	return g.held.third || g.held.new[0] > 0 || g.held.old[0] > len(g.Changes)
 }
 
-// settle decides which groups are wording.
+// settle decides which groups are alike, and which are wording.
 func (c *comparer) settle() {
 	for _, g := range c.groups {
+		if g.follows && g.Wording && c.owners.Foreign(g.added(), c.recipients(g), c.senders(g)) {
+			g.Wording, g.Why = false, "the second form of the text holds what belongs to somebody"
+		}
 		if g.needed {
-			g.Why = c.refuse(g)
+			g.Why = g.unalike()
+			g.Alike = g.Why == ""
+			if g.Alike {
+				g.Why = c.unworded(g)
+			}
 			g.Wording = g.Why == ""
+		}
+		if g.Alike && !g.Wording {
+			c.showWhole(g)
 		}
 	}
 	c.Groups = make([]gate.EditGroup, len(c.groups))
@@ -388,7 +416,8 @@ func (c *comparer) settle() {
 	}
 }
 
-func (c *comparer) refuse(g *group) string {
+// unalike says why the evidence does not show that g was made alike.
+func (g *group) unalike() string {
 	n := len(g.Changes)
 	switch h := &g.held; {
 	case g.refuted():
@@ -400,16 +429,60 @@ func (c *comparer) refuse(g *group) string {
 	case h.old[1] > 0:
 		return "staging still holds the old text elsewhere"
 	}
-	var to []gate.Recipient
-	for _, i := range g.Changes {
-		to = append(to, c.Changes[i].Recipient())
+	return ""
+}
+
+// unworded says why g, which is alike, is not wording.
+func (c *comparer) unworded(g *group) string {
+	if why := g.misplaced(); why != "" {
+		return why
 	}
-	for i := range g.typed {
-		if c.owners.Foreign(&g.typed[i], to) {
-			return "the new text holds a value that belongs to somebody"
-		}
+	if g.identifies != "" {
+		return g.identifies
+	}
+	if c.owners.Foreign(g.added(), c.recipients(g), c.senders(g)) {
+		return "the new text holds what belongs to somebody"
 	}
 	return ""
+}
+
+// recipients returns who receives the messages of g.
+func (c *comparer) recipients(g *group) []gate.Recipient {
+	to := make([]gate.Recipient, len(g.Changes))
+	for n, i := range g.Changes {
+		to[n] = c.Changes[i].Recipient()
+	}
+	return to
+}
+
+// added is what g puts in, as a part.
+func (g *group) added() gate.Part { return gate.Part{Name: g.Part, Kind: g.Kind, Value: g.after} }
+
+// senders returns the domains that the senders of all messages of g have for their own.
+func (c *comparer) senders(g *group) []string {
+	own := c.pairs[g.Changes[0]].own
+	for _, i := range g.Changes[1:] {
+		if !slices.Equal(own, c.pairs[i].own) {
+			own = slices.DeleteFunc(slices.Clone(own), func(d string) bool { return !slices.Contains(c.pairs[i].own, d) })
+		}
+	}
+	return own
+}
+
+// showWhole has g and its edits show the whole values where they are the same in all:
+// an address, and not the words of it that differ.
+func (c *comparer) showWhole(g *group) {
+	if g.Kind != gate.Value || g.whole == [2]string{} {
+		return
+	}
+	g.Before, g.After = gate.Clip(g.whole[0], maxEdit), gate.Clip(g.whole[1], maxEdit)
+	for _, i := range g.Changes {
+		for j := range c.Changes[i].Edits {
+			if e := &c.Changes[i].Edits[j]; c.groups[e.Group] == g {
+				e.Before, e.After = g.Before, g.After
+			}
+		}
+	}
 }
 
 // byWideClass lists the groups that need evidence under the classes they look at.

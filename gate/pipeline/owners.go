@@ -44,14 +44,9 @@ func (c *comparer) ask(ctx context.Context, production func(context.Context, map
 	c.owners = exposure.NewOwners()
 	c.origins = map[gate.Digest][]gate.Recipient{}
 	for _, g := range c.groups {
-		g.held, g.typed = evidence{}, nil
-		if g.needed {
-			exposure.InText(g.Part, g.after, func(f *exposure.Found) {
-				if exposure.Typed(f.Kind) {
-					g.typed = append(g.typed, *f)
-					c.owners.Want(f)
-				}
-			})
+		g.held = evidence{}
+		if g.follows && g.Wording || g.needed && g.misplaced() == "" && g.identifies == "" {
+			exposure.In([]gate.Part{g.added()}, c.owners.Want)
 		}
 	}
 	for i := range c.pairs {
@@ -97,7 +92,7 @@ func (c *comparer) gained(i int) []gate.Part {
 		switch {
 		case h.After == "":
 		case h.Kind == gate.Text && !h.NewPart:
-			parts = append(parts, gate.Part{Name: h.Part, Kind: h.Kind, Value: beside(h)})
+			parts = append(parts, gate.Part{Name: h.Part, Kind: h.Kind, Value: beside(h.Hunk)})
 		default: // the value as a whole is a fact
 			for _, a := range c.after.text(p.A).Parts {
 				if a.Name == h.Part {
@@ -118,10 +113,10 @@ func beside(h diff.Hunk) string {
 	return strings.Join(words, " ")
 }
 
-// reworded reports whether every edit of change i may yet turn out to be wording.
+// reworded reports whether every edit of change i may be, or may yet turn out to be, alike.
 func (c *comparer) reworded(i int) bool {
 	for _, e := range c.Changes[i].Edits {
-		if g := c.groups[e.Group]; !g.needed && !g.Wording {
+		if g := c.groups[e.Group]; !g.needed && !g.Alike {
 			return false
 		}
 	}
@@ -338,13 +333,13 @@ func (c *comparer) expose(ctx context.Context) error {
 			}
 			slices.SortFunc(ch.Origins, compareRecipients)
 		}
-		d := exposure.Delivery{To: after.Recipient, After: c.gained(i)}
+		d := exposure.Delivery{To: after.Recipient, After: c.gained(i), Own: c.own(i)}
 		if len(c.origins[after.Body]) < maxOrigins { // else there may be more
 			d.Origins = ch.Origins
 		}
 		if ch.Kind == gate.Altered {
 			d.Before = func() []gate.Part { return c.before.text(p.B).Parts }
-			d.TypedOnly = c.wording(i)
+			d.Alike = c.alike(i)
 		}
 		ch.Gains = c.owners.Exposed(d)
 		if most := max(leastExposures, maxExposures-kept); len(ch.Gains) > most {
@@ -355,7 +350,7 @@ func (c *comparer) expose(ctx context.Context) error {
 		for j := min(len(ch.Gains), sampled); j < len(ch.Gains); j++ {
 			ch.Gains[j].Sample = slices.Clone(ch.Gains[j].Sample[:1])
 		}
-		if after.Recipient.Kind == gate.Host && !d.TypedOnly {
+		if after.Recipient.Kind == gate.Host && !c.worded(i) {
 			parties = append(parties, i)
 		}
 	}
@@ -365,10 +360,27 @@ func (c *comparer) expose(ctx context.Context) error {
 	return c.exposeStimuli(ctx, parties)
 }
 
-// wording reports whether every edit of change i is wording.
-func (c *comparer) wording(i int) bool {
+// own returns the domains that the senders of change i have for their own.
+func (c *comparer) own(i int) []string {
+	if p := c.pairs[i]; p.B < 0 {
+		return senderDomains(c.after.text(p.A).Parts)
+	}
+	return c.pairs[i].own
+}
+
+// alike reports whether every edit of change i was made alike.
+func (c *comparer) alike(i int) bool {
+	return c.every(i, func(g *gate.EditGroup) bool { return g.Alike })
+}
+
+// worded reports whether every edit of change i is wording.
+func (c *comparer) worded(i int) bool {
+	return c.every(i, func(g *gate.EditGroup) bool { return g.Wording })
+}
+
+func (c *comparer) every(i int, is func(*gate.EditGroup) bool) bool {
 	for _, e := range c.Changes[i].Edits {
-		if !c.Groups[e.Group].Wording {
+		if !is(&c.Groups[e.Group]) {
 			return false
 		}
 	}

@@ -83,8 +83,8 @@ func (c *comparer) arrivals(all []pairing) {
 	if len(places) == 0 {
 		return
 	}
-	type hunk struct{ pairing, index int }
-	found := map[at][]hunk{}
+	type spot struct{ pairing, index int }
+	found := map[at][]spot{}
 	after := map[at]map[string]int{}
 	for i := range all {
 		p := &all[i]
@@ -94,7 +94,7 @@ func (c *comparer) arrivals(all []pairing) {
 		for j, h := range p.hunks {
 			k := at{routeOf(c.before.items[p.B].Message), withoutIndexes(h.Part)}
 			if o := places[k]; o != nil && o.form.Fits(h.Before) && o.form.Fits(h.After) {
-				found[k] = append(found[k], hunk{i, j})
+				found[k] = append(found[k], spot{i, j})
 				if after[k] == nil {
 					after[k] = map[string]int{}
 				}
@@ -102,7 +102,7 @@ func (c *comparer) arrivals(all []pairing) {
 			}
 		}
 	}
-	moved := map[hunk]bool{}
+	moved := map[spot]bool{}
 	for k, list := range found {
 		n := uint64(0)
 		for _, h := range list {
@@ -123,11 +123,11 @@ func (c *comparer) arrivals(all []pairing) {
 	}
 	for i := range all {
 		hunks := all[i].hunks
-		var stays []diff.Hunk
+		var stays []hunk
 		for j, h := range hunks {
-			if moved[hunk{c.first[i], j}] {
+			if moved[spot{c.first[i], j}] {
 				h.Masked = true
-				all[i].masked = append(slices.Clip(all[i].masked), h)
+				all[i].masked = append(slices.Clip(all[i].masked), h.Hunk)
 				continue
 			}
 			stays = append(stays, h)
@@ -141,7 +141,8 @@ func (c *comparer) unmask(all []pairing, pairing int, v *diff.Value, h diff.Hunk
 	v.Masked = false
 	for i := range all {
 		if c.first[i] == pairing {
-			all[i].hunks = append(slices.Clip(all[i].hunks), h)
+			// A volatile text is never wording.
+			all[i].hunks = append(slices.Clip(all[i].hunks), hunk{Hunk: h, identifies: "the text is volatile"})
 		}
 	}
 }
@@ -202,11 +203,9 @@ func (c *comparer) foreign(ctx context.Context, all []pairing) error {
 	belongs := func(s *suspect) (n int, ok bool) {
 		to := []gate.Recipient{c.after.items[all[s.pairing].A].Recipient}
 		for k := range s.facts {
-			if owners.Foreign(&s.facts[k], to) {
-				return len(s.facts[k].Value()), true
-			}
+			n = max(n, len(s.facts[k].Value()))
 		}
-		return 0, false
+		return n, owners.Foreign(gate.Part{Name: s.value.Part, Kind: gate.Text, Value: s.value.After}, to, all[s.pairing].own)
 	}
 	for k := range suspects {
 		if n, ok := belongs(&suspects[k]); ok {

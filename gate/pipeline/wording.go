@@ -1,0 +1,386 @@
+package pipeline
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/waybill-dev/waybill/gate"
+	"github.com/waybill-dev/waybill/gate/diff"
+	"github.com/waybill-dev/waybill/gate/fields"
+)
+
+// Wording is prose (invariant 12). What a part is for, its name and kind say; what a word
+// is, its form and its owners do.
+
+// A hunk is one of a pair's, with what its text says of it.
+type hunk struct {
+	diff.Hunk
+	identifies string // see identifying
+	request    bool   // it stands in a request, not in a mail
+	follows    bool   // it says in another form what the same message says already
+}
+
+// A domain of a mailbox provider is shared by strangers: it is nobody's own.
+var shared = []string{
+	"gmail.com", "googlemail.com", "outlook.com", "hotmail.com", "live.com", "msn.com", "yahoo.com", "yahoo.co.uk", "yahoo.de", "yahoo.fr",
+	"icloud.com", "me.com", "mac.com", "aol.com", "gmx.de", "gmx.net", "gmx.at", "gmx.ch", "gmx.com", "web.de", "t-online.de", "proton.me",
+	"protonmail.com", "fastmail.com", "zoho.com", "qq.com", "163.com", "126.com", "mail.ru", "yandex.ru", "orange.fr", "free.fr", "libero.it",
+}
+
+// senderDomains returns the domains that a message's senders have for their own.
+func senderDomains(parts []gate.Part) []string {
+	var own []string
+	for i := range parts {
+		p := &parts[i]
+		if p.Name != "envelope/from" && p.Name != "header/from" {
+			continue
+		}
+		for line := range strings.SplitSeq(p.Value, "\n") {
+			domain := strings.ToLower(line[strings.LastIndexByte(line, '@')+1:])
+			if domain != "" && len(domain) < len(line) && !slices.Contains(shared, domain) && !slices.Contains(own, domain) {
+				own = append(own, domain)
+			}
+		}
+	}
+	return own
+}
+
+// read says of the hunks of two messages what their texts say of them.
+func read(hunks []diff.Hunk, own []string, before, after []gate.Part) []hunk {
+	out := make([]hunk, len(hunks))
+	if len(hunks) == 0 {
+		return out
+	}
+	request := slices.ContainsFunc(before, func(p gate.Part) bool { return p.Name == "method" })
+	other := alternative(hunks, before, after)
+	for i, h := range hunks {
+		upgraded(&h)
+		out[i] = hunk{Hunk: h, request: request}
+		switch {
+		case h.Masked:
+		case h.Kind == gate.Text || h.Kind == gate.Value:
+			out[i].identifies = identifying(&h, own)
+		case h.Kind == gate.Link:
+			if h.Within && (holdsToken(h.Before) || holdsToken(h.After)) {
+				out[i].identifies = "what differs in the link may be a token"
+			} else if !h.Within && !(sameOrigin(h.Before, h.After) && plainDifference(h.Before, h.After)) {
+				out[i].identifies = "the link leads to another place, or what differs in it may be a token"
+			}
+		}
+		out[i].follows = !h.Masked && other(&out[i].Hunk)
+		out[i].Around = [2]diff.Passage{} // a piece of a text that need not be kept
+	}
+	return out
+}
+
+// upgraded makes of a link that differs in being encrypted alone an edit of its scheme,
+// so that the same edit of other links is the same.
+func upgraded(h *diff.Hunk) {
+	if rest, ok := strings.CutPrefix(h.Before, "http:"); ok && h.Kind == gate.Link && h.After == "https:"+rest && !h.Within {
+		h.Before, h.After, h.Within = "http", "https", true
+		h.Left, h.Right = []string{diff.Start}, []string{":"}
+	}
+}
+
+// mostOther is how many words of its own a second form of a text may have.
+const mostOther = 24
+
+// alternative returns whether a hunk says only that a message's text is new, or gone, in a
+// second form, and leaves in the hunk what the other form does not say: nothing, or words
+// such as the "at" before a link that is spelled out.
+func alternative(hunks []diff.Hunk, before, after []gate.Part) func(*diff.Hunk) bool {
+	none := func(*diff.Hunk) bool { return false }
+	var form *diff.Hunk
+	for i := range hunks {
+		if h := &hunks[i]; h.Kind == gate.Text && (h.NewPart || h.GonePart) && (h.Part == "text" || h.Part == "html") {
+			if form != nil {
+				return none
+			}
+			form = h
+		}
+	}
+	if form == nil {
+		return none
+	}
+	stays, text := before, form.After
+	if form.GonePart {
+		stays, text = after, form.Before
+	}
+	other := map[string]string{"text": "html", "html": "text"}[form.Part]
+	known := map[string]bool{}
+	links := map[string]bool{}
+	for i := range stays {
+		p := &stays[i]
+		if p.Name != other && !strings.HasPrefix(p.Name, other+"/") && p.Name != "header/subject" || strings.HasPrefix(p.Name, other+"/hidden") {
+			continue
+		}
+		if p.Kind == gate.Link {
+			links[p.Value] = true
+		}
+		if p.Kind == gate.Text || p.Kind == gate.Link {
+			for _, w := range gate.Words(p.Value) {
+				known[strings.ToLower(w)] = true
+			}
+		}
+	}
+	if len(known) == 0 {
+		return none
+	}
+	says := func(text string) (others []string) {
+		for _, w := range gate.Words(text) {
+			if gate.IsWord(w) && strings.Trim(w, "-_") != "" && !known[strings.ToLower(w)] && !slices.Contains(others, w) {
+				others = append(others, w)
+			}
+		}
+		slices.Sort(others)
+		return others
+	}
+	others := says(text)
+	if len(others) > mostOther || 4*len(others) > len(gate.Words(text)) {
+		return none
+	}
+	return func(h *diff.Hunk) bool {
+		switch {
+		case h.Part == form.Part && h.Kind == gate.Text:
+			if h.NewPart {
+				h.After = strings.Join(others, " ")
+			} else {
+				h.Before = strings.Join(others, " ")
+			}
+			return true
+		case h.Part == "structure":
+			return sameLeaves(h.Whole, form)
+		case h.Part == form.Part+"/link" && h.NewPart == form.NewPart && h.GonePart == form.GonePart:
+			same := links[h.Before+h.After]
+			h.Before, h.After = "", ""
+			return same
+		case strings.HasPrefix(h.Part, "multipart"):
+			return false
+		case strings.HasPrefix(h.Part, form.Part+"/") && h.NewPart == form.NewPart && h.GonePart == form.GonePart && h.Kind == gate.Text:
+			if len(says(h.Before+h.After)) > 0 {
+				return false
+			}
+			h.Before, h.After = "", ""
+			return true
+		}
+		return false
+	}
+}
+
+// sameLeaves reports whether two structures are of the same leaves but for the one that
+// form is.
+func sameLeaves(whole [2]string, form *diff.Hunk) bool {
+	leaves := func(s string) []string {
+		l := strings.FieldsFunc(s, func(r rune) bool { return strings.ContainsRune("(), ", r) })
+		l = slices.DeleteFunc(l, func(w string) bool { return w == "alternative" || w == "mixed" || w == "related" })
+		slices.Sort(l)
+		return l
+	}
+	b, a := leaves(whole[0]), leaves(whole[1])
+	if form.GonePart {
+		b, a = a, b
+	}
+	i := slices.Index(a, form.Part)
+	return i >= 0 && slices.Equal(b, slices.Delete(a, i, i+1))
+}
+
+// isProse reports whether people read parts of this name and kind as running text.
+func isProse(part string, kind gate.PartKind) bool {
+	if kind != gate.Text {
+		return false
+	}
+	for strings.HasPrefix(part, "message[]/") {
+		part = part[len("message[]/"):]
+	}
+	if f, sub, ok := fields.Part(part); ok {
+		return f.Kind == fields.Text && sub == ""
+	}
+	root, sub, _ := strings.Cut(part, "/")
+	switch root {
+	case "text", "text[]", "preheader":
+		return sub == ""
+	case "html", "html[]":
+		return sub == "" || sub == "title" || sub == "alt" || sub == "preheader"
+	case "body", "query":
+		// A leaf of a structure is Text where a rule says that people read it. What is Text
+		// by itself, a page or a text of unknown use, is not.
+		first, _, _ := strings.Cut(sub, "/")
+		return sub != "" && first != "html" && first != "text" && first != "malformed" && !strings.HasSuffix(sub, "/comment") && !strings.HasSuffix(sub, "/malformed")
+	}
+	return false
+}
+
+// isHidden reports whether readers do not see parts of this name, though they are sent.
+func isHidden(part string, kind gate.PartKind) bool {
+	if kind != gate.Text {
+		return false
+	}
+	for strings.HasPrefix(part, "message[]/") {
+		part = part[len("message[]/"):]
+	}
+	return strings.HasPrefix(part, "html/hidden") || strings.HasPrefix(part, "html[]/hidden") || strings.HasSuffix(part, "/comment")
+}
+
+// misplaced says why an edit cannot be wording where it stands, however it is made: it
+// stands in a structure, in an address, in what is loaded.
+func (g *group) misplaced() string {
+	switch {
+	case isProse(g.Part, g.Kind), isHidden(g.Part, g.Kind):
+		return ""
+	case g.Kind == gate.Link:
+		if g.NewPart || g.GonePart || g.before == "" || g.after == "" {
+			return "a link that is new, or gone, is never wording"
+		}
+		return ""
+	case g.Kind == gate.Value || g.Kind == gate.Text:
+		if f, sub, ok := fields.Part(g.Part); ok && sub == "" && strings.HasPrefix(g.Part, "header/") {
+			return g.fieldMisplaced(f)
+		}
+		return "a value of a structure is never wording"
+	}
+	return "what addresses, is loaded, is attached, or says how it travelled is never wording"
+}
+
+// fieldMisplaced is misplaced of a header field.
+func (g *group) fieldMisplaced(f fields.Field) string {
+	switch f.Kind {
+	case fields.Addresses, fields.List, fields.Thread, fields.Credential, fields.Cookies, fields.Link, fields.MAC:
+		return "the field is not one of description"
+	}
+	switch {
+	case f.Owner != fields.Nobody || f.Protected || f.Routes:
+		return "the field says who it is from, for or about, or which way it goes"
+	case g.NewPart || g.GonePart || f.Descriptive || !g.request:
+		return ""
+	}
+	return "the field of a request is not known to describe what sends it"
+}
+
+// crowd is how many people one stimulus writes to where it is a job that writes to
+// everybody of a class, rather than somebody's affair that several people hear of.
+const crowd = 8
+
+// mostCounted is how many changes of a group are looked at for whether they are of
+// distinct people.
+const mostCounted = 1000
+
+// indistinct says why the changes of g are not two messages at least, of distinct stimuli,
+// to distinct people: a mail to somebody and its copies are one.
+func (c *comparer) indistinct(g *group) string {
+	changes := g.Changes[:min(len(g.Changes), mostCounted)]
+	people := map[gate.Recipient]bool{} // recipients without roles
+	spread := map[string]map[string]bool{}
+	for _, i := range changes {
+		r := c.Changes[i].Recipient()
+		r.Role = ""
+		people[r] = true
+		for _, t := range c.tracesOf(i) {
+			if spread[t] == nil {
+				spread[t] = map[string]bool{}
+			}
+			for _, id := range c.aboutWhom(i) {
+				spread[t][id] = true
+			}
+		}
+	}
+	join := joiner{}
+	for n, i := range changes {
+		ch := &c.Changes[i]
+		join.put(n, ref{ch.Before.Ref, 0})
+		join.put(n, ref{ch.After.Ref, 1})
+		for _, t := range c.tracesOf(i) {
+			if strings.HasPrefix(t, "message-id:") || len(spread[t]) < crowd {
+				join.put(n, t)
+			}
+		}
+		if to := c.pairs[i].shownTo; to != "" {
+			for line := range strings.SplitSeq(to, "\n") {
+				r, err := gate.MailRecipient(line, "")
+				if err == nil && people[r] {
+					join.put(n, "to:"+to)
+					break
+				}
+			}
+		}
+	}
+	of := map[int][]string{} // whom each message is to, or about
+	for n, i := range changes {
+		root := join.root(n)
+		of[root] = append(of[root], c.aboutWhom(i)...)
+	}
+	whom := map[string]bool{}
+	for root, ids := range of {
+		if len(ids) == 0 { // a request of which nobody knows whom it is about
+			whom["message "+string(rune(root))] = true
+			continue
+		}
+		slices.Sort(ids)
+		whom[strings.Join(slices.Compact(ids), "\n")] = true
+	}
+	switch {
+	case len(of) < 2:
+		return "one message alone was edited so"
+	case len(whom) < 2:
+		return "the messages of one person alone were edited so"
+	}
+	return ""
+}
+
+// ref tells the messages of both runs apart.
+type ref struct {
+	gate.Ref
+	run int
+}
+
+// tracesOf returns the traces of both messages of change i.
+func (c *comparer) tracesOf(i int) []string {
+	p := c.pairs[i]
+	b, a := c.before.items[p.B].Message.Traces, c.after.items[p.A].Message.Traces
+	if len(a) == 0 {
+		return b
+	}
+	return append(slices.Clip(b), a...)
+}
+
+// aboutWhom returns whom the messages of change i are to, or, where they go to an outside
+// party, whom they concern: nobody where that is not known.
+func (c *comparer) aboutWhom(i int) (ids []string) {
+	ch := &c.Changes[i]
+	if r := ch.Recipient(); r.Kind != gate.Host {
+		return []string{r.ID()}
+	}
+	for _, d := range []*gate.Delivery{ch.Before, ch.After} {
+		for _, r := range d.Concerns {
+			ids = append(ids, r.ID())
+		}
+	}
+	return ids
+}
+
+// A joiner joins numbers that have a key in common.
+type joiner struct {
+	first  map[any]int
+	parent []int
+}
+
+func (j *joiner) put(n int, key any) {
+	for len(j.parent) <= n {
+		j.parent = append(j.parent, len(j.parent))
+	}
+	if j.first == nil {
+		j.first = map[any]int{}
+	}
+	if m, ok := j.first[key]; ok {
+		j.parent[j.root(n)] = j.root(m)
+		return
+	}
+	j.first[key] = n
+}
+
+func (j *joiner) root(n int) int {
+	for j.parent[n] != n {
+		j.parent[n] = j.parent[j.parent[n]]
+		n = j.parent[n]
+	}
+	return n
+}
