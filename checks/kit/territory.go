@@ -195,5 +195,5 @@ func names(value string, r gate.Recipient) bool {
 		return Compare(read, r) == 0
 	}
 	list := Addresses(value)
-	return len(list) == 1 && list[0].Address == r.Address
+	return len(list) == 1 && (list[0].Address == r.Address || r.Kind == gate.Other && strings.HasSuffix(r.Address, ":"+list[0].Address))
 }

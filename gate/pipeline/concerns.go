@@ -22,7 +22,7 @@ func addressesFanned(m *gate.Canonical, p gate.Part) bool {
 	}
 	read, ok := gate.ReadsAsRecipient(p.Value)
 	return slices.ContainsFunc(m.Recipients, func(r gate.Recipient) bool {
-		return r.Address == p.Value || ok && r.Kind == read.Kind && r.Address == read.Address
+		return r.Address == p.Value || r.Kind == gate.Other && strings.HasSuffix(r.Address, ":"+p.Value) || ok && r.Kind == read.Kind && r.Address == read.Address
 	})
 }
 
