@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"encoding/binary"
 	"math"
 	"slices"
 	"strings"
@@ -99,13 +100,15 @@ type hider struct {
 	met recent
 }
 
-func (g *hider) message(m *gate.Canonical) {
+// message gathers what m hides. Where it carries the id of its stimulus, caused is set: such an id
+// is not made anew, and the message is paired by it.
+func (g *hider) message(m *gate.Canonical, caused bool) {
 	for i := range m.Hidden {
 		h := &m.Hidden[i]
 		if h.Rule == "date" || h.Rule == "archive-time" { // which parse as that, and as nothing else
 			continue
 		}
-		if h.NamesMessage() {
+		if h.NamesMessage() && !caused {
 			g.ids.add(placeKey(m, h)*hashPrime ^ gate.HashWord(h.Value))
 		}
 		if g.met.met(gate.HashWord(h.Value)) {
@@ -149,6 +152,40 @@ func (h *hiddenFacts) compact() {
 	}
 	h.ids.compact()
 	h.ids = slices.Clip(h.ids)
+}
+
+// bytes gives h as it is kept: each list as bytes.
+func (h *hiddenFacts) bytes() (out [][]byte) {
+	for _, l := range append(h.facts[:len(h.facts):len(h.facts)], h.ids) {
+		b := make([]byte, 0, 8*len(l))
+		for _, k := range l {
+			b = binary.LittleEndian.AppendUint64(b, k)
+		}
+		out = append(out, b)
+	}
+	return out
+}
+
+// hiddenOf is what bytes gave.
+func hiddenOf(lists [][]byte) (h hiddenFacts, err error) {
+	if len(lists) != len(h.facts)+1 {
+		return h, errDigests
+	}
+	for i, b := range lists {
+		if len(b)%8 != 0 {
+			return h, errDigests
+		}
+		l := make(hashes, 0, len(b)/8)
+		for ; len(b) > 0; b = b[8:] {
+			l = append(l, binary.LittleEndian.Uint64(b))
+		}
+		if i < len(h.facts) {
+			h.facts[i] = l
+		} else {
+			h.ids = l
+		}
+	}
+	return h, nil
 }
 
 // revealed finds what of the hidden values of runs must be compared; nil is nothing.

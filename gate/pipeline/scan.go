@@ -47,6 +47,7 @@ type scanned struct {
 	traced  uint64               // messages that carry the trace of a stimulus
 	order   map[uint64][]arrival // per sink and recipient, where order matters
 	index   *runIndex            // of a run of production, where one is kept
+	hidden  hiddenFacts          // of what masks left out
 }
 
 // arrival is one delivery at a sink where order matters.
@@ -161,6 +162,19 @@ func (r *runs) scan(ctx context.Context, i int, stage string) (*scanned, error) 
 	return run, err
 }
 
+// again scans the i-th run once more, with what o reveals.
+func (r *runs) again(ctx context.Context, i int, stage string) (*scanned, error) {
+	causes, err := r.causes()
+	if err != nil {
+		return nil, err
+	}
+	run, err := scan(ctx, r.o, causes, r.sides[i], stage, nil)
+	if err == nil {
+		r.open = append(r.open, run)
+	}
+	return run, err
+}
+
 func (r *runs) close() {
 	for _, run := range r.open {
 		_ = run.Close() // of what was only read
@@ -200,7 +214,9 @@ func sumUp(a about, s side, tallies []*tally) *scanned {
 			}
 		}
 		r.traced += t.traced
+		r.hidden.join(&t.hidden.hiddenFacts)
 	}
+	r.hidden.compact()
 	people.compact()
 	r.people = slices.Clip(people)
 	slices.SortFunc(r.entries, func(x, y entry) int { return x.compare(&y) })
@@ -223,6 +239,7 @@ type tally struct {
 	traced  uint64
 	order   map[uint64][]arrived
 	gather  *gatherWorker // nil where nothing is gathered
+	hidden  hider
 
 	mu   *sync.Mutex // guards
 	gaps *gapList    // which all workers share, since one message's gaps are told once
@@ -264,9 +281,11 @@ func (t *tally) message(at place, c *gate.Canonical) {
 	for i := range c.Masks {
 		t.mask(i, &c.Masks[i])
 	}
-	if t.causes.caused(c) {
+	caused := t.causes.caused(c)
+	if caused {
 		t.traced++
 	}
+	t.hidden.message(c, caused)
 	if len(c.Gaps) > 0 {
 		t.mu.Lock()
 		t.gaps.add(c.Gaps...)
