@@ -78,21 +78,21 @@ func (r *renderer) blast() {
 		}
 		return
 	}
-	style := func(n int) style {
-		if n > 0 {
-			return bad
-		}
-		return regular
+	if b == (gate.Blast{}) && !slices.ContainsFunc(r.v.Findings, func(f gate.Judged) bool {
+		return f.Severity != gate.Note && len(f.Gained)+len(f.Lost)+len(f.Owners)+len(f.Parties) > 0
+	}) {
+		r.line("  ", span{regular, "no finding names anybody"})
+		return
 	}
 	row := func(n int, one, many string) {
-		r.line("  ", span{style(n), fmt.Sprintf("%7s ", count(n))}, span{regular, map[bool]string{true: one, false: many}[n == 1]})
+		if n > 0 {
+			r.line("  ", span{bad, fmt.Sprintf("%7s ", count(n))}, span{regular, map[bool]string{true: one, false: many}[n == 1]})
+		}
 	}
 	row(b.Gain, "person receives something that they did not", "people receive something that they did not")
 	row(b.Exposed, "person's data is received by somebody else", "people's data is received by somebody else")
 	row(b.Lose, "person no longer receives something that they did", "people no longer receive something that they did")
-	if b.Merged > 0 {
-		row(b.Merged, "person's messages ended up together with others' in one message", "people's messages ended up together in one message")
-	}
+	row(b.Merged, "person's messages ended up together with others' in one message", "people's messages ended up together in one message")
 	row(b.Parties, "outside party is concerned", "outside parties are concerned")
 	var parties []string
 	for i := range r.v.Findings {
@@ -283,7 +283,7 @@ func foremost(c *gate.Change) *gate.Exposure {
 	var first *gate.Exposure
 	for i := range c.Gains {
 		g := &c.Gains[i]
-		if g.Own {
+		if g.Own || g.Bits == 0 { // what everybody has says nothing of anybody
 			continue
 		}
 		if g.New && g.Owner.Kind != gate.Host {
@@ -495,10 +495,24 @@ func (r *renderer) counts() {
 		r.line("  ", span{regular, "corpus " + visible(r.v.Corpus, maxName)})
 	}
 	if r.v.Drill != "" {
-		r.text("  ", "    ", "drill: "+r.names.prose(r.v.Drill))
+		r.text("  ", "    ", "drill: "+r.names.prose(found(r.v.Drill)))
 	} else {
 		r.line("  ", span{careful, "drill: not run"})
 	}
+}
+
+// found is what a drill says, without the ids of the checks that saw it: a reader who looks
+// for findings should meet none that are not there.
+func found(drill string) string {
+	what, by, ok := strings.Cut(drill, " was found by ")
+	if !ok {
+		return drill
+	}
+	what += " was found"
+	if _, rest, more := strings.Cut(by, ";"); more {
+		what += ";" + rest
+	}
+	return what
 }
 
 func (r *renderer) run(f *gate.RunFacts, role gate.Role) {
