@@ -132,7 +132,7 @@ func (t *Territory) Owner(g *gate.EditGroup) string {
 		return NewField
 	case owner == Role && t.Follows(g):
 		return Swapped
-	case owner == "" && g.Kind == gate.Value && (t.Follows(g) || t.readdresses(g)):
+	case owner == "" && g.Kind == gate.Value && (t.Follows(g) || !g.Alike && t.readdresses(g)):
 		return Swapped
 	case owner != "":
 		return owner

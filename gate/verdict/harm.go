@@ -24,6 +24,7 @@ var harm = []string{
 	"delivery-duplicated",
 	"fanout-collapsed",
 	"role-changed",
+	"constant-changed",
 	"new-field",
 	"own-data-added",
 	"attachment-changed",
