@@ -68,6 +68,9 @@ func (c *comparer) compare(ctx context.Context) (err error) {
 		return err
 	}
 	c.state(pairs)
+	if err := c.concerns(ctx); err != nil {
+		return err
+	}
 	c.group()
 	if err := c.pass(ctx); err != nil {
 		return err
