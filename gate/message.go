@@ -128,6 +128,10 @@ type Masked struct {
 	Bytes uint64 `json:"bytes,omitempty"` // how many were hidden, where the rule counts them
 }
 
+// RefusedMask begins the Rule of a [Masked] that counts matches of a user's mask which
+// were not hidden, since nothing would have been left of the part. The mask's own rule follows.
+const RefusedMask = "refused:"
+
 // A Hidden value is one that a mask left out of the comparison since it has the exact
 // shape that the mask is for. It is kept until it was asked whether it holds anybody's
 // facts, or stays the same in every replay: what does is compared (invariant 11).
@@ -135,6 +139,16 @@ type Hidden struct {
 	Rule  string // of the mask
 	Part  string // name of the part that it would be
 	Value string
+}
+
+// NamesMessage reports whether h is an id that software makes anew for each message. One
+// that stays the same in every replay names something else: a conversation, a case, a person.
+func (h *Hidden) NamesMessage() bool {
+	switch h.Rule {
+	case "message-id", "trace-id", "content-id", "idempotency-key":
+		return true
+	}
+	return false
 }
 
 // Canonical is a message as it is compared.

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/waybill-dev/waybill/gate"
+	"github.com/waybill-dev/waybill/gate/fields"
 )
 
 // Parse reads a comparison in the notation of cases. A line is words and quoted
@@ -27,7 +28,7 @@ import (
 //
 // OPTIONS are sink=mail, channel=smtp, class=answer, copies=1/3, was=N and
 // message=N (number of the message, before and after: two changes with one number
-// are one message), uncaused. Lines that follow belong to the changes above them:
+// are one message), uncaused, concerns=alice,bob. Lines that follow belong to the changes above them:
 //
 //	edit text "old" -> "new" FLAGS     FLAGS: wording, alike, within, new, gone, kind=link
 //	gains carol 12.5 FLAGS             FLAGS: new, stimuli, part=header/to; own is worked out
@@ -209,6 +210,15 @@ func parseOptions(words []string) (o options, err error) {
 			o.message, err = strconv.ParseUint(value, 10, 64)
 		case "uncaused":
 			o.uncaused = true
+		case "concerns":
+			for name := range strings.SplitSeq(value, ",") {
+				who, wrong := people(name)
+				for _, r := range who {
+					r.Role = ""
+					o.delivery.Concerns = append(o.delivery.Concerns, r)
+				}
+				err = cmp.Or(err, wrong)
+			}
 		case "copies":
 			_, err = fmt.Sscanf(value, "%d/%d", &o.copies[0], &o.copies[1])
 		default:
@@ -383,9 +393,10 @@ func withoutIndexes(part string) string {
 
 // kindOf is the kind that a part of this name has in a canonical message.
 func kindOf(part string) gate.PartKind {
-	switch part {
-	case "header/to", "header/cc", "header/bcc", "header/from", "header/sender", "header/reply-to", "header/return-path", "envelope/from", "envelope/orcpt":
+	if f, sub, _ := fields.Part(part); f.Kind == fields.Addresses && sub != "name" || part == "envelope/orcpt" {
 		return gate.Addresses
+	}
+	switch part {
 	case "html/load":
 		return gate.Load
 	case "html/link", "text/link", "header/list-unsubscribe":

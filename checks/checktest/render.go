@@ -26,8 +26,13 @@ func Render(findings []gate.Finding) string {
 func render(f *gate.Finding) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s %s/%s", f.Severity, f.Channel, f.Sink)
-	if f.Class != "" {
+	switch {
+	case f.Class != "":
 		fmt.Fprintf(&b, " class %s", f.Class)
+	case len(f.Classes) > shown:
+		fmt.Fprintf(&b, " classes %s and %d more", strings.Join(f.Classes[:shown], ","), len(f.Classes)-shown)
+	case len(f.Classes) > 0:
+		fmt.Fprintf(&b, " classes %s", strings.Join(f.Classes, ","))
 	}
 	if f.Part != "" {
 		fmt.Fprintf(&b, " part %s", f.Part)

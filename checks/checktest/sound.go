@@ -102,7 +102,7 @@ func soundFinding(check *gate.Check, c *gate.Comparison, f *gate.Finding, secret
 		}
 	}
 	if len(f.Changes) > 0 && (f.Example == nil || !slices.ContainsFunc(f.Changes, func(i int) bool {
-		return reflect.DeepEqual(c.Changes[i], *f.Example)
+		return isExample(&c.Changes[i], f)
 	})) {
 		return errors.New("its example is none of its changes")
 	}
@@ -146,3 +146,10 @@ func payload(c *gate.Comparison) []string {
 
 // ordinary are payloads of cases that are words of titles too.
 var ordinary = []string{"plaintext"}
+
+// isExample reports whether the example of f is ch, with the edits that f judges first.
+func isExample(ch *gate.Change, f *gate.Finding) bool {
+	want := *ch
+	want.Forward(f.Groups)
+	return reflect.DeepEqual(want, *f.Example)
+}

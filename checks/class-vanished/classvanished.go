@@ -38,7 +38,7 @@ func run(c *gate.Comparison) ([]gate.Finding, error) {
 		if k := kit.RouteOf(ch.Before); vanished[k] {
 			e := s.At(k)
 			e.Change(i)
-			e.Lose(ch.Before.Recipient)
+			e.Miss(ch.Before)
 		}
 	}
 	return s.Findings(func(e *kit.Entry) (gate.Severity, string) {

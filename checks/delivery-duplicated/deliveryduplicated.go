@@ -37,16 +37,17 @@ func run(c *gate.Comparison) ([]gate.Finding, error) {
 			k.Variant = more
 			e := s.At(k)
 			e.Change(i)
-			e.Gain(ch.After.Recipient)
+			e.Receive(ch.After)
 			e.Text("as often", "more often")
 		case ch.Kind == gate.Removed && ch.Copies[1] > 0:
 			k.Variant = fewer
 			e := s.At(k)
 			e.Change(i)
-			e.Lose(ch.Before.Recipient)
+			e.Miss(ch.Before)
 			e.Text("as often", "less often")
 		}
 	}
+	s.Join(kit.OfPeople)
 	return s.Findings(func(e *kit.Entry) (gate.Severity, string) {
 		if e.Key.Variant == more {
 			return gate.Block, kit.Deliveries(e.Count()) + " to " + e.ReachedWhom() + kit.Is(e.Count(), " is a further copy", " are further copies")

@@ -14,9 +14,12 @@ var Check = &gate.Check{
 	Doc: `A message takes another way out, or a request goes to another place.
 
 One outside party stands where another stood, a message leaves by another sink, or the path of a request is another: a webhook of another
-tenant differs in its path alone. Content and recipients in it may be as before, and somebody else receives it.`,
+tenant differs in its path alone. Content and recipients in it may be as before, and somebody else receives it. Another host of one operator
+(the same registrable domain and port, and no domain that a provider shares out among customers) is a warning: nobody new learns anything.`,
 	Run: run,
 }
+
+const operator = "operator"
 
 func run(c *gate.Comparison) ([]gate.Finding, error) {
 	s, err := kit.NewSheet("destination-swapped", c)
@@ -28,14 +31,25 @@ func run(c *gate.Comparison) ([]gate.Finding, error) {
 		if ch.Kind != gate.Redirected || kit.IsPerson(ch.Before.Recipient) || kit.IsPerson(ch.After.Recipient) {
 			continue
 		}
-		e := s.At(kit.RouteOf(ch.After))
+		k := kit.RouteOf(ch.After)
+		if gate.SameOperator(ch.Before.Recipient, ch.After.Recipient) {
+			k.Variant = operator
+		}
+		e := s.At(k)
 		e.Change(i)
 		e.Lose(ch.Before.Recipient)
-		e.Gain(ch.After.Recipient)
+		if k.Variant == operator {
+			e.Gain(ch.After.Recipient)
+		} else {
+			e.Receive(ch.After)
+		}
 		e.Text(ch.Before.Recipient.ID(), ch.After.Recipient.ID())
 	}
 	s.Owned(func(i int, _ *gate.EditGroup, k kit.Key) { s.At(k).Group(i) })
 	return s.Findings(func(e *kit.Entry) (gate.Severity, string) {
+		if e.Key.Variant == operator {
+			return gate.Warn, kit.N(e.Count(), "request", "requests") + " would go to another host of the same operator"
+		}
 		switch e.Key.Part {
 		case "path":
 			return gate.Block, kit.N(e.Count(), "request", "requests") + " to " + e.ReachedWhom() + " would go to another path"

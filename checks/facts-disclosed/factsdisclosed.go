@@ -2,6 +2,8 @@
 package factsdisclosed
 
 import (
+	"slices"
+
 	"github.com/waybill-dev/waybill/checks/kit"
 	"github.com/waybill-dev/waybill/gate"
 )
@@ -19,6 +21,10 @@ Bits weigh the strongest evidence: a fact of one person among n carries log2(n).
 	Run: run,
 }
 
+// What comes with a delivery that another person got is told apart from what content
+// discloses: they are two causes.
+const redirected = "redirected"
+
 func run(c *gate.Comparison) ([]gate.Finding, error) {
 	s, err := kit.NewSheet("facts-disclosed", c)
 	if err != nil {
@@ -28,11 +34,18 @@ func run(c *gate.Comparison) ([]gate.Finding, error) {
 		ch := &c.Changes[i]
 		for j := range ch.Gains {
 			x := &ch.Gains[j]
-			if x.Own || !x.New {
+			if x.Own || !x.New || !kit.Belongs(x) || known(ch, x) {
 				continue
 			}
-			d := ch.Delivery()
-			e := s.At(kit.Key{Channel: d.Channel, Sink: d.Sink})
+			d := ch.After
+			k := kit.Key{Channel: d.Channel, Sink: d.Sink}
+			if ch.Kind == gate.Redirected {
+				k.Variant = redirected
+			}
+			e := s.At(k)
+			if k.Variant == redirected {
+				e.Text("with their owner", "with what goes to another")
+			}
 			e.Change(i)
 			e.Gain(d.Recipient)
 			e.Own(x.Owner)
@@ -44,6 +57,21 @@ func run(c *gate.Comparison) ([]gate.Finding, error) {
 		if len(e.Owners) == 0 {
 			whose = "facts of another outside party"
 		}
+		if e.Key.Variant == redirected {
+			return gate.Block, kit.Deliveries(e.Count()) + " would take " + whose + " along to " + e.ReachedWhom()
+		}
 		return gate.Block, kit.Deliveries(e.Count()) + " would give " + whose + " to " + e.ReachedWhom() + " for the first time"
 	}), nil
+}
+
+// known reports whether the operator of the party that is sent to has these facts in
+// production: another of its hosts was sent them, by the delivery itself where nothing of
+// it was edited.
+func known(ch *gate.Change, x *gate.Exposure) bool {
+	if ch.Kind != gate.Redirected || !gate.SameOperator(ch.Before.Recipient, ch.After.Recipient) {
+		return false
+	}
+	return !slices.ContainsFunc(x.Sample, func(f gate.Fact) bool {
+		return slices.ContainsFunc(ch.Edits, func(e gate.Edit) bool { return e.Part == f.Part })
+	})
 }

@@ -15,7 +15,8 @@ var Check = &gate.Check{
 
 Messages that production keeps apart are in one: an accumulator that is not reset, a separator that is lost, a template that keeps the last
 person's values. Owners are all whose facts the messages hold, the recipients' own among them. Messages that somebody has exactly so
-in production are not counted: their facts were together before.`,
+in production are not counted: their facts were together before. Nor are those that were exchanged or moved as a whole, or in which one
+person's facts stand in place of another's: that is recipient-swapped, or facts-disclosed.`,
 	Run: run,
 }
 
@@ -24,10 +25,11 @@ func run(c *gate.Comparison) ([]gate.Finding, error) {
 	if err != nil {
 		return nil, err
 	}
+	exchanged := kit.Exchanged(c)
 	messages := map[kit.Key]map[gate.Ref]bool{}
 	for i := range c.Changes {
 		ch := &c.Changes[i]
-		if !mixed(ch) {
+		if !mixed(ch) || s.Territory.Moved(ch) || exchanged[i] {
 			continue
 		}
 		k := kit.Key{Channel: ch.After.Channel, Sink: ch.After.Sink}
@@ -57,12 +59,12 @@ func run(c *gate.Comparison) ([]gate.Finding, error) {
 
 // isOwner reports whether an exposure tells of a person with a message of their
 // own. Keys of stimuli may be second names of people who are counted already.
-func isOwner(x *gate.Exposure) bool { return !x.Stimuli && kit.IsPerson(x.Owner) }
+func isOwner(x *gate.Exposure) bool { return !x.Stimuli && kit.IsPerson(x.Owner) && kit.Belongs(x) }
 
 // mixed reports whether the message of staging holds facts of two people or more,
 // and of somebody among them whom its counterpart did not hold.
 func mixed(ch *gate.Change) bool {
-	if ch.After == nil || len(ch.Origins) > 0 || ch.Kind == gate.Redirected && len(ch.Edits) == 0 {
+	if ch.After == nil || len(ch.Origins) > 0 {
 		return false
 	}
 	owners, foreign := kit.Set{}, false

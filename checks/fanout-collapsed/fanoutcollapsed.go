@@ -31,18 +31,25 @@ func run(c *gate.Comparison) ([]gate.Finding, error) {
 	if err != nil {
 		return nil, err
 	}
-	shared := map[gate.Ref][]int{} // altered deliveries, by the message of staging that they are in
+	shared := map[gate.Ref][]int{} // altered deliveries to people, by the message of staging that they are in
+	was := map[gate.Ref]int{}      // how many of them were in one message of production
 	for i := range c.Changes {
-		if ch := &c.Changes[i]; ch.Before != nil && ch.After != nil && (ch.Kind == gate.Altered || len(ch.Edits) > 0) {
-			shared[ch.After.Ref] = append(shared[ch.After.Ref], i)
+		ch := &c.Changes[i]
+		if ch.Before == nil || ch.After == nil || !kit.IsPerson(ch.After.Recipient) || s.Territory.Moved(ch) {
+			continue
 		}
+		shared[ch.After.Ref] = append(shared[ch.After.Ref], i)
+		was[ch.Before.Ref]++
 	}
 	for _, together := range shared {
-		own := map[gate.Ref]bool{}
+		own, most := map[gate.Ref]bool{}, 0
 		for _, i := range together {
-			own[c.Changes[i].Before.Ref] = true
+			ref := c.Changes[i].Before.Ref
+			own[ref] = true
+			most = max(most, was[ref])
 		}
-		if len(own) < 2 {
+		// Where people are exchanged among messages, none holds more of them than before.
+		if len(own) < 2 || len(together) <= most {
 			continue
 		}
 		for _, i := range together {

@@ -38,6 +38,7 @@ type Entry struct {
 	Key                           Key
 	Gained, Lost, Owners, Parties Set
 	Reached                       Set // recipients of the deliveries concerned, subjects or not
+	Classes                       Set // classes of the deliveries concerned
 	Bits                          float64
 	Extra                         int // deliveries concerned besides those of changes
 	changes, groups               []int
@@ -59,28 +60,67 @@ func (e *Entry) ReachedWhom() string {
 	return Whom(len(e.Reached)-parties, parties)
 }
 
-func isHostID(id string) bool { return strings.HasPrefix(id, string(gate.Host)+":") }
+const hostPrefix = string(gate.Host) + ":"
 
-// Change takes down that change i is concerned.
+func isHostID(id string) bool { return strings.HasPrefix(id, hostPrefix) }
+
+// Change records that change i is concerned.
 func (e *Entry) Change(i int) {
 	e.changes = append(e.changes, i)
-	e.Reach(e.c.Changes[i].Recipient())
+	ch := &e.c.Changes[i]
+	e.Reach(ch.Recipient())
+	e.Classes.Add(ch.Delivery().Class)
 }
 
-// Reach takes down a recipient of a delivery concerned.
+// Reach records a recipient of a delivery concerned.
 func (e *Entry) Reach(r gate.Recipient) { e.Reached.Add(r.ID()) }
 
 // Edits is how many different texts are concerned.
 func (e *Entry) Edits() int { return len(e.texts) }
 
-// Gain takes down who receives more, or something else.
+// Gain records who receives more, or something else.
 func (e *Entry) Gain(r gate.Recipient) { e.subject(e.Gained, r) }
 
-// Lose takes down who receives less.
+// Lose records who receives less.
 func (e *Entry) Lose(r gate.Recipient) { e.subject(e.Lost, r) }
 
-// Own takes down whose facts are received by somebody else.
+// Own records whose facts are received by somebody else.
 func (e *Entry) Own(r gate.Recipient) { e.subject(e.Owners, r) }
+
+// Receive records that d reaches its recipient: who gains. Where that is an outside
+// party, the people whom d concerns have their data received by somebody else.
+func (e *Entry) Receive(d *gate.Delivery) {
+	e.Gain(d.Recipient)
+	for _, r := range d.Concerns {
+		e.Own(r)
+	}
+}
+
+// Miss records that d no longer reaches its recipient: who loses, and where that is an
+// outside party, the people whom d concerns.
+func (e *Entry) Miss(d *gate.Delivery) {
+	e.Lose(d.Recipient)
+	for _, r := range d.Concerns {
+		e.Lose(r)
+	}
+}
+
+// Identify records the people whom a value named before as losing, and those whom it
+// names after as gaining, and reports whether it names anybody.
+func (e *Entry) Identify(g *gate.EditGroup) bool {
+	before, after := Replaced(g)
+	for _, r := range before {
+		if !slices.Contains(after, r) {
+			e.Lose(r)
+		}
+	}
+	for _, r := range after {
+		if !slices.Contains(before, r) {
+			e.Gain(r)
+		}
+	}
+	return len(before)+len(after) > 0
+}
 
 func (e *Entry) subject(s Set, r gate.Recipient) {
 	if !IsPerson(r) {
@@ -95,10 +135,10 @@ func (e *Entry) Text(before, after string) { e.texts[[2]string{before, after}] =
 // Weigh keeps the heaviest evidence, in bits.
 func (e *Entry) Weigh(bits float64) { e.Bits = max(e.Bits, bits) }
 
-// Mark takes down that an edit group is judged, and nothing else of it.
+// Mark records that an edit group is judged, and nothing else of it.
 func (e *Entry) Mark(i int) { e.groups = append(e.groups, i) }
 
-// Judge takes down an edit group with its changes and texts, and no subjects.
+// Judge records an edit group with its changes and texts, and no subjects.
 func (e *Entry) Judge(i int) {
 	g := &e.c.Groups[i]
 	e.Mark(i)
@@ -115,19 +155,21 @@ func (e *Entry) Group(i int) {
 	e.Judge(i)
 	g := &e.c.Groups[i]
 	for _, j := range g.Changes {
-		r := e.c.Changes[j].Recipient()
+		d := e.c.Changes[j].Delivery()
 		switch {
-		case g.Alike && IsPerson(r):
+		case g.Alike && IsPerson(d.Recipient):
+		case g.Wording:
+			e.Gain(d.Recipient)
 		case g.After == "" && !g.NewPart:
-			e.Lose(r)
+			e.Miss(d)
 		default:
-			e.Gain(r)
+			e.Receive(d)
 		}
 	}
 }
 
 func (e *Entry) merge(o *Entry) {
-	for _, p := range [][2]Set{{e.Gained, o.Gained}, {e.Lost, o.Lost}, {e.Owners, o.Owners}, {e.Parties, o.Parties}, {e.Reached, o.Reached}} {
+	for _, p := range [][2]Set{{e.Gained, o.Gained}, {e.Lost, o.Lost}, {e.Owners, o.Owners}, {e.Parties, o.Parties}, {e.Reached, o.Reached}, {e.Classes, o.Classes}} {
 		maps.Copy(p[0], p[1])
 	}
 	maps.Copy(e.texts, o.texts)
@@ -143,6 +185,7 @@ type Sheet struct {
 	Territory *Territory
 	check     string
 	entries   map[Key]*Entry
+	joins     func(*Entry) bool // nil where nothing is joined
 }
 
 // NewSheet opens the sheet of the check with this id. It returns an error where
@@ -208,7 +251,7 @@ func (s *Sheet) At(k Key) *Entry {
 }
 
 func newEntry(k Key, c *gate.Comparison) *Entry {
-	return &Entry{Key: k, Gained: Set{}, Lost: Set{}, Owners: Set{}, Parties: Set{}, Reached: Set{}, texts: map[[2]string]struct{}{}, c: c}
+	return &Entry{Key: k, Gained: Set{}, Lost: Set{}, Owners: Set{}, Parties: Set{}, Reached: Set{}, Classes: Set{}, texts: map[[2]string]struct{}{}, c: c}
 }
 
 // Owned calls take for every edit group that the sheet's check owns, with the key
@@ -225,19 +268,19 @@ func (s *Sheet) Owned(take func(i int, g *gate.EditGroup, k Key)) {
 func (s *Sheet) Findings(judge func(*Entry) (gate.Severity, string)) []gate.Finding {
 	s.collapse(func(k *Key) *string { return &k.Class })
 	s.collapse(func(k *Key) *string { return &k.Part })
-	keys := slices.SortedFunc(maps.Keys(s.entries), func(a, b Key) int {
-		return cmp.Or(cmp.Compare(a.Channel, b.Channel), cmp.Compare(a.Sink, b.Sink), cmp.Compare(a.Class, b.Class),
-			cmp.Compare(a.Part, b.Part), cmp.Compare(a.Variant, b.Variant))
-	})
+	entries := slices.SortedFunc(maps.Values(s.entries), compareEntries)
+	if s.joins != nil {
+		entries = s.join(entries)
+	}
 	var findings []gate.Finding
-	for _, k := range keys {
-		e := s.entries[k]
+	for _, e := range entries {
+		k := e.Key
 		slices.Sort(e.changes)
 		e.changes = slices.Compact(e.changes)
 		f := gate.Finding{
 			Check: s.check, Channel: k.Channel, Sink: k.Sink, Class: k.Class, Part: k.Part,
 			Gained: e.Gained.sorted(), Lost: e.Lost.sorted(), Owners: e.Owners.sorted(), Parties: e.Parties.sorted(),
-			Changes: e.changes, Groups: e.groups, Count: uint64(e.Count()), Bits: e.Bits,
+			Classes: e.classes(), Changes: e.changes, Groups: e.groups, Count: uint64(e.Count()), Bits: e.Bits,
 			Example: e.example(), Scenarios: []string{s.C.Scenario},
 		}
 		f.Before, f.After = e.meaning()
@@ -246,6 +289,61 @@ func (s *Sheet) Findings(judge func(*Entry) (gate.Severity, string)) []gate.Find
 		findings = append(findings, f)
 	}
 	return findings
+}
+
+func compareEntries(x, y *Entry) int {
+	a, b := x.Key, y.Key
+	return cmp.Or(cmp.Compare(a.Channel, b.Channel), cmp.Compare(a.Sink, b.Sink), cmp.Compare(a.Class, b.Class),
+		cmp.Compare(a.Part, b.Part), cmp.Compare(a.Variant, b.Variant))
+}
+
+// Join has Findings gather by who gains and who loses, and how, over classes, sinks and
+// channels, the entries for which it reports true: one alias that moves one person's mail
+// of many classes is one cause. The class is then no part of their meaning.
+func (s *Sheet) Join(which func(*Entry) bool) { s.joins = which }
+
+// OfPeople reports whether an entry has people for subjects, and no outside party: of
+// those, each kind of request may well have a cause of its own.
+func OfPeople(e *Entry) bool { return Routed(e) && len(e.Parties) == 0 }
+
+// Routed reports whether an entry says who receives, or who does not.
+func Routed(e *Entry) bool { return len(e.Gained)+len(e.Lost) > 0 }
+
+// join takes entries of equal subjects, texts and variants into one another. entries are
+// in the order of [compareEntries], and so are those returned, by the first of each.
+func (s *Sheet) join(entries []*Entry) []*Entry {
+	first := map[string]*Entry{}
+	var out []*Entry
+	for _, e := range entries {
+		if !s.joins(e) {
+			out = append(out, e)
+			continue
+		}
+		before, after := e.meaning()
+		same := fmt.Sprintf("%q", [][]string{e.Gained.sorted(), e.Lost.sorted(), e.Owners.sorted(), e.Parties.sorted(),
+			{e.Key.Part, e.Key.Variant, before, after}})
+		into := first[same]
+		if into == nil {
+			e.Key.Class = ""
+			first[same] = e
+			out = append(out, e)
+			continue
+		}
+		into.merge(e)
+		if into.Key.Channel != e.Key.Channel {
+			into.Key.Channel = ""
+		}
+		if into.Key.Sink != e.Key.Sink {
+			into.Key.Sink = ""
+		}
+	}
+	return out
+}
+
+// classes are those of a finding, at most [MaxClasses].
+func (e *Entry) classes() []string {
+	list := e.Classes.sorted()
+	return list[:min(len(list), MaxClasses)]
 }
 
 // collapse empties one field of the keys wherever it has more than MaxClasses
@@ -306,13 +404,14 @@ func (e *Entry) meaning() (before, after string) {
 }
 
 // example is a copy of the most harmful change: the one that gives its recipient
-// the heaviest facts of other people, the first in the comparison among equals.
+// the heaviest facts of other people, the first in the comparison among equals. The
+// edits that are judged stand first in it.
 func (e *Entry) example() *gate.Change {
 	best, worst := -1, -1.0
 	for _, i := range e.changes {
 		harm := 0.0
-		for _, x := range e.c.Changes[i].Gains {
-			if x.New && !x.Own {
+		for j := range e.c.Changes[i].Gains {
+			if x := &e.c.Changes[i].Gains[j]; x.New && !x.Own && Belongs(x) {
 				harm += x.Bits
 			}
 		}
@@ -324,7 +423,17 @@ func (e *Entry) example() *gate.Change {
 		return nil
 	}
 	ch := e.c.Changes[best]
+	ch.Forward(e.groups)
 	return &ch
+}
+
+// Belongs reports whether an exposure is evidence that facts are somebody's: they carry
+// bits, or one of them is the owner's own address or telephone number. A fact that
+// everybody has carries none, and is nobody's.
+func Belongs(x *gate.Exposure) bool {
+	return x.Bits > 0 || slices.ContainsFunc(x.Sample, func(f gate.Fact) bool {
+		return (f.Kind == gate.FactAddress || f.Kind == gate.FactPhone) && strings.EqualFold(strings.TrimPrefix(x.Owner.Address, "+"), strings.TrimPrefix(f.Value, "+"))
+	})
 }
 
 // Appears reports whether nothing stood where the texts of e stand.

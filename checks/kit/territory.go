@@ -39,10 +39,21 @@ var owned = map[string]string{
 
 	"html/link": Link,
 	"text/link": Link,
+
+	// Where a mail went, as the server that delivered it wrote it down.
+	"header/delivered-to":   Swapped,
+	"header/envelope-to":    Swapped,
+	"header/x-delivered-to": Swapped,
+	"header/x-envelope-to":  Swapped,
+	"header/x-rcpt-to":      Swapped,
+	"header/x-original-to":  Swapped,
 }
 
 // ownerByName returns the check that judges every change of the part called name, or "".
 func ownerByName(name string) string {
+	if owner := owned[name]; owner != "" {
+		return owner
+	}
 	switch fields.OwnerOf(name) {
 	case fields.Role:
 		return Role
@@ -51,12 +62,13 @@ func ownerByName(name string) string {
 	case fields.Links:
 		return Link
 	}
-	return owned[name]
+	return ""
 }
 
 // A Territory says which check owns each edit group of one comparison.
 type Territory struct {
-	c *gate.Comparison
+	c         *gate.Comparison
+	operators map[string]bool // of the parties that production sent to
 
 	// met are the outside parties that production is known to involve: those it
 	// sent to, and the hosts that the edited messages of production loaded from.
@@ -65,9 +77,10 @@ type Territory struct {
 
 // NewTerritory looks at c once.
 func NewTerritory(c *gate.Comparison) *Territory {
-	t := &Territory{c: c, met: make(map[string]bool, len(c.Parties))}
+	t := &Territory{c: c, met: make(map[string]bool, len(c.Parties)), operators: make(map[string]bool, len(c.Parties))}
 	for _, p := range c.Parties {
 		t.met[p] = true
+		t.operators[gate.Operator(strings.TrimPrefix(p, hostPrefix))] = true
 	}
 	for i := range c.Groups {
 		if g := &c.Groups[i]; isLoad(g) {
@@ -82,6 +95,12 @@ func NewTerritory(c *gate.Comparison) *Territory {
 // Met reports whether production is known to involve the party of this id, as in
 // Comparison.Parties.
 func (t *Territory) Met(party string) bool { return t.met[party] }
+
+// Operated reports whether production is known to send to a host of the operator that
+// runs this party: see [gate.Operator].
+func (t *Territory) Operated(r gate.Recipient) bool {
+	return r.Kind == gate.Host && t.operators[gate.Operator(r.Address)]
+}
 
 // Strangers are the outside parties, as "host:NAME", sorted, that g makes a
 // reader load from and that production is not known to involve.
@@ -111,7 +130,9 @@ func (t *Territory) Owner(g *gate.EditGroup) string {
 		return NewParty
 	case g.NewPart && !g.Wording && t.toParty(g):
 		return NewField
-	case owner == Role && t.follows(g):
+	case owner == Role && t.Follows(g):
+		return Swapped
+	case owner == "" && g.Kind == gate.Value && (t.Follows(g) || !g.Alike && t.readdresses(g)):
 		return Swapped
 	case owner != "":
 		return owner
@@ -141,19 +162,38 @@ func (t *Territory) toParty(g *gate.EditGroup) bool {
 	return false
 }
 
-// follows reports whether g says only what the change of recipient says already:
+// readdresses reports whether g puts another person in the place of one in a request to
+// an outside party, by values that read as recipients as a whole. A number that loses its
+// plus is another number.
+func (t *Territory) readdresses(g *gate.EditGroup) bool {
+	if strings.HasPrefix(g.Part, "header/") || strings.HasPrefix(g.Part, "cookie/") || !t.toParty(g) {
+		return false
+	}
+	before, after := Replaced(g)
+	return len(before) == 1 && len(after) == 1
+}
+
+// Follows reports whether g says only what the change of recipient says already:
 // the message shows its new recipient where it showed its old one.
-func (t *Territory) follows(g *gate.EditGroup) bool {
-	before, after := Addresses(g.Before), Addresses(g.After)
-	if len(before) != 1 || len(after) != 1 {
+func (t *Territory) Follows(g *gate.EditGroup) bool {
+	if g.Kind != gate.Addresses && g.Kind != gate.Value {
 		return false
 	}
 	for _, i := range g.Changes {
 		ch := &t.c.Changes[i]
 		if ch.Kind != gate.Redirected || !IsPerson(ch.Before.Recipient) || !IsPerson(ch.After.Recipient) ||
-			Compare(ch.Before.Recipient, before[0]) != 0 || Compare(ch.After.Recipient, after[0]) != 0 {
+			!names(g.Before, ch.Before.Recipient) || !names(g.After, ch.After.Recipient) {
 			return false
 		}
 	}
 	return len(g.Changes) > 0
+}
+
+// names reports whether a value names one recipient, and that it is r.
+func names(value string, r gate.Recipient) bool {
+	if read, ok := gate.ReadsAsRecipient(value); ok {
+		return Compare(read, r) == 0
+	}
+	list := Addresses(value)
+	return len(list) == 1 && (list[0].Address == r.Address || r.Kind == gate.Other && strings.HasSuffix(r.Address, ":"+list[0].Address))
 }

@@ -46,6 +46,44 @@ func Addresses(value string) []gate.Recipient {
 	return slices.Compact(list)
 }
 
+// Identities returns the people whom a value that was edited names, without roles, sorted
+// by [Compare]: those of a part of kind Addresses, and the one that another value reads as
+// a whole. Prose names nobody.
+func Identities(kind gate.PartKind, value string) []gate.Recipient {
+	switch kind {
+	case gate.Addresses:
+		return slices.DeleteFunc(Addresses(value), func(r gate.Recipient) bool { return r.Kind != gate.Mail && r.Kind != gate.Tel })
+	case gate.Value, gate.Link:
+		if r, ok := gate.ReadsAsRecipient(value); ok && IsPerson(r) {
+			return []gate.Recipient{r}
+		}
+	}
+	return nil
+}
+
+// Replaced returns the people whom both sides of an edit name: see [Identities]. Beside a
+// telephone number, digits alone are one too: which has lost its plus, or gained it.
+func Replaced(g *gate.EditGroup) (before, after []gate.Recipient) {
+	before, after = Identities(g.Kind, g.Before), Identities(g.Kind, g.After)
+	switch {
+	case len(after) == 0 && len(before) == 1 && before[0].Kind == gate.Tel:
+		after = dialled(g.After)
+	case len(before) == 0 && len(after) == 1 && after[0].Kind == gate.Tel:
+		before = dialled(g.Before)
+	}
+	return before, after
+}
+
+// dialled returns the telephone number that a value is, with or without a plus.
+func dialled(value string) []gate.Recipient {
+	r, err := gate.TelRecipient(strings.TrimSpace(value))
+	if err != nil || len(r.Address) < 7 {
+		return nil
+	}
+	r.Role = ""
+	return []gate.Recipient{r}
+}
+
 // Compare orders recipients by kind and address.
 func Compare(a, b gate.Recipient) int {
 	return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Address, b.Address))

@@ -25,7 +25,8 @@ func run(c *gate.Comparison) ([]gate.Finding, error) {
 	}
 	for i := range c.Changes {
 		ch := &c.Changes[i]
-		if ch.Kind != gate.Altered {
+		// What an outside party alone was sent is nobody's own data.
+		if ch.Kind != gate.Altered || !kit.IsPerson(ch.After.Recipient) {
 			continue
 		}
 		for j := range ch.Gains {

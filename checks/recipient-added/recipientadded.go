@@ -30,13 +30,14 @@ func run(c *gate.Comparison) ([]gate.Finding, error) {
 			continue
 		}
 		to := ch.After.Recipient
-		if !kit.IsPerson(to) && !s.Territory.Met(to.ID()) {
+		if !kit.IsPerson(to) && !s.Territory.Met(to.ID()) && !s.Territory.Operated(to) {
 			continue
 		}
 		e := s.At(kit.RouteOf(ch.After))
 		e.Change(i)
-		e.Gain(to)
+		e.Receive(ch.After)
 	}
+	s.Join(kit.OfPeople)
 	return s.Findings(func(e *kit.Entry) (gate.Severity, string) {
 		return gate.Block, kit.Deliveries(e.Count()) + " to " + e.ReachedWhom() + " that production does not make"
 	}), nil

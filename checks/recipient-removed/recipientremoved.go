@@ -31,8 +31,9 @@ func run(c *gate.Comparison) ([]gate.Finding, error) {
 		}
 		e := s.At(kit.RouteOf(ch.Before))
 		e.Change(i)
-		e.Lose(ch.Before.Recipient)
+		e.Miss(ch.Before)
 	}
+	s.Join(kit.OfPeople)
 	return s.Findings(func(e *kit.Entry) (gate.Severity, string) {
 		return gate.Block, kit.Deliveries(e.Count()) + " to " + e.ReachedWhom() + " would no longer be made"
 	}), nil

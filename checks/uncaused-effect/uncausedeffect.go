@@ -30,7 +30,7 @@ func run(c *gate.Comparison) ([]gate.Finding, error) {
 		d := c.Changes[i].Delivery()
 		e := s.At(kit.RouteOf(d))
 		e.Change(i)
-		e.Gain(d.Recipient)
+		e.Receive(d)
 	}
 	return s.Findings(func(e *kit.Entry) (gate.Severity, string) {
 		return gate.Warn, kit.Deliveries(e.Count()) + " to " + e.ReachedWhom() + kit.Is(e.Count(), " carries", " carry") + " no trace of a stimulus"

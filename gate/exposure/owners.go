@@ -78,6 +78,25 @@ func (o *Owners) Want(f *Found) {
 	}
 }
 
+// WantKeys asks for the owners of facts that are known by their keys alone.
+func (o *Owners) WantKeys(keys []Key) {
+	for _, k := range keys {
+		if o.wanted[k] == nil {
+			o.wanted[k] = &holders{self: -1}
+		}
+	}
+}
+
+// Held returns how many people hold the fact with key k, 0 where nobody does or where they
+// are more than are told apart.
+func (o *Owners) Held(k Key) int {
+	h := o.wanted[k]
+	if h == nil || h.common.Load() {
+		return 0
+	}
+	return len(h.list)
+}
+
 // Wanted reports whether anything was asked for.
 func (o *Owners) Wanted() bool { return len(o.wanted) > 0 }
 
@@ -188,27 +207,11 @@ func (h *holders) add(n uint32) bool {
 	return false
 }
 
-// Foreign reports whether f belongs to somebody, and not to all of to: typed facts
-// that an edit moves.
-func (o *Owners) Foreign(f *Found, to []gate.Recipient) bool {
-	h := o.wanted[f.Key()]
-	if h == nil || h.common.Load() || len(h.list) == 0 && h.self < 0 {
-		return false
-	}
-	for _, r := range to {
-		n, known := o.number(r)
-		if !known || !h.holds(n) {
-			return true
-		}
-	}
-	return false
-}
-
-// Discloses reports whether part, which an edit made alike put into the messages of all of
+// Foreign reports whether part, which an edit made alike put into the messages of all of
 // to, holds what belongs to somebody and not to all of them: an identity, or words that
 // are distinctive. An address of one of the domains own, which nobody who receives has, is
 // the sender's.
-func (o *Owners) Discloses(part gate.Part, to []gate.Recipient, own []string) bool {
+func (o *Owners) Foreign(part gate.Part, to []gate.Recipient, own []string) bool {
 	numbers := make([]int64, len(to))
 	for i, r := range to {
 		numbers[i] = -1

@@ -1,0 +1,392 @@
+package checks_test
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
+	"encoding/xml"
+	"errors"
+	"io"
+	"maps"
+	"mime"
+	"mime/quotedprintable"
+	"net/url"
+	"slices"
+	"strings"
+
+	"golang.org/x/net/html"
+)
+
+// spelling names the rule by which a message that has b at p says the same; "" where there
+// is none. It is judged by standard parsers, and shares nothing with the canonical form.
+func spelling(s *specimen, p spot, b []byte) string {
+	before, after := s.parts[p.part], p.put(string(b))(p.part, s.parts[p.part])
+	for _, rule := range spellings {
+		if rule.part != p.part || rule.channel != "" && rule.channel != s.channel {
+			continue
+		}
+		x, ok := rule.normal(s, before, p.start)
+		y, also := rule.normal(s, after, p.start)
+		if ok && also && x == y {
+			return "another spelling: " + rule.name
+		}
+	}
+	return ""
+}
+
+// A spellingRule gives the normal form of a part of a message as far as one rule goes. at is
+// where a byte was altered: forms may be of that place's surroundings alone.
+type spellingRule struct {
+	name    string
+	channel string
+	part    int
+	normal  func(s *specimen, data []byte, at int) (string, bool)
+}
+
+var spellings = []spellingRule{
+	{"SMTP commands are the same in either case (RFC 5321, 2.4), and space ends a line", "smtp", head, func(_ *specimen, data []byte, _ int) (string, bool) {
+		var out strings.Builder
+		for line := range bytes.SplitSeq(data, []byte("\n")) {
+			before, path, ok := strings.Cut(strings.TrimRight(string(line), " \t\r"), "<")
+			inner, rest, _ := strings.Cut(path, ">")
+			out.WriteString(strings.ToUpper(strings.Join(strings.Fields(before), " ")))
+			if ok {
+				out.WriteString("<" + domainLower(inner) + "> " + strings.ToUpper(strings.Join(strings.Fields(rest), " ")))
+			}
+			out.WriteString("\n")
+		}
+		return out.String(), true
+	}},
+	{"HTTP fields: names in any case, space around values (RFC 9110, 5)", "http", head, func(_ *specimen, data []byte, _ int) (string, bool) {
+		return fieldsNormal(data), true
+	}},
+	{"lines end in CR, LF or both", "smtp", body, func(_ *specimen, data []byte, _ int) (string, bool) {
+		return strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(string(data)), true
+	}},
+	{"mail fields: names in any case, folding and runs of space (RFC 5322, 2.2)", "smtp", body, func(_ *specimen, data []byte, at int) (string, bool) {
+		block, ok := headerAround(data, at)
+		return fieldsNormal(block), ok
+	}},
+	{"encoded words, in any charset and encoding (RFC 2047)", "smtp", body, func(_ *specimen, data []byte, at int) (string, bool) {
+		block, ok := headerAround(data, at)
+		if !ok {
+			return "", false
+		}
+		text, err := new(mime.WordDecoder).DecodeHeader(fieldsNormal(block))
+		return text, err == nil
+	}},
+	{"transfer encoding of the same bytes (RFC 2045, 6)", "smtp", body, func(_ *specimen, data []byte, at int) (string, bool) {
+		content, _, ok := contentAround(data, at)
+		return string(content), ok
+	}},
+	{"text: space at the ends of lines, and how they end", "smtp", body, func(_ *specimen, data []byte, at int) (string, bool) {
+		content, kind, ok := contentAround(data, at)
+		return linesNormal(content), ok && strings.HasPrefix(kind, "text/")
+	}},
+	{"HTML: case of names, quotes, references, space and omitted tags", "smtp", body, func(_ *specimen, data []byte, at int) (string, bool) {
+		content, kind, ok := contentAround(data, at)
+		if !ok || !strings.HasPrefix(kind, "text/html") {
+			return "", false
+		}
+		return htmlNormal(content)
+	}},
+	{"HTML: case of names, quotes, references, space and omitted tags", "http", body, func(s *specimen, data []byte, _ int) (string, bool) {
+		if !strings.Contains(contentTypeOf(s), "html") {
+			return "", false
+		}
+		return htmlNormal(data)
+	}},
+	{"JSON: order, space, escapes and forms of numbers (RFC 8259)", "http", body, func(s *specimen, data []byte, _ int) (string, bool) {
+		if !strings.Contains(contentTypeOf(s), "json") {
+			return "", false
+		}
+		return jsonNormal(data)
+	}},
+	{"forms: order of fields of other names, and escapes", "http", body, func(s *specimen, data []byte, _ int) (string, bool) {
+		if !strings.Contains(contentTypeOf(s), "urlencoded") {
+			return "", false
+		}
+		return formNormal(string(data))
+	}},
+	{"queries: order of fields of other names, and escapes", "http", head, func(_ *specimen, data []byte, _ int) (string, bool) {
+		line, rest, _ := bytes.Cut(data, []byte("\n"))
+		words := strings.Fields(string(line))
+		if len(words) != 3 {
+			return "", false
+		}
+		path, query, _ := strings.Cut(words[1], "?")
+		form, ok := formNormal(query)
+		return words[0] + " " + path + " " + form + " " + words[2] + "\n" + string(rest), ok
+	}},
+	{"XML: space within tags, quotes and references", "http", body, func(s *specimen, data []byte, _ int) (string, bool) {
+		if !strings.Contains(contentTypeOf(s), "xml") {
+			return "", false
+		}
+		return xmlNormal(data)
+	}},
+	{"text: space at the ends of lines, and how they end", "http", body, func(s *specimen, data []byte, _ int) (string, bool) {
+		kind := contentTypeOf(s)
+		return linesNormal(data), strings.HasPrefix(kind, "text/plain") || strings.HasPrefix(kind, "multipart/")
+	}},
+}
+
+// domainLower is an address with its domain in lower case and without a last dot.
+func domainLower(address string) string {
+	at := strings.LastIndexByte(address, '@')
+	return address[:at+1] + strings.ToLower(strings.TrimSuffix(address[at+1:], "."))
+}
+
+// caseless are fields whose values are tokens that are the same in either case, but for
+// quoted strings and parameters that say something of their own.
+var caseless = map[string]bool{
+	"content-type": true, "content-transfer-encoding": true, "content-disposition": true, "content-encoding": true, "mime-version": true,
+	"accept-encoding": true, "transfer-encoding": true, "connection": true, "host": true,
+}
+
+// fieldsNormal is a block of header fields, unfolded, with names and what is caseless in
+// lower case, domains too, and runs of space as one.
+func fieldsNormal(block []byte) string {
+	text := strings.ReplaceAll(string(block), "\r\n", "\n")
+	text = strings.NewReplacer("\n ", " ", "\n\t", " ").Replace(text)
+	var out strings.Builder
+	for line := range strings.SplitSeq(text, "\n") {
+		name, value, ok := strings.Cut(line, ":")
+		if !ok {
+			out.WriteString(strings.Join(strings.Fields(line), " ") + "\n")
+			continue
+		}
+		name = strings.ToLower(strings.TrimSpace(name))
+		value = strings.Join(strings.Fields(value), " ")
+		if caseless[name] {
+			value = tokensLower(value)
+		}
+		if name == "authorization" || name == "proxy-authorization" {
+			scheme, rest, _ := strings.Cut(value, " ")
+			value = strings.ToLower(scheme) + " " + rest
+		}
+		out.WriteString(name + ": " + hostsLower(value) + "\n")
+	}
+	return out.String()
+}
+
+// tokensLower is a value with everything but the values of parameters that are names or
+// boundaries in lower case.
+func tokensLower(value string) string {
+	parts := strings.Split(value, ";")
+	for i, part := range parts {
+		name, v, ok := strings.Cut(part, "=")
+		name = strings.ToLower(strings.TrimSpace(name))
+		switch {
+		case !ok:
+			parts[i] = name
+		case name == "charset" || name == "format" || name == "delsp":
+			parts[i] = name + "=" + strings.ToLower(strings.Trim(strings.TrimSpace(v), `"`))
+		default:
+			parts[i] = name + "=" + strings.Trim(strings.TrimSpace(v), `"`)
+		}
+	}
+	return strings.Join(parts, ";")
+}
+
+// hostsLower is a text with the domains of addresses and the hosts and schemes of URLs in
+// lower case.
+func hostsLower(text string) string {
+	out := []byte(text)
+	for i := range out {
+		start := -1
+		switch {
+		case out[i] == '@':
+			start = i + 1
+		case i+2 < len(out) && out[i] == ':' && out[i+1] == '/' && out[i+2] == '/':
+			start = i + 3
+			for k := i - 1; k >= 0 && isLetter(out[k]); k-- {
+				out[k] |= 0x20
+			}
+		}
+		for k := start; start >= 0 && k < len(out) && (isWordByte(out[k]) || out[k] == '.' || out[k] == '-'); k++ {
+			if isLetter(out[k]) {
+				out[k] |= 0x20
+			}
+		}
+	}
+	return string(out)
+}
+
+func isLetter(c byte) bool { return 'a' <= c|0x20 && c|0x20 <= 'z' }
+
+// sectionAround gives the header and the content of the part of a mail, or of one of its
+// multiparts, that a position is in: what is between two lines that begin with "--".
+func sectionAround(data []byte, at int) (top, content []byte, start int, ok bool) {
+	end := len(data)
+	boundary := func(i int) bool {
+		return bytes.HasPrefix(data[i:], []byte("--")) && len(bytes.TrimSpace(lineAt(data, i))) > 4
+	}
+	for i := 0; i < len(data); {
+		n := len(lineAt(data, i))
+		if boundary(i) {
+			if i <= at && at < i+n {
+				return nil, nil, 0, false
+			}
+			if i > at {
+				end = i
+				break
+			}
+			start = i + n
+		}
+		i += n
+	}
+	section := data[start:end]
+	i := bytes.Index(section, []byte("\r\n\r\n"))
+	if i < 0 {
+		return nil, nil, 0, false
+	}
+	return section[:i+2], section[i+4:], start, true
+}
+
+func lineAt(data []byte, i int) []byte {
+	if n := bytes.IndexByte(data[i:], '\n'); n >= 0 {
+		return data[i : i+n+1]
+	}
+	return data[i:]
+}
+
+// headerAround gives the block of header fields that a position is in.
+func headerAround(data []byte, at int) ([]byte, bool) {
+	top, _, start, ok := sectionAround(data, at)
+	return top, ok && at < start+len(top)
+}
+
+// contentAround gives the content of the part that a position is in, decoded, and its type.
+func contentAround(data []byte, at int) (content []byte, kind string, ok bool) {
+	top, content, start, ok := sectionAround(data, at)
+	if !ok || at < start+len(top) {
+		return nil, "", false
+	}
+	kind = "text/plain"
+	encoding := ""
+	for line := range strings.SplitSeq(fieldsNormal(top), "\n") {
+		if v, ok := strings.CutPrefix(line, "content-type: "); ok {
+			kind = v
+		}
+		if v, ok := strings.CutPrefix(line, "content-transfer-encoding: "); ok {
+			encoding = v
+		}
+	}
+	switch encoding {
+	case "base64":
+		text := strings.Map(func(r rune) rune {
+			if strings.ContainsRune(" \t\r\n", r) {
+				return -1
+			}
+			return r
+		}, string(content))
+		out, err := base64.StdEncoding.DecodeString(text)
+		return out, kind, err == nil
+	case "quoted-printable":
+		out, err := io.ReadAll(quotedprintable.NewReader(bytes.NewReader(content)))
+		return out, kind, err == nil
+	}
+	return content, kind, true
+}
+
+// linesNormal is a text with lines ended by LF, without space at their ends and empty lines
+// at the end.
+func linesNormal(text []byte) string {
+	var lines []string
+	for line := range strings.SplitSeq(string(text), "\n") {
+		lines = append(lines, strings.TrimRight(line, " \t\r"))
+	}
+	return strings.TrimRight(hostsLower(strings.Join(lines, "\n")), "\n")
+}
+
+// htmlNormal is a document as a tree, in which runs of space are one; hosts are in lower
+// case.
+func htmlNormal(doc []byte) (string, bool) {
+	root, err := html.Parse(bytes.NewReader(doc))
+	if err != nil {
+		return "", false
+	}
+	var out strings.Builder
+	var walk func(n *html.Node, verbatim bool)
+	walk = func(n *html.Node, verbatim bool) {
+		switch n.Type {
+		case html.TextNode:
+			text := n.Data
+			if !verbatim {
+				text = strings.Join(strings.Fields(text), " ")
+			}
+			out.WriteString(text)
+		case html.ElementNode:
+			out.WriteString("<" + n.Data)
+			slices.SortStableFunc(n.Attr, func(a, b html.Attribute) int { return strings.Compare(a.Key, b.Key) })
+			for _, a := range n.Attr {
+				out.WriteString(" " + a.Key + "=" + hostsLower(strings.TrimSpace(a.Val)) + ";")
+			}
+			out.WriteString(">")
+		default:
+			out.WriteString("<!" + n.Data + ">")
+		}
+		for c := n.FirstChild; c != nil; c = c.NextSibling {
+			walk(c, verbatim || n.Data == "pre" || n.Data == "textarea" || n.Data == "script")
+		}
+		if n.Type == html.ElementNode {
+			out.WriteString("</" + n.Data + ">")
+		}
+	}
+	walk(root, false)
+	return out.String(), true
+}
+
+func jsonNormal(data []byte) (string, bool) {
+	var out []string
+	for d := json.NewDecoder(bytes.NewReader(data)); ; {
+		var v any
+		if err := d.Decode(&v); errors.Is(err, io.EOF) {
+			return strings.Join(out, "\n"), true
+		} else if err != nil {
+			return "", false
+		}
+		text, err := json.Marshal(v)
+		if err != nil {
+			return "", false
+		}
+		out = append(out, string(text))
+	}
+}
+
+func formNormal(text string) (string, bool) {
+	form, err := url.ParseQuery(text)
+	if err != nil {
+		return "", false
+	}
+	var out strings.Builder
+	for _, name := range slices.Sorted(maps.Keys(form)) {
+		out.WriteString(name + "=" + strings.Join(form[name], ",") + "\n")
+	}
+	return hostsLower(out.String()), true
+}
+
+func xmlNormal(data []byte) (string, bool) {
+	d := xml.NewDecoder(bytes.NewReader(data))
+	var out strings.Builder
+	e := xml.NewEncoder(&out)
+	for {
+		token, err := d.RawToken()
+		if errors.Is(err, io.EOF) {
+			return out.String(), e.Flush() == nil
+		}
+		if err != nil || e.EncodeToken(xml.CopyToken(token)) != nil {
+			return "", false
+		}
+	}
+}
+
+// contentTypeOf gives the value of Content-Type of a request.
+func contentTypeOf(s *specimen) string {
+	for line := range strings.SplitSeq(fieldsNormal(s.parts[head]), "\n") {
+		if v, ok := strings.CutPrefix(line, "content-type: "); ok {
+			return v
+		}
+	}
+	return ""
+}
