@@ -144,8 +144,7 @@ func (c *comparer) unmask(all []pairing, pairing int, v *diff.Value, h diff.Hunk
 	v.Masked = false
 	for i := range all {
 		if c.first[i] == pairing {
-			// A volatile text is never wording.
-			all[i].hunks = append(slices.Clip(all[i].hunks), hunk{Hunk: h, identifies: "the text is volatile"})
+			all[i].hunks = append(slices.Clip(all[i].hunks), stated(h))
 		}
 	}
 }
@@ -206,9 +205,11 @@ func (c *comparer) foreign(ctx context.Context, all []pairing) error {
 	belongs := func(s *suspect) (n int, ok bool) {
 		to := []gate.Recipient{c.after.items[all[s.pairing].A].Recipient}
 		for k := range s.facts {
-			n = max(n, len(s.facts[k].Value()))
+			if owners.Foreign(&s.facts[k], to) {
+				return len(s.facts[k].Value()), true
+			}
 		}
-		return n, owners.Foreign(gate.Part{Name: s.value.Part, Kind: gate.Text, Value: s.value.After}, to, all[s.pairing].own)
+		return 0, false
 	}
 	for k := range suspects {
 		if n, ok := belongs(&suspects[k]); ok {

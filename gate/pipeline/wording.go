@@ -20,6 +20,9 @@ type hunk struct {
 	follows    bool   // it says in another form what the same message says already
 }
 
+// stated is a hunk at a volatile place: it is never wording.
+func stated(h diff.Hunk) hunk { return hunk{Hunk: h, identifies: "the place is volatile"} }
+
 // A domain of a mailbox provider is shared by strangers: it is nobody's own.
 var shared = []string{
 	"gmail.com", "googlemail.com", "outlook.com", "hotmail.com", "live.com", "msn.com", "yahoo.com", "yahoo.co.uk", "yahoo.de", "yahoo.fr",
@@ -228,7 +231,7 @@ func (g *group) misplaced() string {
 	case isProse(g.Part, g.Kind), isHidden(g.Part, g.Kind):
 		return ""
 	case g.Kind == gate.Link:
-		if g.NewPart || g.GonePart || g.before == "" || g.after == "" {
+		if g.NewPart || g.GonePart || !g.Within && (g.before == "" || g.after == "") {
 			return "a link that is new, or gone, is never wording"
 		}
 		return ""
