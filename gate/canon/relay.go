@@ -14,7 +14,7 @@ func (s *state) received(name, value string) {
 	const rule = "received"
 	value = decodeWords(value) // which some software writes here, where none may be
 	if i := strings.LastIndexByte(value, ';'); i >= 0 && fields.IsDate(value[i+1:]) {
-		s.hide(rule, s.join(name, "date"), strings.Trim(value[i+1:], " "))
+		s.hide("date", s.join(name, "date"), strings.Trim(value[i+1:], " "))
 		value = value[:i]
 	}
 	var unread []string

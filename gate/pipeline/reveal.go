@@ -48,7 +48,7 @@ func (r *revealing) reveal(m *gate.Canonical) {
 			}
 		}
 		var facts []string
-		if mayHold(h.Value, r != nil && len(r.facts) > 0) {
+		if !hidesTime(h) && mayHold(h.Value, r != nil && len(r.facts) > 0) {
 			exposure.InText(h.Part, h.Value, func(f *exposure.Found) {
 				ok := f.Kind == gate.FactAddress
 				if !ok && r != nil {
@@ -69,6 +69,9 @@ func (r *revealing) reveal(m *gate.Canonical) {
 		m.Hidden = kept
 	}
 }
+
+// hidesTime reports whether a hidden value is a time by its whole form, and holds nothing else.
+func hidesTime(h *gate.Hidden) bool { return h.Rule == "date" || h.Rule == "archive-time" }
 
 // mayHold reports whether a text is worth looking for facts in: for addresses alone, where
 // facts is not set.
@@ -105,7 +108,7 @@ type hider struct {
 func (g *hider) message(m *gate.Canonical, caused bool) {
 	for i := range m.Hidden {
 		h := &m.Hidden[i]
-		if h.Rule == "date" || h.Rule == "archive-time" { // which parse as that, and as nothing else
+		if hidesTime(h) {
 			continue
 		}
 		if h.NamesMessage() && !caused {
