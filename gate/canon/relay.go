@@ -25,7 +25,7 @@ func (s *state) received(name, value string) {
 		value = value[n:]
 		lower := asciiLower(token)
 		switch {
-		case token[0] == '(':
+		case commentLen(token) == len(token):
 			s.receivedComment(name, token)
 		case clause != "":
 			if !s.receivedClause(name, clause, token) {
