@@ -85,7 +85,7 @@ func (s *state) receivedClause(name, clause, word string) bool {
 		return true
 	case "id":
 		if local, domain, ok := fields.MessageID(word); ok {
-			s.hide("received", s.join(name, "id"), local)
+			s.hideRuns("received", s.join(name, "id"), local)
 			s.hide("received", s.join(name, "id/domain"), domain)
 			return true
 		}
