@@ -318,6 +318,7 @@ type Value struct {
 	Slot, Span int
 	Texts      []string // of each replay, the first one first
 	After      string
+	Binary     bool // it is of a digest of bytes that are not read
 	Masked     bool // it is noise; else it is in some hunk that is stated
 }
 

@@ -48,7 +48,7 @@ func (r *revealing) reveal(m *gate.Canonical) {
 			}
 		}
 		var facts []string
-		if mayHold(h.Value, r != nil && len(r.facts) > 0) {
+		if !hidesTime(h) && mayHold(h.Value, r != nil && len(r.facts) > 0) {
 			factsIn(h, func(f *exposure.Found) {
 				ok := f.Kind == gate.FactAddress
 				if !ok && r != nil {
@@ -69,6 +69,9 @@ func (r *revealing) reveal(m *gate.Canonical) {
 		m.Hidden = kept
 	}
 }
+
+// hidesTime reports whether a hidden value is a time by its whole form, and holds nothing else.
+func hidesTime(h *gate.Hidden) bool { return h.Rule == "date" || h.Rule == "archive-time" }
 
 // factsIn calls found for the facts in a hidden value. Ids are written without spaces: what
 // an id joins by its marks is looked through apart too, and an address that is written in
@@ -136,7 +139,7 @@ type hider struct {
 func (g *hider) message(m *gate.Canonical, caused bool) {
 	for i := range m.Hidden {
 		h := &m.Hidden[i]
-		if h.Rule == "date" || h.Rule == "archive-time" { // which parse as that, and as nothing else
+		if hidesTime(h) {
 			continue
 		}
 		if h.NamesMessage() && !caused {

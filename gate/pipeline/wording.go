@@ -236,7 +236,7 @@ func (g *group) misplaced() string {
 		}
 		return ""
 	case g.Kind == gate.Value || g.Kind == gate.Text:
-		if f, sub, ok := fields.Part(g.Part); ok && sub == "" && strings.HasPrefix(g.Part, "header/") {
+		if f, _, ok := fields.Part(g.Part); ok && !strings.HasPrefix(g.Part, "message[]/") {
 			return g.fieldMisplaced(f)
 		}
 		return "a value of a structure is never wording"
