@@ -141,6 +141,16 @@ type Hidden struct {
 	Value string
 }
 
+// NamesMessage reports whether h is an id that software makes anew for each message. One
+// that stays the same in every replay names something else: a conversation, a case, a person.
+func (h *Hidden) NamesMessage() bool {
+	switch h.Rule {
+	case "message-id", "trace-id", "content-id", "idempotency-key":
+		return true
+	}
+	return false
+}
+
 // Canonical is a message as it is compared.
 type Canonical struct {
 	Ref        Ref

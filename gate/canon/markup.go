@@ -29,7 +29,7 @@ type markup struct {
 	start int    // where the token at hand begins
 	data  []byte // as it stands: of a text, a comment; the name of a tag
 
-	attrs  []rawAttribute // of a start tag
+	attrs  []rawAttribute // of a tag
 	closed bool           // a start tag that says it has no content
 
 	raw     string // the element that is open and holds text alone, "" where there is none
@@ -39,7 +39,7 @@ type markup struct {
 }
 
 // A rawAttribute is an attribute as it stands.
-type rawAttribute struct{ key, value []byte }
+type rawAttribute struct{ key, value, whole []byte }
 
 // reset is m without a document. Its memory is used again.
 func (m *markup) reset() markup {
@@ -185,10 +185,12 @@ func (m *markup) tag(from int, kind token) token {
 			break
 		}
 		var a rawAttribute
+		start := at
 		if a, at, valueEnd = m.attribute(at, valueEnd); at < 0 {
 			return m.unended()
 		}
-		if len(a.key) > 0 && kind == startToken {
+		if len(a.key) > 0 {
+			a.whole = doc[start:at]
 			m.attrs = append(m.attrs, a)
 		}
 	}

@@ -37,9 +37,10 @@ func (s *scratch) clear() {
 	clear(s.parts)
 	s.parts = s.parts[:0]
 	b := s.page.buffers.reset()
-	if cap(b.shown.lines)+cap(b.hidden.lines)+cap(b.style)+cap(b.script)+cap(b.title)+cap(b.doc)+cap(b.outer.scratch)+cap(b.inner.scratch)+cap(s.lines)+cap(s.decoded) > maxScratch || cap(b.parts)+cap(b.outer.attrs)+cap(b.inner.attrs)+cap(s.headers)+cap(s.parts)+cap(s.order)+cap(s.sorted) > maxScratch/64 {
+	bytes, others := b.size()
+	if bytes+cap(s.lines)+cap(s.decoded) > maxScratch || others+cap(s.headers)+cap(s.parts)+cap(s.order)+cap(s.sorted) > maxScratch/64 {
 		*s = scratch{headers: make([]field, 0, 32)}
 		return
 	}
-	s.page = htmlReader{buffers: b}
+	s.page = htmlReader{buffers: b, sheets: s.page.sheets, inline: s.page.inline, doctypes: s.page.doctypes, document: s.page.document}
 }

@@ -13,7 +13,9 @@ import (
 // xml adds the leaves of an XML document: "name/order/item[1]/@id" for an
 // attribute, "name/order/item[1]" for an element's own text with white space
 // collapsed. A namespace is a part of the element where it changes, so that prefixes
-// do not matter. An element with nothing in it is a part with no value.
+// do not matter; one that is declared and not used is a part "@xmlns". An element with
+// nothing in it is a part with no value, a comment is "name/hidden/comment", a processing
+// instruction "?target", a document type "name/!".
 func (s *state) xml(name, label string, data []byte) error {
 	if label != "" {
 		text, lossy, known := decodeCharset(data, label)
@@ -29,6 +31,7 @@ func (s *state) xml(name, label string, data []byte) error {
 		return charset.Reader(declared, in)
 	}
 	stack := []*element{{path: name}}
+	var spaces namespaces
 	for s.over == "" {
 		tok, err := dec.Token()
 		if err == io.EOF {
@@ -44,7 +47,7 @@ func (s *state) xml(name, label string, data []byte) error {
 			if !s.deep(len(stack)) || !s.spend(int64(len(e.path))) {
 				return nil
 			}
-			s.attributes(e, top, tok.Attr)
+			s.attributes(e, top, tok.Attr, &spaces)
 			stack = append(stack, e)
 		case xml.EndElement:
 			if text := collapse(string(top.text)); text != "" || !top.filled {
@@ -59,10 +62,12 @@ func (s *state) xml(name, label string, data []byte) error {
 				return errMalformed
 			}
 		case xml.Comment:
-			s.mask("xml-comment", name, 1)
+			if text := collapse(validText(string(tok))); text != "" {
+				s.emit(s.join(name, "hidden/comment"), gate.Text, normal(gate.Text, text))
+			}
 		case xml.ProcInst:
-			if tok.Target == "xml" {
-				s.mask("encoding", name, 1)
+			if text := collapse(validText(string(tok.Inst))); tok.Target == "xml" && instructionShape.MatchString("?xml "+text) {
+				s.hide("encoding", s.join(name, "?xml"), text)
 			} else {
 				s.emit(s.join(top.path, "?"+tok.Target), gate.Value, normal(gate.Value, validText(string(tok.Inst))))
 			}
@@ -73,7 +78,44 @@ func (s *state) xml(name, label string, data []byte) error {
 	if s.over == "" && !stack[0].filled {
 		return errMalformed
 	}
+	for _, d := range spaces.declared {
+		if _, used := spaces.used[d.uri]; used || isNamespace([]byte(d.uri)) {
+			s.hide("xml-prefix", s.join(name, "@xmlns"), d.prefix+"="+d.uri) // the namespace is compared where it is used
+		} else {
+			s.emit(s.join(d.path, "@xmlns"), gate.Value, normal(gate.Value, d.uri))
+		}
+	}
 	return nil
+}
+
+// namespaces are those of one document.
+type namespaces struct {
+	used     map[string]struct{}
+	seen     map[declaredSpace]struct{} // without paths
+	declared []declaredSpace            // in order, each prefix and URI once
+}
+
+type declaredSpace struct{ prefix, uri, path string }
+
+func (n *namespaces) use(uri string) {
+	if n.used == nil {
+		n.used = make(map[string]struct{})
+	}
+	n.used[uri] = struct{}{}
+}
+
+// declare notes that an attribute of e declares a namespace.
+func (n *namespaces) declare(e *element, a xml.Attr) {
+	d := declaredSpace{prefix: a.Name.Local, uri: a.Value}
+	if _, ok := n.seen[d]; ok || a.Value == "" {
+		return
+	}
+	if n.seen == nil {
+		n.seen = make(map[declaredSpace]struct{})
+	}
+	n.seen[d] = struct{}{}
+	d.path = e.path
+	n.declared = append(n.declared, d)
 }
 
 // An element is one that is open.
@@ -98,7 +140,8 @@ func (e *element) child(tok *xml.StartElement) *element {
 }
 
 // attributes adds what a start tag says besides its name.
-func (s *state) attributes(e, parent *element, attrs []xml.Attr) {
+func (s *state) attributes(e, parent *element, attrs []xml.Attr, spaces *namespaces) {
+	spaces.use(e.space)
 	if e.space != parent.space {
 		s.emit(s.join(e.path, "@namespace"), gate.Value, e.space)
 	}
@@ -106,9 +149,10 @@ func (s *state) attributes(e, parent *element, attrs []xml.Attr) {
 	for _, a := range attrs {
 		switch {
 		case a.Name.Space == "xmlns" || a.Name.Space == "" && a.Name.Local == "xmlns":
-			s.mask("xml-prefix", "xmlns", 1)
+			spaces.declare(e, a)
 			continue
 		case a.Name.Space != "":
+			spaces.use(a.Name.Space)
 			s.emit(s.join(e.path, "@{"+a.Name.Space+"}"+a.Name.Local), gate.Value, normal(gate.Value, a.Value))
 		default:
 			s.emit(s.join(e.path, "@"+a.Name.Local), gate.Value, normal(gate.Value, a.Value))

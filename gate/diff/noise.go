@@ -2,6 +2,7 @@ package diff
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"strings"
 	"unicode"
@@ -298,11 +299,14 @@ func (n *Noise) comesAndGoes(part, value string) bool {
 }
 
 // Volatile calls each for every volatile place of the message with the texts that stood
-// there in each replay.
+// there in each replay, in order of their names.
 func (n *Noise) Volatile(each func(part string, kind gate.PartKind, span int, texts []string)) {
-	for k, spans := range n.places {
-		for i := range spans {
-			each(k.part, n.kinds[k], i, spans[i].texts)
+	keys := slices.SortedFunc(maps.Keys(n.places), func(x, y place) int {
+		return cmp.Or(strings.Compare(x.part, y.part), cmp.Compare(x.slot, y.slot))
+	})
+	for _, k := range keys {
+		for i, s := range n.places[k] {
+			each(k.part, n.kinds[k], i, s.texts)
 		}
 	}
 }

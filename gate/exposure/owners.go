@@ -76,6 +76,25 @@ func (o *Owners) Want(f *Found) {
 	}
 }
 
+// WantKeys asks for the owners of facts that are known by their keys alone.
+func (o *Owners) WantKeys(keys []Key) {
+	for _, k := range keys {
+		if o.wanted[k] == nil {
+			o.wanted[k] = &holders{self: -1}
+		}
+	}
+}
+
+// Held returns how many people hold the fact with key k, 0 where nobody does or where they
+// are more than are told apart.
+func (o *Owners) Held(k Key) int {
+	h := o.wanted[k]
+	if h == nil || h.common.Load() {
+		return 0
+	}
+	return len(h.list)
+}
+
 // Wanted reports whether anything was asked for.
 func (o *Owners) Wanted() bool { return len(o.wanted) > 0 }
 

@@ -2,6 +2,8 @@ package pipeline
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"unicode/utf8"
 
 	"github.com/waybill-dev/waybill/gate"
@@ -37,7 +39,8 @@ func (c *comparer) answers(ctx context.Context, ids *identities) error {
 	}
 	again, staging := runs[:len(runs)-1], runs[len(runs)-1]
 	class := route{class: "answer"}
-	for id, one := range first {
+	for _, id := range slices.Sorted(maps.Keys(first)) {
+		one := first[id]
 		others := make([]*gate.Canonical, len(again))
 		whole := staging[id] != nil
 		for k := range again {

@@ -47,7 +47,7 @@ import (
 // DigestsSuffix is what the name of a tape's file of digests has after the tape's.
 const DigestsSuffix = ".digests"
 
-// Format, version 2; integers are little-endian:
+// Format, version 3; integers are little-endian:
 //
 //	"waybill-digests", u8 version
 //	key of 32 bytes
@@ -61,7 +61,7 @@ const DigestsSuffix = ".digests"
 //	entry    digest of 16 bytes, u32 record, u32 letter, u32 to
 //	SHA-256 of all that stands before it but the index
 const (
-	digestsMagic  = "waybill-digests\x02"
+	digestsMagic  = "waybill-digests\x03"
 	digestsHead   = len(digestsMagic) + sha256.Size + 7*8
 	extentSize    = 12
 	personSize    = 8
@@ -80,6 +80,7 @@ type digestsMeta struct {
 	Traced  uint64            `json:"traced"`
 	Sinks   []*sinkFacts      `json:"sinks"`
 	Steps   map[uint64][]step `json:"steps"`
+	Hidden  [][]byte          `json:"hidden"` // see hiddenFacts.bytes
 	Index   *indexMeta        `json:"index,omitempty"`
 }
 
@@ -246,7 +247,7 @@ func (k *keys) store(t *tapeSide, key stamped, r *scanned, g *gatherer) (err err
 func writeDigests(f *os.File, key digestsKey, r *scanned, g *gatherer) (*runIndex, error) {
 	w := &digestsWriter{hash: sha256.New()}
 	index := &sealer{out: bufio.NewWriterSize(io.NewOffsetWriter(f, int64(digestsHead)), digestsBuffer)}
-	meta := digestsMeta{Facts: r.facts, Gaps: r.gaps, Classes: r.classes, Parties: slices.Sorted(maps.Keys(r.parties)), Traced: r.traced, Sinks: r.sinks, Steps: r.steps}
+	meta := digestsMeta{Facts: r.facts, Gaps: r.gaps, Classes: r.classes, Parties: slices.Sorted(maps.Keys(r.parties)), Traced: r.traced, Sinks: r.sinks, Steps: r.steps, Hidden: r.hidden.bytes()}
 	if g != nil {
 		m, err := g.write(index, r.people)
 		if err = errors.Join(err, index.out.(*bufio.Writer).Flush()); err != nil {
@@ -442,6 +443,10 @@ func (r *digestsReader) scanned(n digestsSizes) (*scanned, *digestsMeta, []seal,
 	if err := json.Unmarshal(text, &meta); err != nil {
 		return nil, nil, nil, err
 	}
+	hidden, err := hiddenOf(meta.Hidden)
+	if err != nil {
+		return nil, nil, nil, err
+	}
 	seals := make([]seal, n.seals)
 	for i := range seals {
 		r.next(len(seals[i]))
@@ -452,7 +457,7 @@ func (r *digestsReader) scanned(n digestsSizes) (*scanned, *digestsMeta, []seal,
 		people:  make([]uint64, n.people),
 		memory:  newEntries(int(n.entries)),
 		classes: meta.Classes, parties: map[string]struct{}{}, masks: maskSums{}, order: map[uint64][]arrival{},
-		traced: meta.Traced, sinks: meta.Sinks, steps: meta.Steps,
+		traced: meta.Traced, sinks: meta.Sinks, steps: meta.Steps, hidden: hidden,
 	}
 	for _, id := range meta.Parties {
 		s.parties[id] = struct{}{}

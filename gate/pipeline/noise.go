@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -23,6 +24,10 @@ type noise struct {
 
 // A route is a class of messages, with how it went.
 type route struct{ channel, sink, class string }
+
+func (r route) compare(o route) int {
+	return cmp.Or(strings.Compare(r.channel, o.channel), strings.Compare(r.sink, o.sink), strings.Compare(r.class, o.class))
+}
 
 func routeOf(m *gate.Canonical) route { return route{m.Channel, m.Sink, m.Class} }
 

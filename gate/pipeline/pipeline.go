@@ -66,6 +66,8 @@ type Options struct {
 	// Workers is how many goroutines decode; 0 is one for each processor.
 	Workers int
 
+	revealing *revealing // set while runs are compared, once it is known
+
 	// Progress is told how far a stage is; total is 0 where it is not known. nil: nobody is told.
 	Progress func(stage string, done, total uint64)
 }
@@ -101,9 +103,9 @@ func CompareMessages(ctx context.Context, o Options, production [][]gate.Canonic
 	}
 	again := make([]side, 0, len(production)-1)
 	for _, m := range production[1:] {
-		again = append(again, memorySide(m))
+		again = append(again, memorySide{m, &o})
 	}
-	return compare(ctx, &o, memorySide(production[0]), again, memorySide(staging))
+	return compare(ctx, &o, memorySide{production[0], &o}, again, memorySide{staging, &o})
 }
 
 func compare(ctx context.Context, o *Options, production side, again []side, staging side) (*gate.Comparison, []gate.Gap, error) {
@@ -113,7 +115,6 @@ func compare(ctx context.Context, o *Options, production side, again []side, sta
 	if err != nil {
 		return nil, nil, err
 	}
-	n := newNoise()
 	gaps := misplaced(p, gate.Production)
 	var replays []*scanned
 	for i := range again {
@@ -126,9 +127,6 @@ func compare(ctx context.Context, o *Options, production side, again []side, sta
 		gaps = append(gaps, mismatch(p, r, "two replays of production")...)
 		replays = append(replays, r)
 	}
-	if err := n.measure(ctx, p, replays); err != nil {
-		return nil, nil, err
-	}
 	s, err := runs.scan(ctx, 1+len(again), "staging")
 	if err != nil {
 		return nil, nil, err
@@ -137,6 +135,20 @@ func compare(ctx context.Context, o *Options, production side, again []side, sta
 	gaps = append(gaps, of("staging", s.gaps)...)
 	gaps = append(gaps, misplaced(s, gate.Staging)...)
 	gaps = append(gaps, mismatch(p, s, "production and staging")...)
+	if o.revealing, err = revealed(ctx, o, p, replays, s); err != nil {
+		return nil, nil, err
+	}
+	if o.revealing != nil {
+		for i, r := range slices.Concat([]**scanned{&p}, pointers(replays), []**scanned{&s}) {
+			if *r, err = runs.again(ctx, i, "what is hidden"); err != nil {
+				return nil, nil, err
+			}
+		}
+	}
+	n := newNoise()
+	if err := n.measure(ctx, p, replays); err != nil {
+		return nil, nil, err
+	}
 	c := &comparer{o: o, p: p, s: s, seed: maphash.MakeSeed(), stimuli: runs.causes, noise: n, Comparison: gate.Comparison{
 		Scenario: p.header.Scenario, Production: p.facts, Staging: s.facts,
 	}}
@@ -150,6 +162,15 @@ func compare(ctx context.Context, o *Options, production side, again []side, sta
 		return nil, nil, err
 	}
 	return &c.Comparison, append(gaps, c.gaps.list...), nil
+}
+
+// pointers gives where the elements of a list stand.
+func pointers[T any](list []T) []*T {
+	out := make([]*T, len(list))
+	for i := range list {
+		out[i] = &list[i]
+	}
+	return out
 }
 
 // of says which run gaps are of.

@@ -49,6 +49,7 @@ type scanned struct {
 	sinks   []*sinkFacts         // sorted
 	steps   map[uint64][]step    // per cause, sink and recipient, in order of arrival
 	index   *runIndex            // of a run of production, where one is kept
+	hidden  hiddenFacts          // of what masks left out
 }
 
 // arrival is one delivery at a sink where order matters.
@@ -167,6 +168,19 @@ func (r *runs) scan(ctx context.Context, i int, stage string) (*scanned, error) 
 	return run, err
 }
 
+// again scans the i-th run once more, with what o reveals.
+func (r *runs) again(ctx context.Context, i int, stage string) (*scanned, error) {
+	causes, err := r.causes()
+	if err != nil {
+		return nil, err
+	}
+	run, err := scan(ctx, r.o, causes, r.sides[i], stage, nil)
+	if err == nil {
+		r.open = append(r.open, run)
+	}
+	return run, err
+}
+
 func (r *runs) close() {
 	for _, run := range r.open {
 		_ = run.Close() // of what was only read
@@ -206,8 +220,10 @@ func sumUp(a about, s side, tallies []*tally) *scanned {
 			}
 		}
 		r.traced += t.traced
+		r.hidden.join(&t.hidden.hiddenFacts)
 	}
 	r.sinks = sumSinks(tallies)
+	r.hidden.compact()
 	people.compact()
 	r.people = slices.Clip(people)
 	slices.SortFunc(r.entries, func(x, y entry) int { return x.compare(&y) })
@@ -234,6 +250,7 @@ type tally struct {
 	level   *stepLevel        // of all workers
 	cut     int32             // of level, when steps were last made fewer
 	gather  *gatherWorker     // nil where nothing is gathered
+	hidden  hider
 
 	mu   *sync.Mutex // guards
 	gaps *gapList    // which all workers share, since one message's gaps are told once
@@ -281,6 +298,7 @@ func (t *tally) message(at place, c *gate.Canonical) {
 		t.step(at, c, class)
 	}
 	sinkOf(&t.sinks, c.Channel, c.Sink).take(c, caused)
+	t.hidden.message(c, caused)
 	if len(c.Gaps) > 0 {
 		t.mu.Lock()
 		t.gaps.add(c.Gaps...)

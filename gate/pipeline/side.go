@@ -332,6 +332,7 @@ func (d *decoding) canonical(m *gate.Message, ref gate.Ref) ([]gate.Canonical, e
 		if replayed && m.At != 0 {
 			tellFarDate(&out[i], m.At)
 		}
+		d.o.revealing.reveal(&out[i])
 		if len(out[i].Recipients) == 0 {
 			out[i].Recipients = []gate.Recipient{gate.Unknown()}
 		}
@@ -340,19 +341,33 @@ func (d *decoding) canonical(m *gate.Message, ref gate.Ref) ([]gate.Canonical, e
 }
 
 // memorySide is a run in memory.
-type memorySide []gate.Canonical
+type memorySide struct {
+	messages []gate.Canonical
+	o        *Options
+}
+
+// at gives a message as it is compared: what is given is not changed.
+func (m memorySide) at(i int) *gate.Canonical {
+	if len(m.messages[i].Hidden) == 0 {
+		return &m.messages[i]
+	}
+	c := m.messages[i]
+	c.Parts = slices.Clip(c.Parts)
+	m.o.revealing.reveal(&c)
+	return &c
+}
 
 func (m memorySide) stream(ctx context.Context, _ int, worker func() func(place, *gate.Canonical)) (about, error) {
 	message := worker()
-	for i := range m {
-		message(place{record: uint32(i)}, &m[i])
+	for i := range m.messages {
+		message(place{record: uint32(i)}, m.at(i))
 	}
-	return about{facts: gate.RunFacts{Messages: uint64(len(m))}}, ctx.Err()
+	return about{facts: gate.RunFacts{Messages: uint64(len(m.messages))}}, ctx.Err()
 }
 
 func (m memorySide) load(_ context.Context, at []position, each func(of []int, m *gate.Canonical) error) error {
 	for _, of := range grouped(at) {
-		if err := each(of, &m[at[of[0]].offset]); err != nil {
+		if err := each(of, m.at(int(at[of[0]].offset))); err != nil {
 			return err
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -27,8 +28,8 @@ func (c *comparer) volatile(ctx context.Context, all []pairing) error {
 	for _, b := range c.before.surplus {
 		residue[b.at] = true
 	}
-	for at, n := range c.noise.of {
-		if !residue[at] { // what staging sends is what the first replay sent
+	for _, at := range slices.SortedFunc(maps.Keys(c.noise.of), position.compare) {
+		if n := c.noise.of[at]; !residue[at] { // what staging sends is what the first replay sent
 			n.Volatile(func(part string, _ gate.PartKind, span int, texts []string) {
 				k := poolKey{c.noise.class[at], withoutIndexes(part), span}
 				v := &diff.Value{Part: part, Span: span, Texts: texts, After: texts[0], Masked: true}
@@ -74,10 +75,10 @@ func (c *comparer) arrivals(all []pairing) {
 		route
 		part string
 	}
-	places := map[at]*pool{}
+	places := map[at][]*pool{}
 	for k, p := range c.noise.pools {
 		if p.moves && !p.isTime() {
-			places[at{k.route, k.part}] = p
+			places[at{k.route, k.part}] = append(places[at{k.route, k.part}], p)
 		}
 	}
 	if len(places) == 0 {
@@ -93,7 +94,7 @@ func (c *comparer) arrivals(all []pairing) {
 		}
 		for j, h := range p.hunks {
 			k := at{routeOf(c.before.items[p.B].Message), withoutIndexes(h.Part)}
-			if o := places[k]; o != nil && o.form.Fits(h.Before) && o.form.Fits(h.After) {
+			if slices.ContainsFunc(places[k], func(o *pool) bool { return o.form.Fits(h.Before) && o.form.Fits(h.After) }) {
 				found[k] = append(found[k], spot{i, j})
 				if after[k] == nil {
 					after[k] = map[string]int{}
@@ -103,7 +104,9 @@ func (c *comparer) arrivals(all []pairing) {
 		}
 	}
 	moved := map[spot]bool{}
-	for k, list := range found {
+	byPlace := func(x, y at) int { return cmp.Or(x.route.compare(y.route), strings.Compare(x.part, y.part)) }
+	for _, k := range slices.SortedFunc(maps.Keys(found), byPlace) {
+		list := found[k]
 		n := uint64(0)
 		for _, h := range list {
 			if after[k][all[h.pairing].hunks[h.index].After] == 1 { // nobody else has it now
@@ -287,7 +290,7 @@ func (c *comparer) unanchored(all []pairing, single map[int][]*diff.Value) {
 		k := twin{class, c.blanked(all[i].B)}
 		same[k] = append(same[k], i)
 	}
-	for s, n := range blind {
+	for s, n := range blind { // sorted below
 		c.Blind = append(c.Blind, gate.BlindSpot{
 			Kind: gate.BlindUnanchored, Channel: s.channel, Sink: s.sink, Class: s.class, Part: s.part, Count: n,
 			Detail: "carry a trace id from the stimulus into the message, or show the value in the answer to it",
@@ -306,7 +309,8 @@ func (c *comparer) unanchored(all []pairing, single map[int][]*diff.Value) {
 			lost[k.route] += uint64(len(list))
 		}
 	}
-	for class, n := range lost {
+	for _, class := range slices.SortedFunc(maps.Keys(lost), route.compare) {
+		n := lost[class]
 		c.gaps.add(gate.Gap{
 			Kind: gate.GapUnanchored, Where: class.class, Count: n,
 			Detail: "nothing but a value that is new each time tells these messages from each other, and it stands nowhere else: an exchange would not be seen",
@@ -336,7 +340,8 @@ func (c *comparer) blanked(i int) (sum [sha256.Size]byte) {
 
 // opaque says of which classes something varies that cannot be read.
 func (c *comparer) opaque() {
-	for class, n := range c.noise.opaque {
+	for _, class := range slices.SortedFunc(maps.Keys(c.noise.opaque), route.compare) {
+		n := c.noise.opaque[class]
 		if reason, ok := c.o.Accept[class.class]; ok {
 			c.Blind = append(c.Blind, gate.BlindSpot{Kind: gate.BlindOpaque, Channel: class.channel, Sink: class.sink, Class: class.class, Count: n, Detail: "accepted: " + reason})
 			continue

@@ -1,0 +1,302 @@
+package pipeline
+
+import (
+	"context"
+	"encoding/binary"
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/waybill-dev/waybill/gate"
+	"github.com/waybill-dev/waybill/gate/exposure"
+)
+
+// Nothing is hidden unsearched (invariant 11). What masks left out of a message is asked
+// for people's facts, and what holds any is compared:
+//
+//   - a mail address is a part at once, whoever's it is;
+//   - what somebody is sent in production in the open, a number, a digest, a telephone
+//     number, three words in a row, is a part wherever it stands hidden;
+//   - an id that is the same in two replays of production is not made anew for each
+//     message: all of that place and class are parts.
+//
+// Hidden values are gathered in the scan of each run. A run in which something is to be
+// revealed is scanned once more.
+
+// A revealing says what of the hidden values of a comparison is compared. Nil: mail
+// addresses alone.
+type revealing struct {
+	facts  map[exposure.Key]struct{}
+	places map[uint64]struct{} // see placeKey
+}
+
+func placeKey(m *gate.Canonical, h *gate.Hidden) uint64 {
+	return gate.HashWord(m.Channel + "\x00" + m.Sink + "\x00" + m.Class + "\x00" + withoutIndexes(h.Part))
+}
+
+// reveal makes parts of what m hides and must not.
+func (r *revealing) reveal(m *gate.Canonical) {
+	kept := m.Hidden[:0:0]
+	revealed := false
+	for i := range m.Hidden {
+		h := &m.Hidden[i]
+		if r != nil && len(r.places) > 0 && h.NamesMessage() {
+			if _, ok := r.places[placeKey(m, h)]; ok {
+				m.Parts = append(m.Parts, gate.Part{Name: h.Part, Kind: gate.Value, Value: h.Value})
+				revealed = true
+				continue
+			}
+		}
+		var facts []string
+		if mayHold(h.Value, r != nil && len(r.facts) > 0) {
+			exposure.InText(h.Part, h.Value, func(f *exposure.Found) {
+				ok := f.Kind == gate.FactAddress
+				if !ok && r != nil {
+					_, ok = r.facts[f.Key()]
+				}
+				if v := f.Value(); ok && !slices.Contains(facts, v) {
+					facts = append(facts, v)
+				}
+			})
+		}
+		if len(facts) > 0 {
+			m.Parts = append(m.Parts, gate.Part{Name: h.Part, Kind: gate.Value, Value: strings.Join(facts, " ")})
+			revealed = true
+		}
+		kept = append(kept, *h)
+	}
+	if revealed {
+		m.Hidden = kept
+	}
+}
+
+// mayHold reports whether a text is worth looking for facts in: for addresses alone, where
+// facts is not set.
+func mayHold(text string, facts bool) bool {
+	return facts || strings.IndexByte(text, '@') >= 0 || strings.IndexByte(text, '%') >= 0 || len(text) >= 16
+}
+
+// Sorts of hidden facts, by how likely one equals another by chance.
+const (
+	shortNumbers = iota // of five or six characters
+	midNumbers          // of seven or eight
+	longNumbers         // of more
+	otherFacts
+	factSorts
+)
+
+// figuresOf is how many values there are, as powers of ten, of the numbers of each sort.
+var figuresOf = [...]float64{5, 7, 9}
+
+// hiddenFacts are what the hidden values of one run hold.
+type hiddenFacts struct {
+	facts [factSorts]hashes
+	ids   hashes // place and value of ids
+}
+
+// A hider gathers the hidden facts of a run, for one goroutine.
+type hider struct {
+	hiddenFacts
+	met recent
+}
+
+// message gathers what m hides. Where it carries the id of its stimulus, caused is set: such an id
+// is not made anew, and the message is paired by it.
+func (g *hider) message(m *gate.Canonical, caused bool) {
+	for i := range m.Hidden {
+		h := &m.Hidden[i]
+		if h.Rule == "date" || h.Rule == "archive-time" { // which parse as that, and as nothing else
+			continue
+		}
+		if h.NamesMessage() && !caused {
+			g.ids.add(placeKey(m, h)*hashPrime ^ gate.HashWord(h.Value))
+		}
+		if g.met.met(gate.HashWord(h.Value)) {
+			continue
+		}
+		exposure.InText(h.Part, h.Value, func(f *exposure.Found) {
+			switch f.Kind {
+			case gate.FactNumber:
+				v := f.Value()
+				switch n := len(v); {
+				case n < 5 || readsAsTime(v):
+				case n <= 6:
+					g.facts[shortNumbers].add(uint64(f.Key()))
+				case n <= 8:
+					g.facts[midNumbers].add(uint64(f.Key()))
+				default:
+					g.facts[longNumbers].add(uint64(f.Key()))
+				}
+			case gate.FactPhone:
+				g.facts[longNumbers].add(uint64(f.Key()))
+			case gate.FactDigest, gate.FactPhrase:
+				g.facts[otherFacts].add(uint64(f.Key()))
+			}
+		})
+	}
+}
+
+const hashPrime = 1099511628211
+
+func (h *hiddenFacts) join(o *hiddenFacts) {
+	for i := range h.facts {
+		h.facts[i] = append(h.facts[i], o.facts[i]...)
+	}
+	h.ids = append(h.ids, o.ids...)
+}
+
+func (h *hiddenFacts) compact() {
+	for i := range h.facts {
+		h.facts[i].compact()
+		h.facts[i] = slices.Clip(h.facts[i])
+	}
+	h.ids.compact()
+	h.ids = slices.Clip(h.ids)
+}
+
+// bytes gives h as it is kept: each list as bytes.
+func (h *hiddenFacts) bytes() (out [][]byte) {
+	for _, l := range append(h.facts[:len(h.facts):len(h.facts)], h.ids) {
+		b := make([]byte, 0, 8*len(l))
+		for _, k := range l {
+			b = binary.LittleEndian.AppendUint64(b, k)
+		}
+		out = append(out, b)
+	}
+	return out
+}
+
+// hiddenOf is what bytes gave.
+func hiddenOf(lists [][]byte) (h hiddenFacts, err error) {
+	if len(lists) != len(h.facts)+1 {
+		return h, errDigests
+	}
+	for i, b := range lists {
+		if len(b)%8 != 0 {
+			return h, errDigests
+		}
+		l := make(hashes, 0, len(b)/8)
+		for ; len(b) > 0; b = b[8:] {
+			l = append(l, binary.LittleEndian.Uint64(b))
+		}
+		if i < len(h.facts) {
+			h.facts[i] = l
+		} else {
+			h.ids = l
+		}
+	}
+	return h, nil
+}
+
+// revealed finds what of the hidden values of runs must be compared; nil is nothing.
+// first is of production, and so are again; known says which texts are new in each replay.
+func revealed(ctx context.Context, o *Options, first *scanned, again []*scanned, staging *scanned) (*revealing, error) {
+	r := &revealing{facts: map[exposure.Key]struct{}{}, places: map[uint64]struct{}{}}
+	if err := r.stable(ctx, o, first, again); err != nil {
+		return nil, err
+	}
+	runs := append([]*scanned{first, staging}, again...)
+	for sort := range factSorts {
+		var all hashes
+		for _, s := range runs {
+			all = append(all, s.hidden.facts[sort]...)
+		}
+		all.compact()
+		if len(all) == 0 {
+			continue
+		}
+		keys := make([]exposure.Key, len(all))
+		for i, k := range all {
+			keys[i] = exposure.Key(k)
+		}
+		held, err := heldByFew(ctx, o, first, keys)
+		if err != nil {
+			return nil, err
+		}
+		if sort != otherFacts {
+			// Of so many numbers, and some of each person, so many are equal by chance.
+			chance := float64(len(all)) * float64(max(len(first.people), 2)) * factsOfOne / math.Pow(10, figuresOf[sort])
+			if n := float64(len(held)); chance > 10*unlikely && n < chance+4*math.Sqrt(chance)+1 {
+				continue
+			}
+		}
+		for _, k := range held {
+			r.facts[k] = struct{}{}
+		}
+	}
+	if len(r.facts) == 0 && len(r.places) == 0 {
+		return nil, nil
+	}
+	return r, nil
+}
+
+// heldByFew returns those of keys, which are sorted, that few people of production hold.
+func heldByFew(ctx context.Context, o *Options, first *scanned, keys []exposure.Key) (held []exposure.Key, err error) {
+	few := func(n int, people int) bool { return n > 0 && (n == 1 || n*2 <= people) }
+	if first.index != nil {
+		people := first.index.People()
+		err := first.index.Holders(keys, func(k exposure.Key, who []uint32, common bool) {
+			if !common && few(len(who), people) {
+				held = append(held, k)
+			}
+		})
+		if err == nil {
+			return held, nil
+		}
+		held = nil
+	}
+	owners := exposure.NewOwners()
+	owners.WantKeys(keys)
+	_, err = first.side.stream(ctx, o.workers(), func() func(place, *gate.Canonical) {
+		return func(_ place, m *gate.Canonical) { owners.Hold(m.Recipients, m.Parts) }
+	})
+	if err != nil {
+		return nil, err
+	}
+	for _, k := range keys {
+		if few(owners.Held(k), owners.People()) {
+			held = append(held, k)
+		}
+	}
+	return held, nil
+}
+
+// stable finds the places whose ids are the same in two replays of production.
+func (r *revealing) stable(ctx context.Context, o *Options, first *scanned, again []*scanned) error {
+	same := map[uint64]struct{}{}
+	for _, s := range again {
+		for _, id := range first.hidden.ids {
+			if _, ok := slices.BinarySearch(s.hidden.ids, id); ok {
+				same[id] = struct{}{}
+			}
+		}
+	}
+	if len(same) == 0 {
+		return nil
+	}
+	places := make(chan uint64)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for p := range places {
+			r.places[p] = struct{}{}
+		}
+	}()
+	_, err := first.side.stream(ctx, o.workers(), func() func(place, *gate.Canonical) {
+		return func(_ place, m *gate.Canonical) {
+			for i := range m.Hidden {
+				h := &m.Hidden[i]
+				if !h.NamesMessage() {
+					continue
+				}
+				p := placeKey(m, h)
+				if _, ok := same[p*hashPrime^gate.HashWord(h.Value)]; ok {
+					places <- p
+				}
+			}
+		}
+	})
+	close(places)
+	<-done
+	return err
+}
