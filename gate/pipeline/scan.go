@@ -222,8 +222,8 @@ func sumUp(a about, s side, tallies []*tally) *scanned {
 		r.traced += t.traced
 		r.hidden.join(&t.hidden.hiddenFacts)
 	}
-	r.sinks = sumSinks(tallies)
 	r.hidden.compact()
+	r.sinks = sumSinks(tallies)
 	people.compact()
 	r.people = slices.Clip(people)
 	slices.SortFunc(r.entries, func(x, y entry) int { return x.compare(&y) })
@@ -297,8 +297,8 @@ func (t *tally) message(at place, c *gate.Canonical) {
 		t.traced++
 		t.step(at, c, class)
 	}
-	sinkOf(&t.sinks, c.Channel, c.Sink).take(c, caused)
 	t.hidden.message(c, caused)
+	sinkOf(&t.sinks, c.Channel, c.Sink).take(c, caused)
 	if len(c.Gaps) > 0 {
 		t.mu.Lock()
 		t.gaps.add(c.Gaps...)

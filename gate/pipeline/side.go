@@ -329,10 +329,10 @@ func (d *decoding) canonical(m *gate.Message, ref gate.Ref) ([]gate.Canonical, e
 	out := make([]gate.Canonical, len(decoded))
 	for i := range decoded {
 		out[i] = d.o.Canon(m, &decoded[i], ref)
+		d.o.revealing.reveal(&out[i])
 		if replayed && m.At != 0 {
 			tellFarDate(&out[i], m.At)
 		}
-		d.o.revealing.reveal(&out[i])
 		if len(out[i].Recipients) == 0 {
 			out[i].Recipients = []gate.Recipient{gate.Unknown()}
 		}
