@@ -35,6 +35,10 @@ type Hunk struct {
 	// NewPart and GonePart: no part of this name is on the other side.
 	NewPart, GonePart bool
 
+	// Within: Before and After stand in a link, or in a load, whose scheme, user and host
+	// are the same on both sides.
+	Within bool
+
 	// Left and Right are the words around the hunk that both sides share, nearest
 	// last and first. Nil for kinds without words.
 	Left, Right []string
@@ -49,11 +53,6 @@ type Hunk struct {
 
 	// Masked is set where the place was found to be volatile.
 	Masked bool
-
-	// Within: it stands in a link, or in what is loaded, whose user and host both sides
-	// share, and whose scheme too, or https stands for http. Then it is the words that
-	// differ, else the whole value.
-	Within bool
 }
 
 // A Passage is a piece of a text and the words in it that differ: Text[From:To].
@@ -107,7 +106,7 @@ func (d *differ) unchanged(before *gate.Canonical) {
 		}
 		for n := range d.noise.places[k] {
 			texts := d.noise.places[k][n].texts
-			d.values = append(d.values, Value{Part: k.part, Slot: k.slot, Span: n, Texts: texts, After: texts[0], Masked: true})
+			d.values = append(d.values, Value{Part: k.part, Slot: k.slot, Span: n, Texts: texts, After: texts[0], Binary: d.noise.kinds[k] == gate.Binary, Masked: true})
 		}
 	}
 }

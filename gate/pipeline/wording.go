@@ -281,8 +281,8 @@ func isHidden(part string, kind gate.PartKind) bool {
 // misplaced says why an edit cannot be wording where it stands, however it is made: it
 // stands in a structure, in an address, in what is loaded.
 func (g *group) misplaced() string {
-	f, sub, field := fields.Part(g.Part)
-	field = field && strings.HasPrefix(g.Part, "header/")
+	f, _, field := fields.Part(g.Part)
+	field = field && !strings.HasPrefix(g.Part, "message[]/")
 	switch {
 	case isProse(g.Part, g.Kind), isHidden(g.Part, g.Kind):
 		return ""
@@ -294,7 +294,7 @@ func (g *group) misplaced() string {
 		}
 		return ""
 	case g.Kind == gate.Value || g.Kind == gate.Text:
-		if field && sub == "" {
+		if field {
 			return g.fieldMisplaced(f)
 		}
 		return "a value of a structure is never wording"
