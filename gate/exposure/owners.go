@@ -207,27 +207,11 @@ func (h *holders) add(n uint32) bool {
 	return false
 }
 
-// Foreign reports whether f belongs to somebody, and not to all of to: typed facts
-// that an edit moves.
-func (o *Owners) Foreign(f *Found, to []gate.Recipient) bool {
-	h := o.wanted[f.Key()]
-	if h == nil || h.common.Load() || len(h.list) == 0 && h.self < 0 {
-		return false
-	}
-	for _, r := range to {
-		n, known := o.number(r)
-		if !known || !h.holds(n) {
-			return true
-		}
-	}
-	return false
-}
-
-// Discloses reports whether part, which an edit made alike put into the messages of all of
+// Foreign reports whether part, which an edit made alike put into the messages of all of
 // to, holds what belongs to somebody and not to all of them: an identity, or words that
 // are distinctive. An address of one of the domains own, which nobody who receives has, is
 // the sender's.
-func (o *Owners) Discloses(part gate.Part, to []gate.Recipient, own []string) bool {
+func (o *Owners) Foreign(part gate.Part, to []gate.Recipient, own []string) bool {
 	numbers := make([]int64, len(to))
 	for i, r := range to {
 		numbers[i] = -1
@@ -443,7 +427,7 @@ func (o *Owners) Exposed(d Delivery) []gate.Exposure {
 	}
 	var out []gate.Exposure
 	for n, w := range t.mine {
-		if !w.strong && !(d.Stimuli && w.Bits >= 3) {
+		if !w.strong && !distinctive[n] && !(d.Stimuli && w.Bits >= 3) {
 			continue
 		}
 		w.Owner = o.person(n)

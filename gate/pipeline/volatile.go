@@ -205,11 +205,9 @@ func (c *comparer) foreign(ctx context.Context, all []pairing) error {
 	belongs := func(s *suspect) (n int, ok bool) {
 		to := []gate.Recipient{c.after.items[all[s.pairing].A].Recipient}
 		for k := range s.facts {
-			if owners.Foreign(&s.facts[k], to) {
-				return len(s.facts[k].Value()), true
-			}
+			n = max(n, len(s.facts[k].Value()))
 		}
-		return 0, false
+		return n, owners.Foreign(gate.Part{Name: s.value.Part, Kind: gate.Text, Value: s.value.After}, to, all[s.pairing].own)
 	}
 	for k := range suspects {
 		if n, ok := belongs(&suspects[k]); ok {

@@ -112,6 +112,7 @@ func alternative(hunks []diff.Hunk, before, after []gate.Part) func(*diff.Hunk) 
 	other := map[string]string{"text": "html", "html": "text"}[form.Part]
 	known := map[string]bool{}
 	links := map[string]bool{}
+	var said strings.Builder // all of the other form
 	for i := range stays {
 		p := &stays[i]
 		if p.Name != other && !strings.HasPrefix(p.Name, other+"/") && p.Name != "header/subject" || strings.HasPrefix(p.Name, other+"/hidden") {
@@ -121,6 +122,8 @@ func alternative(hunks []diff.Hunk, before, after []gate.Part) func(*diff.Hunk) 
 			links[p.Value] = true
 		}
 		if p.Kind == gate.Text || p.Kind == gate.Link {
+			said.WriteString(strings.ToLower(p.Value))
+			said.WriteByte('\n')
 			for _, w := range gate.Words(p.Value) {
 				known[strings.ToLower(w)] = true
 			}
@@ -138,8 +141,12 @@ func alternative(hunks []diff.Hunk, before, after []gate.Part) func(*diff.Hunk) 
 		slices.Sort(others)
 		return others
 	}
+	stranger := false // what identifies must be said as a whole
+	eachMark(text, func(m marked) {
+		stranger = stranger || !strings.Contains(said.String(), strings.ToLower(m.text)) && (m.mark != markLink || len(says(m.text)) > 0)
+	})
 	others := says(text)
-	if len(others) > mostOther || 4*len(others) > len(gate.Words(text)) {
+	if stranger || len(others) > mostOther || 4*len(others) > len(gate.Words(text)) {
 		return none
 	}
 	return func(h *diff.Hunk) bool {
@@ -298,7 +305,7 @@ func (c *comparer) indistinct(g *group) string {
 		}
 		if to := c.pairs[i].shownTo; to != "" {
 			for line := range strings.SplitSeq(to, "\n") {
-				r, err := gate.MailRecipient(line, "")
+				r, err := gate.MailRecipient(strings.TrimPrefix(line, string(gate.Mail)+":"), "")
 				if err == nil && people[r] {
 					join.put(n, "to:"+to)
 					break
