@@ -167,7 +167,7 @@ func sight(v *gate.Verdict, key string, affected []string) sighting {
 			}
 		}
 		for _, id := range slices.Concat(f.Gained, f.Lost) {
-			if !slices.Contains(allowed, id) {
+			if !slices.Contains(allowed, id) && !answers(v, f, id) {
 				wrong[id] = true
 			}
 		}
@@ -189,6 +189,16 @@ func sight(v *gate.Verdict, key string, affected []string) sighting {
 	}
 	s.wrong = slices.Sorted(maps.Keys(wrong))
 	return s
+}
+
+// answers reports whether a finding names somebody since answers would go there, or went
+// there in production: such an address is the fault's own, and no recipient of the traffic.
+func answers(v *gate.Verdict, f *gate.Finding, id string) bool {
+	_, address, _ := strings.Cut(id, ":")
+	return f.Check == "reply-path-changed" && slices.ContainsFunc(f.Groups, func(i int) bool {
+		g := &v.Comparisons[0].Groups[i]
+		return strings.Contains(g.Before+"\n"+g.After, address)
+	})
 }
 
 // A table is rows that tests add to at the same time, printed in order.

@@ -1,5 +1,7 @@
 package gate
 
+import "slices"
+
 // ChangeKind says what happened to a delivery. Each kind has its mirror: swap
 // the two runs and Added becomes Removed, while Redirected and Altered stay
 // themselves with before and after exchanged.
@@ -72,6 +74,20 @@ func (c *Change) Delivery() *Delivery {
 		return c.After
 	}
 	return c.Before
+}
+
+// Forward puts the edits of some groups before the others, in a list of the change's own.
+func (c *Change) Forward(groups []int) {
+	if len(c.Edits) < 2 || len(groups) == 0 {
+		return
+	}
+	place := func(e Edit) int {
+		if slices.Contains(groups, e.Group) {
+			return 0
+		}
+		return 1
+	}
+	c.Edits = slices.SortedStableFunc(slices.Values(c.Edits), func(x, y Edit) int { return place(x) - place(y) })
 }
 
 // An Edit is a run of words, or one value, that differs within a pair.

@@ -128,6 +128,10 @@ type Masked struct {
 	Bytes uint64 `json:"bytes,omitempty"` // how many were hidden, where the rule counts them
 }
 
+// RefusedMask begins the Rule of a [Masked] that counts matches of a user's mask which
+// were not hidden, since nothing would have been left of the part. The mask's own rule follows.
+const RefusedMask = "refused:"
+
 // A Hidden value is one that a mask left out of the comparison since it has the exact
 // shape that the mask is for. It is kept until it was asked whether it holds anybody's
 // facts, or stays the same in every replay: what does is compared (invariant 11).

@@ -18,6 +18,7 @@ var identitySchemes = map[string]RecipientKind{
 //     separators, alone or behind tel:, sms: or a message API's prefix such as whatsapp:;
 //   - a URL with an authority, which names its host.
 //
+// An address in angle brackets alone is left alone: ids of messages are written so.
 // White space around the value is ignored. Numbers without a plus and bare host names
 // are left alone: record numbers and file names look like them. A URL names no more than its
 // host, so two values that differ behind the host name one recipient.
@@ -44,7 +45,7 @@ func ReadsAsRecipient(value string) (Recipient, bool) {
 }
 
 func readsAsMail(s string) (Recipient, bool) {
-	if open := strings.LastIndexByte(s, '<'); open >= 0 && strings.HasSuffix(s, ">") {
+	if open := strings.LastIndexByte(s, '<'); open > 0 && strings.HasSuffix(s, ">") {
 		s = s[open+1 : len(s)-1]
 	}
 	at := strings.LastIndexByte(s, '@')

@@ -33,6 +33,7 @@ func TestReadsAsRecipient(t *testing.T) {
 		"+1234567890123456":        "",
 		"hooks.example":            "",
 		"report.pdf":               "",
+		"<8a1c@ward.example>":      "",
 		"10:30//x":                 "",
 		"tel:5550142":              "",
 		"https:///x":               "",

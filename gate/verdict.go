@@ -103,7 +103,7 @@ type Reason struct {
 	Text string `json:"text"`
 }
 
-// Blast is how far the unapproved findings reach.
+// Blast is how far the findings reach, approved or not; notes reach nobody.
 type Blast struct {
 	Gain    int `json:"gain"`    // people who receive something that they did not
 	Lose    int `json:"lose"`    // people who do not receive something that they did

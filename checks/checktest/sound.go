@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/waybill-dev/waybill/checks/kit"
 	"github.com/waybill-dev/waybill/gate"
 )
 
@@ -151,6 +150,6 @@ var ordinary = []string{"plaintext"}
 // isExample reports whether the example of f is ch, with the edits that f judges first.
 func isExample(ch *gate.Change, f *gate.Finding) bool {
 	want := *ch
-	kit.Forward(&want, f.Groups)
+	want.Forward(f.Groups)
 	return reflect.DeepEqual(want, *f.Example)
 }

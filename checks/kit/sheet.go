@@ -423,22 +423,8 @@ func (e *Entry) example() *gate.Change {
 		return nil
 	}
 	ch := e.c.Changes[best]
-	Forward(&ch, e.groups)
+	ch.Forward(e.groups)
 	return &ch
-}
-
-// Forward puts the edits of groups before the others, in a list of the change's own.
-func Forward(ch *gate.Change, groups []int) {
-	if len(ch.Edits) < 2 || len(groups) == 0 {
-		return
-	}
-	judged := func(x gate.Edit) int {
-		if slices.Contains(groups, x.Group) {
-			return 0
-		}
-		return 1
-	}
-	ch.Edits = slices.SortedStableFunc(slices.Values(ch.Edits), func(x, y gate.Edit) int { return judged(x) - judged(y) })
 }
 
 // Belongs reports whether an exposure is evidence that facts are somebody's: they carry

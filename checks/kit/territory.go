@@ -132,7 +132,7 @@ func (t *Territory) Owner(g *gate.EditGroup) string {
 		return NewField
 	case owner == Role && t.Follows(g):
 		return Swapped
-	case owner == "" && g.Kind == gate.Value && (t.Follows(g) || t.readdresses(g)):
+	case owner == "" && g.Kind == gate.Value && (t.Follows(g) || !g.Alike && t.readdresses(g)):
 		return Swapped
 	case owner != "":
 		return owner
@@ -195,5 +195,5 @@ func names(value string, r gate.Recipient) bool {
 		return Compare(read, r) == 0
 	}
 	list := Addresses(value)
-	return len(list) == 1 && list[0].Address == r.Address
+	return len(list) == 1 && (list[0].Address == r.Address || r.Kind == gate.Other && strings.HasSuffix(r.Address, ":"+list[0].Address))
 }

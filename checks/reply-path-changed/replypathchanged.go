@@ -27,7 +27,7 @@ func run(c *gate.Comparison) ([]gate.Finding, error) {
 	}
 	s.Owned(func(i int, g *gate.EditGroup, k kit.Key) {
 		e := s.At(k)
-		if !e.Identify(g) {
+		if g.Kind == gate.Value || !e.Identify(g) { // the value of a thread or a notice is nobody's address
 			e.Group(i)
 			return
 		}

@@ -13,11 +13,15 @@ import (
 func (p *program) checksVerb() *cli.Command {
 	return &cli.Command{
 		Name:      "checks",
-		Usage:     "list the checks, or say what one means",
-		UsageText: "waybill checks [ID]",
+		Usage:     "list the checks, or say what one means, or what all of them can miss",
+		UsageText: "waybill checks [--limits] [ID]",
+		Flags:     []cli.Flag{&cli.BoolFlag{Name: "limits", Usage: "print what can be missed instead"}},
 		Action: func(c *cli.Context) error {
 			if err := arguments(c, 0, 1); err != nil {
 				return err
+			}
+			if c.Bool("limits") {
+				return p.limits(c)
 			}
 			all := checks.All()
 			if !c.Args().Present() {
@@ -43,4 +47,17 @@ func (p *program) checksVerb() *cli.Command {
 			return usage(err, "waybill checks lists them")
 		},
 	}
+}
+
+// limits prints what can be missed.
+func (p *program) limits(c *cli.Context) error {
+	if err := arguments(c, 0, 0); err != nil {
+		return err
+	}
+	for _, l := range checks.Limits() {
+		if _, err := fmt.Fprintf(p.stdout, "%s: %s\n", l.ID, l.Text); err != nil {
+			return err
+		}
+	}
+	return nil
 }

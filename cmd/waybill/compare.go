@@ -44,8 +44,13 @@ func comparing(conf *config.Config, corpus string) (pipeline.Options, error) {
 	if err != nil {
 		return pipeline.Options{}, usage(fmt.Errorf("%s: %w", conf.Path, err), "")
 	}
+	var accept map[string]string
+	if conf != nil {
+		accept = conf.Policy.Accepted()
+	}
 	return pipeline.Options{
-		Canon: c.Message,
+		Canon:  c.Message,
+		Accept: accept,
 		Decoder: func(name, sink, settings string) (channel.Decoder, error) {
 			p, err := protocol(name)
 			if err != nil {
@@ -163,8 +168,8 @@ func proveEyes(ctx context.Context, o pipeline.Options, production string, seed 
 	if err != nil {
 		return tapeFailure(fmt.Errorf("drill: read a sample of %s: %w", production, err))
 	}
-	proof, err := drill.Prove(seed, sample, func(before, after []gate.Canonical) ([]gate.Finding, error) {
-		c, _, err := pipeline.CompareMessages(ctx, o, [][]gate.Canonical{before}, after)
+	judge := func(production [][]gate.Canonical, staging []gate.Canonical) ([]gate.Finding, error) {
+		c, _, err := pipeline.CompareMessages(ctx, o, production, staging)
 		if err != nil {
 			return nil, err
 		}
@@ -173,7 +178,12 @@ func proveEyes(ctx context.Context, o pipeline.Options, production string, seed 
 			return nil, fmt.Errorf("%s could not judge: %s", gaps[0].Where, gaps[0].Detail)
 		}
 		return found, nil
-	})
+	}
+	proof, err := drill.Prove(seed, sample, judge)
+	var classes drill.Classes
+	if err == nil {
+		classes, err = drill.ProveClasses(seed, sample, judge)
+	}
 	if stop := stoppedBy(ctx); stop != nil {
 		return stop
 	}
@@ -181,6 +191,12 @@ func proveEyes(ctx context.Context, o pipeline.Options, production string, seed 
 		in.Blind = fmt.Sprintf("%v (seed %d)", err, seed)
 		return nil
 	}
-	in.Drill = proof.String()
+	for _, class := range classes.Blind() {
+		in.Gaps = append(in.Gaps, gate.Gap{Kind: gate.GapBlind, Where: "drill", Detail: fmt.Sprintf("%s (seed %d)", class, seed)})
+	}
+	for _, missed := range classes.Missed() {
+		note(in, fmt.Sprintf("drill: %s (seed %d)", missed, seed))
+	}
+	in.Drill = proof.String() + classes.String()
 	return nil
 }

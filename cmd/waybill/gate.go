@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/waybill-dev/waybill/gate"
 	"github.com/waybill-dev/waybill/gate/config"
+	"github.com/waybill-dev/waybill/gate/pipeline"
 	"github.com/waybill-dev/waybill/gate/report"
 	"github.com/waybill-dev/waybill/gate/verdict"
 )
@@ -74,6 +76,7 @@ func (p *program) gate(c *cli.Context) error {
 		return err
 	}
 	in := &verdict.Input{Now: time.Now()}
+	policy(conf, in)
 	if err := p.made(c, in, conf.Path, conf.Approvals.Path); err != nil {
 		return err
 	}
@@ -122,6 +125,7 @@ func (p *program) gather(c *cli.Context, conf *config.Config, in *verdict.Input)
 		return err
 	}
 	options.Keys = s.keys
+	s.settled = settling(options)
 	proven := false
 	for _, scenario := range conf.Scenarios {
 		production, staging, err := s.both(ctx, scenario)
@@ -138,6 +142,7 @@ func (p *program) gather(c *cli.Context, conf *config.Config, in *verdict.Input)
 			proven = in.Drill != ""
 		}
 	}
+	unusedPolicy(conf, in)
 	return nil
 }
 
@@ -160,14 +165,16 @@ func (s *session) both(ctx context.Context, scenario config.Scenario) (productio
 		return []string{s.conf.Corpus.Path}, staging, onStaging()
 	}
 	onProduction := func() error {
-		for n := range s.conf.Replay.Replays.Count {
-			to := at(gate.Production, n+1)
+		for n := 1; ; n++ {
+			to := at(gate.Production, n)
 			production = append(production, to.path)
-			if err := s.replay(ctx, scenario, gate.Production, n+1, to); err != nil {
+			if err := s.replay(ctx, scenario, gate.Production, n, to); err != nil {
+				return err
+			}
+			if done, err := s.enough(ctx, production); done || err != nil {
 				return err
 			}
 		}
-		return nil
 	}
 	if s.conf.Replay.Builds == config.SideBySide {
 		err := sideBySide(onProduction, onStaging)
@@ -177,6 +184,32 @@ func (s *session) both(ctx context.Context, scenario config.Scenario) (productio
 		return nil, "", err
 	}
 	return production, staging, onStaging()
+}
+
+// enough reports whether production was replayed often enough.
+func (s *session) enough(ctx context.Context, production []string) (bool, error) {
+	r := &s.conf.Replay
+	switch n := len(production); {
+	case n < r.Replays.Count:
+		return false, nil
+	case !r.Replays.Auto || s.settled == nil || n >= r.MaxReplays:
+		return true, nil
+	}
+	return s.settled(ctx, production)
+}
+
+// settling is how a session asks whether replays of production are enough: the last is
+// compared with the others, as staging will be.
+func settling(o pipeline.Options) func(context.Context, []string) (bool, error) {
+	return func(ctx context.Context, production []string) (bool, error) {
+		last := len(production) - 1
+		c, gaps, err := pipeline.Compare(ctx, o, production[:last], production[last])
+		if err != nil {
+			return false, tapeFailure(fmt.Errorf("compare replays of production: %w", err))
+		}
+		moved := slices.ContainsFunc(gaps, func(g gate.Gap) bool { return g.Kind == gate.GapArrival })
+		return len(c.Changes) == 0 && len(c.Orders) == 0 && !moved, nil
+	}
 }
 
 // sideBySide runs both at once. A panic of either is its error.

@@ -54,6 +54,7 @@ func (p *program) judge(c *cli.Context) error {
 		}
 		corpus = conf.Corpus.Path
 	}
+	policy(conf, in)
 	where := config.Config{}
 	if conf != nil {
 		where = *conf

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/waybill-dev/waybill/checks"
 	waybill "github.com/waybill-dev/waybill/cmd/waybill"
 	"github.com/waybill-dev/waybill/gate"
 )
@@ -30,6 +31,18 @@ func TestReadme(t *testing.T) {
 	}
 	if table+"\n" != want.String() {
 		t.Errorf("its exit codes are\n%s\nand the code's are\n%s", table, want.String())
+	}
+	_, limits, ok := strings.Cut(text, "### What can be missed\n")
+	if !ok {
+		t.Fatal("it does not say what can be missed")
+	}
+	limits, _, _ = strings.Cut(limits, "\n#")
+	want.Reset()
+	for _, l := range checks.Limits() {
+		fmt.Fprintf(&want, "- **%s**: %s\n", l.ID, l.Text)
+	}
+	if !strings.HasSuffix(limits, "\n\n"+want.String()) {
+		t.Errorf("what can be missed is\n%s\nand the code says\n%s", limits, want.String())
 	}
 	verbs := regexp.MustCompile("`waybill ([a-z]+)[^`]*`").FindAllStringSubmatch(text, -1)
 	if len(verbs) < 5 {

@@ -49,6 +49,11 @@ type session struct {
 	stood     map[string]string               // where the doors of the last build were, those that it was given; of builds in turn
 	keep      bool
 	locked    *os.File
+
+	// settled reports whether the last of some replays of production shows nothing that
+	// the others do not explain. nil: it is not asked, and production is replayed as
+	// often as is configured at least.
+	settled func(ctx context.Context, production []string) (bool, error)
 }
 
 // sessionOptions are what the command line says of a session.

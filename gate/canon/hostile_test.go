@@ -387,7 +387,7 @@ func TestMaskRefused(t *testing.T) {
 		if i < 0 {
 			t.Fatalf("%s: no part: %s", test.value, show(&form))
 		}
-		refused := slices.ContainsFunc(form.Masks, func(m gate.Masked) bool { return m.Rule == canon.RefusedMask+"tidy" && m.Count == 1 })
+		refused := slices.ContainsFunc(form.Masks, func(m gate.Masked) bool { return m.Rule == gate.RefusedMask+"tidy" && m.Count == 1 })
 		if refused != test.refused || (form.Parts[i].Value == test.value) != test.refused || test.refused == (len(form.Hidden) > 0) {
 			t.Errorf("%s in %q: refused is %t, part %q, hidden %+v", test.pattern, test.value, refused, form.Parts[i].Value, form.Hidden)
 		}

@@ -75,7 +75,7 @@ func (m *Mask) check() error {
 
 // applyMasks hides what the user's masks match, in every message that they fit. A part
 // of words of which nothing would be left is kept as it stands: the masks are refused
-// there, which is recorded as [RefusedMask].
+// there, which is recorded as [gate.RefusedMask].
 func (s *state) applyMasks() {
 	if len(s.canon.masks) == 0 {
 		return
@@ -105,7 +105,7 @@ func (s *state) applyMasks() {
 		case p.Kind != gate.Link && !hasLetters(s.unnamed(p.Value)) && !s.mayEmpty(whole, used):
 			p.Value = whole
 			for _, h := range hidden {
-				s.mask(RefusedMask+h.Rule, h.Part, 1)
+				s.mask(gate.RefusedMask+h.Rule, h.Part, 1)
 			}
 		default:
 			s.hideOnce(hidden)
@@ -138,10 +138,6 @@ func (s *state) hideOnce(hidden []gate.Hidden) {
 		}
 	}
 }
-
-// RefusedMask begins the rule of a [gate.Masked] that counts the matches of a user's
-// mask which were not hidden: nothing would have been left of the part.
-const RefusedMask = "refused:"
 
 // maskNumbers numbers the values that each rule meets in one message.
 type maskNumbers struct {

@@ -154,6 +154,10 @@ func (d *differ) differs(s slot) {
 	}
 	whole.Within = s.before.Kind != gate.Text && s.before.Kind != gate.Value && within(s.before.Kind, s.before.Value, s.after.Value)
 	bt, at := s.before.Value, s.after.Value
+	if whole.Kind == gate.Value && len(d.noise.spans(s.before.Name, s.b)) == 0 && (addresses(bt) || addresses(at)) {
+		d.hunks = append(d.hunks, whole) // an address in part is nobody's
+		return
+	}
 	if len(d.noise.spans(s.before.Name, s.b)) == 0 { // which count words from the beginning
 		bt, at = differing(bt, at)
 	}
@@ -202,6 +206,12 @@ func (d *differ) differs(s slot) {
 		}
 	}
 	d.values = append(d.values, values...)
+}
+
+// addresses reports whether a value as a whole is a mail address or a telephone number.
+func addresses(value string) bool {
+	r, ok := gate.ReadsAsRecipient(value)
+	return ok && r.Kind != gate.Host
 }
 
 // within reports whether two targets of links have one user and host, and one scheme but

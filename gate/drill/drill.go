@@ -35,8 +35,9 @@ type Fault struct {
 	Lost   []gate.Recipient // who does not receive what they did
 }
 
-// A Judge compares two runs that are in memory and asks every check.
-type Judge func(before, after []gate.Canonical) ([]gate.Finding, error)
+// A Judge compares runs that are in memory, replays of production and one of staging,
+// and asks every check.
+type Judge func(production [][]gate.Canonical, staging []gate.Canonical) ([]gate.Finding, error)
 
 // A Proof is how a planted fault was found.
 type Proof struct {
@@ -91,14 +92,14 @@ func Try(op Operator, seed uint64, sample []gate.Canonical, judge Judge) (Proof,
 	if !ok {
 		return Proof{}, &BlindError{"", op.ID + " does not fit the messages"}
 	}
-	still, err := judge(sample, slices.Clone(sample))
+	still, err := judge([][]gate.Canonical{sample}, slices.Clone(sample))
 	if err != nil {
 		return Proof{}, fmt.Errorf("drill: judge messages with themselves: %w", err)
 	}
 	if len(still) > 0 {
 		return Proof{}, &BlindError{op.ID, fmt.Sprintf("%d findings where nothing was planted", len(still))}
 	}
-	findings, err := judge(sample, planted)
+	findings, err := judge([][]gate.Canonical{sample}, planted)
 	if err != nil {
 		return Proof{}, fmt.Errorf("drill: judge %s: %w", op.ID, err)
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -15,8 +16,8 @@ import (
 )
 
 // judge is the real comparison with all checks.
-func judge(before, after []gate.Canonical) ([]gate.Finding, error) {
-	c, gaps, err := pipeline.CompareMessages(context.Background(), pipeline.Options{}, [][]gate.Canonical{before}, after)
+func judge(production [][]gate.Canonical, staging []gate.Canonical) ([]gate.Finding, error) {
+	c, gaps, err := pipeline.CompareMessages(context.Background(), pipeline.Options{}, production, staging)
 	if err != nil {
 		return nil, err
 	}
@@ -121,36 +122,38 @@ func TestEveryOperatorIsSeen(t *testing.T) {
 
 // A drill that calls a blind gate seeing is worse than none.
 func TestBlind(t *testing.T) {
-	isStill := func(before, after []gate.Canonical) bool { return reflect.DeepEqual(before, after) }
+	isStill := func(before [][]gate.Canonical, after []gate.Canonical) bool {
+		return reflect.DeepEqual(before[0], after)
+	}
 	failure := errors.New("cannot judge")
 	for name, test := range map[string]struct {
 		judge  drill.Judge
 		sample []gate.Canonical
 		want   string
 	}{
-		"sees nothing":    {func(_, _ []gate.Canonical) ([]gate.Finding, error) { return nil, nil }, mails(2), "none of 0 findings"},
-		"sees everything": {func(_, _ []gate.Canonical) ([]gate.Finding, error) { return []gate.Finding{{}}, nil }, mails(2), "where nothing was planted"},
-		"notes only": {func(b, a []gate.Canonical) ([]gate.Finding, error) {
+		"sees nothing":    {func(_ [][]gate.Canonical, _ []gate.Canonical) ([]gate.Finding, error) { return nil, nil }, mails(2), "none of 0 findings"},
+		"sees everything": {func(_ [][]gate.Canonical, _ []gate.Canonical) ([]gate.Finding, error) { return []gate.Finding{{}}, nil }, mails(2), "where nothing was planted"},
+		"notes only": {func(b [][]gate.Canonical, a []gate.Canonical) ([]gate.Finding, error) {
 			f, err := judge(b, a)
 			for i := range f {
 				f[i].Severity = gate.Note
 			}
 			return f, err
 		}, mails(2), "blocks and names who gains"},
-		"names others": {func(b, a []gate.Canonical) ([]gate.Finding, error) {
+		"names others": {func(b [][]gate.Canonical, a []gate.Canonical) ([]gate.Finding, error) {
 			if isStill(b, a) {
 				return nil, nil
 			}
 			return []gate.Finding{{Severity: gate.Block, Gained: []string{"mail:x@example.net"}}}, nil
 		}, mails(2), "names who gains"},
-		"sees who gains alone": {func(b, a []gate.Canonical) ([]gate.Finding, error) {
+		"sees who gains alone": {func(b [][]gate.Canonical, a []gate.Canonical) ([]gate.Finding, error) {
 			f, err := judge(b, a)
 			for i := range f {
 				f[i].Lost = nil
 			}
 			return f, err
 		}, mails(2), "names who loses"},
-		"errs":       {func(_, _ []gate.Canonical) ([]gate.Finding, error) { return nil, failure }, mails(2), "cannot judge"},
+		"errs":       {func(_ [][]gate.Canonical, _ []gate.Canonical) ([]gate.Finding, error) { return nil, failure }, mails(2), "cannot judge"},
 		"no message": {judge, nil, "no message has a recipient"},
 		"nobody":     {judge, []gate.Canonical{{Channel: "smtp"}}, "no message has a recipient"},
 	} {
@@ -162,5 +165,57 @@ func TestBlind(t *testing.T) {
 		if errors.As(err, &blind) == errors.Is(err, failure) {
 			t.Errorf("%s: error %v is blind or a failure, and one of both", name, err)
 		}
+	}
+}
+
+// Facts are planted in each class, and seen; samples stay as they were.
+func TestProveClasses(t *testing.T) {
+	letters := mails(9)
+	for i := 3; i < 9; i++ {
+		letters[i].Class = fmt.Sprintf("class %d", i/3)
+		letters[i].Hidden = []gate.Hidden{{Rule: "date", Part: "header/date", Value: "Mon, 30 Nov 2026 10:00:00 +0000"}}
+	}
+	requests := calls("a.example", "a.example", "a.example")
+	for i := range requests {
+		requests[i].Parts = append(requests[i].Parts,
+			gate.Part{Name: "body/$.record", Kind: gate.Value, Value: fmt.Sprintf("88000%d7", i)},
+			gate.Part{Name: "body/$.member", Kind: gate.Value, Value: fmt.Sprintf("member%d@example.org", i)})
+	}
+	sample := append(letters, requests...)
+	before := fmt.Sprintf("%+v", sample)
+	for seed := range uint64(5) {
+		all, err := drill.ProveClasses(seed, sample, judge)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(all.Proofs) != 4 || all.More != 0 || len(all.Blind()) > 0 || !strings.Contains(all.String(), "exchange-facts in 4 of 4") {
+			t.Fatalf("seed %d: %+v, %s", seed, all, all.String())
+		}
+		for _, p := range all.Proofs {
+			if !slices.Contains(p.Seen, "exchange-facts") {
+				t.Errorf("seed %d: %+v", seed, p)
+			}
+		}
+	}
+	if after := fmt.Sprintf("%+v", sample); before != after {
+		t.Error("it writes to the sample")
+	}
+}
+
+// What sees nothing is found to see nothing, in every class.
+func TestProveClassesBlind(t *testing.T) {
+	all, err := drill.ProveClasses(1, mails(8), func([][]gate.Canonical, []gate.Canonical) ([]gate.Finding, error) {
+		return []gate.Finding{{Severity: gate.Note, Gained: []string{"mail:member1@example.org"}}}, nil
+	})
+	if err != nil || len(all.Proofs) != 1 || len(all.Proofs[0].Seen) > 0 || len(all.Blind()) != 1 || !strings.Contains(all.Blind()[0], "class answer") {
+		t.Errorf("%+v, %v", all, err)
+	}
+	many := mails(80)
+	for i := range many {
+		many[i].Class = fmt.Sprint(i % 40)
+	}
+	all, err = drill.ProveClasses(1, many, judge)
+	if err != nil || len(all.Proofs)+all.More != 40 || all.More == 0 || len(all.Blind()) > 0 {
+		t.Errorf("%+v, %v", all, err)
 	}
 }

@@ -68,12 +68,16 @@ func (c *comparer) compare(ctx context.Context) (err error) {
 		return err
 	}
 	c.state(pairs)
+	if err := c.concerns(ctx); err != nil {
+		return err
+	}
 	c.group()
 	if err := c.pass(ctx); err != nil {
 		return err
 	}
 	c.classes()
 	c.Unstable = c.noise.unstable
+	c.blind()
 	return c.orders(ctx)
 }
 
@@ -310,64 +314,5 @@ func (c *comparer) classes() {
 	}
 	slices.SortFunc(c.Classes, func(x, y gate.ClassFacts) int {
 		return cmp.Or(strings.Compare(x.Channel, y.Channel), strings.Compare(x.Sink, y.Sink), strings.Compare(x.Class, y.Class))
-	})
-}
-
-// orders finds recipients whose equal deliveries arrive in another order, at
-// sinks where that was declared to matter. One change a recipient is stated.
-func (c *comparer) orders(ctx context.Context) error {
-	keys := make([]uint64, 0, len(c.p.order))
-	for k := range c.p.order {
-		keys = append(keys, k)
-	}
-	slices.Sort(keys)
-	for _, k := range keys {
-		p, s := c.p.order[k], c.s.order[k]
-		counts := map[gate.Digest]int{}
-		for _, a := range s {
-			counts[a.digest]++
-		}
-		p = common(p, counts)
-		counts = map[gate.Digest]int{}
-		for _, a := range p {
-			counts[a.digest]++
-		}
-		s = common(s, counts)
-		for i := range min(len(p), len(s)) {
-			if p[i].digest == s[i].digest {
-				continue
-			}
-			first, err := deliveryAt(ctx, c.p.side, p[i])
-			if err != nil {
-				return err
-			}
-			second, err := deliveryAt(ctx, c.s.side, s[i])
-			if err != nil {
-				return err
-			}
-			c.Orders = append(c.Orders, gate.OrderChange{
-				Channel: first.Channel, Sink: first.Sink, Recipient: first.Recipient, First: *first, Second: *second,
-			})
-			break
-		}
-	}
-	return nil
-}
-
-func deliveryAt(ctx context.Context, s side, a arrival) (d *gate.Delivery, err error) {
-	err = s.load(ctx, []position{a.at}, func(_ []int, m *gate.Canonical) error {
-		d = deliveryOf(m, m.Parts, m.Recipients[a.to])
-		return nil
-	})
-	return d, err
-}
-
-// common keeps, in order of arrival, what counts has, as often as it has it.
-func common(list []arrival, counts map[gate.Digest]int) []arrival {
-	list = slices.Clone(list)
-	slices.SortFunc(list, func(x, y arrival) int { return cmp.Compare(x.seq, y.seq) })
-	return slices.DeleteFunc(list, func(a arrival) bool {
-		counts[a.digest]--
-		return counts[a.digest] < 0
 	})
 }

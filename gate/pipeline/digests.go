@@ -79,6 +79,8 @@ type digestsMeta struct {
 	Masks   []gate.Masked     `json:"masks"`
 	Traced  uint64            `json:"traced"`
 	Hidden  [][]byte          `json:"hidden"` // see hiddenFacts.bytes
+	Sinks   []*sinkFacts      `json:"sinks"`
+	Steps   map[uint64][]step `json:"steps"`
 	Index   *indexMeta        `json:"index,omitempty"`
 }
 
@@ -245,7 +247,7 @@ func (k *keys) store(t *tapeSide, key stamped, r *scanned, g *gatherer) (err err
 func writeDigests(f *os.File, key digestsKey, r *scanned, g *gatherer) (*runIndex, error) {
 	w := &digestsWriter{hash: sha256.New()}
 	index := &sealer{out: bufio.NewWriterSize(io.NewOffsetWriter(f, int64(digestsHead)), digestsBuffer)}
-	meta := digestsMeta{Facts: r.facts, Gaps: r.gaps, Classes: r.classes, Parties: slices.Sorted(maps.Keys(r.parties)), Traced: r.traced, Hidden: r.hidden.bytes()}
+	meta := digestsMeta{Facts: r.facts, Gaps: r.gaps, Classes: r.classes, Parties: slices.Sorted(maps.Keys(r.parties)), Traced: r.traced, Hidden: r.hidden.bytes(), Sinks: r.sinks, Steps: r.steps}
 	if g != nil {
 		m, err := g.write(index, r.people)
 		if err = errors.Join(err, index.out.(*bufio.Writer).Flush()); err != nil {
@@ -455,7 +457,7 @@ func (r *digestsReader) scanned(n digestsSizes) (*scanned, *digestsMeta, []seal,
 		people:  make([]uint64, n.people),
 		memory:  newEntries(int(n.entries)),
 		classes: meta.Classes, parties: map[string]struct{}{}, masks: maskSums{}, order: map[uint64][]arrival{},
-		traced: meta.Traced, hidden: hidden,
+		traced: meta.Traced, hidden: hidden, sinks: meta.Sinks, steps: meta.Steps,
 	}
 	for _, id := range meta.Parties {
 		s.parties[id] = struct{}{}

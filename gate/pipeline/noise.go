@@ -171,7 +171,7 @@ func isPayload(part string) bool {
 // by: the names beside the addresses go with them.
 func bodyOf(m *gate.Canonical) gate.Digest {
 	named := func(p gate.Part) bool {
-		return strings.HasPrefix(p.Name, "header/to/") || strings.HasPrefix(p.Name, "header/cc/") || strings.HasPrefix(p.Name, "header/bcc/")
+		return addressesFanned(m, p) || strings.HasPrefix(p.Name, "header/to/") || strings.HasPrefix(p.Name, "header/cc/") || strings.HasPrefix(p.Name, "header/bcc/")
 	}
 	if !slices.ContainsFunc(m.Parts, named) {
 		return m.BodyDigest()

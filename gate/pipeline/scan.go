@@ -46,6 +46,8 @@ type scanned struct {
 	masks   maskSums
 	traced  uint64               // messages that carry the trace of a stimulus
 	order   map[uint64][]arrival // per sink and recipient, where order matters
+	sinks   []*sinkFacts         // sorted
+	steps   map[uint64][]step    // per cause, sink and recipient, in order of arrival
 	index   *runIndex            // of a run of production, where one is kept
 	hidden  hiddenFacts          // of what masks left out
 }
@@ -64,6 +66,7 @@ func scan(ctx context.Context, o *Options, causes traceSet, s side, stage string
 	var done atomic.Uint64
 	var tallies []*tally
 	var gaps gapList
+	var level stepLevel
 	defer func() {
 		for _, t := range tallies {
 			t.entries.free()
@@ -71,6 +74,7 @@ func scan(ctx context.Context, o *Options, causes traceSet, s side, stage string
 	}()
 	about, err := s.stream(ctx, o.workers(), func() func(place, *gate.Canonical) {
 		t := newTally(o, causes, &mu, &gaps)
+		t.level = &level
 		if g != nil {
 			t.gather = g.worker()
 		}
@@ -91,7 +95,9 @@ func scan(ctx context.Context, o *Options, causes traceSet, s side, stage string
 	}
 	gaps.add(about.gaps...)
 	about.gaps = gaps.list
-	return sumUp(about, s, tallies), nil
+	r := sumUp(about, s, tallies)
+	r.sumSteps(tallies, level.level.Load())
+	return r, nil
 }
 
 // runs gives what scans of the runs of one comparison find.
@@ -217,6 +223,7 @@ func sumUp(a about, s side, tallies []*tally) *scanned {
 		r.hidden.join(&t.hidden.hiddenFacts)
 	}
 	r.hidden.compact()
+	r.sinks = sumSinks(tallies)
 	people.compact()
 	r.people = slices.Clip(people)
 	slices.SortFunc(r.entries, func(x, y entry) int { return x.compare(&y) })
@@ -238,7 +245,11 @@ type tally struct {
 	maskAt  map[gate.Masked]int
 	traced  uint64
 	order   map[uint64][]arrived
-	gather  *gatherWorker // nil where nothing is gathered
+	sinks   []*sinkFacts
+	steps   map[uint64][]step // per cause, sink and recipient
+	level   *stepLevel        // of all workers
+	cut     int32             // of level, when steps were last made fewer
+	gather  *gatherWorker     // nil where nothing is gathered
 	hidden  hider
 
 	mu   *sync.Mutex // guards
@@ -252,7 +263,7 @@ type arrived struct {
 }
 
 func newTally(o *Options, causes traceSet, mu *sync.Mutex, gaps *gapList) *tally {
-	return &tally{o: o, mu: mu, gaps: gaps, causes: causes, classes: map[uint64]uint32{}, parties: map[string]struct{}{}, maskAt: map[gate.Masked]int{}, order: map[uint64][]arrived{}}
+	return &tally{o: o, mu: mu, gaps: gaps, causes: causes, classes: map[uint64]uint32{}, parties: map[string]struct{}{}, maskAt: map[gate.Masked]int{}, order: map[uint64][]arrived{}, steps: map[uint64][]step{}}
 }
 
 func (t *tally) message(at place, c *gate.Canonical) {
@@ -284,8 +295,10 @@ func (t *tally) message(at place, c *gate.Canonical) {
 	caused := t.causes.caused(c)
 	if caused {
 		t.traced++
+		t.step(at, c, class)
 	}
 	t.hidden.message(c, caused)
+	sinkOf(&t.sinks, c.Channel, c.Sink).take(c, caused)
 	if len(c.Gaps) > 0 {
 		t.mu.Lock()
 		t.gaps.add(c.Gaps...)

@@ -324,10 +324,15 @@ func (d *decoding) canonical(m *gate.Message, ref gate.Ref) ([]gate.Canonical, e
 	if err != nil {
 		return nil, err
 	}
+	// Of what was imported it is not known when it was sent.
+	_, replayed := d.header.Settings[m.Sink]
 	out := make([]gate.Canonical, len(decoded))
 	for i := range decoded {
 		out[i] = d.o.Canon(m, &decoded[i], ref)
 		d.o.revealing.reveal(&out[i])
+		if replayed && m.At != 0 {
+			tellFarDate(&out[i], m.At)
+		}
 		if len(out[i].Recipients) == 0 {
 			out[i].Recipients = []gate.Recipient{gate.Unknown()}
 		}

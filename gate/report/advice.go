@@ -37,6 +37,8 @@ func advice(kind string) string {
 		return "read the message yourself (waybill tape cat RUN), or leave its stimulus out of the corpus"
 	case gate.GapOpaque:
 		return "let a test build send it in clear, or accept it for its class, with a reason: [[policy.opaque]]"
+	case gate.GapArrival:
+		return "replay production until its values are known: [replay] replays = \"auto\"; or one request at a time: concurrency = 1"
 	case gate.GapUnanchored:
 		return "let the build carry the trace of the request (traceparent, or Message-ID) into the message, so that its value is known to belong to it"
 	case gate.GapTornTape:
@@ -58,7 +60,7 @@ func advice(kind string) string {
 	case gate.GapInterrupted:
 		return "run the gate again, to its end"
 	case gate.GapRecipientUnknown:
-		return "export with Delivered-To, X-Original-To or X-Envelope-To, or compare runs instead"
+		return "export with Delivered-To, X-Original-To, Envelope-To or X-Envelope-To, or compare runs instead"
 	}
 	return ""
 }

@@ -11,7 +11,7 @@ type conclusion struct {
 }
 
 func conclude(v *gate.Verdict, n *names) conclusion {
-	blocking := 0
+	blocking, warnings := 0, 0
 	c := conclusion{code: v.ExitCode()}
 	var worst string // title of the first that blocks: findings stand most harmful first
 	for i := range v.Findings {
@@ -22,11 +22,17 @@ func conclude(v *gate.Verdict, n *names) conclusion {
 			}
 		case v.Findings[i].State == gate.Approved:
 			c.approved++
+		case v.Findings[i].Severity == gate.Warn:
+			if warnings++; warnings == 1 && blocking == 0 {
+				worst = n.prose(v.Findings[i].Title)
+			}
 		}
 	}
 	switch {
 	case c.code == gate.ExitPass && c.approved > 0:
 		c.word, c.text = "Pass", "every change is approved ("+plural(c.approved, "finding", "findings")+")"
+	case c.code == gate.ExitPass && warnings > 0:
+		c.word, c.text = "Pass", plural(warnings, "warning", "warnings")+": "+worst
 	case c.code == gate.ExitPass:
 		c.word, c.text = "Pass", "no recipient changes"
 	case v.Decision == gate.Blocked && blocking > 0:

@@ -1,5 +1,7 @@
 package report
 
+import "github.com/waybill-dev/waybill/gate"
+
 // Differ gives the stretches of before and of after.
 func Differ(before, after string) (left, right []string) {
 	for _, s := range differ(before, after) {
@@ -19,3 +21,6 @@ var (
 	Window  = window
 	Advice  = advice
 )
+
+// BlindLine is the first line that a public report has for the blind spots of v.
+func BlindLine(v *gate.Verdict) string { return blindLines(v, newNames(v, &Options{}))[0] }

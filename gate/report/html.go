@@ -70,6 +70,7 @@ func HTML(w io.Writer, v *gate.Verdict, load Loader, o Options) error {
 		"Data":   template.JS(escapeJSON(data)), // json.Marshal escapes <, > and &: it cannot end the element
 		"Word":   b.conclusion.word,
 		"Text":   b.conclusion.text,
+		"Blind":  blindLines(v, b.names),
 	})
 	if err != nil {
 		return fmt.Errorf("write verdict as html: %w", err)
@@ -190,14 +191,9 @@ func (b *htmlBuilder) head() {
 		}
 		d.Gaps = append(d.Gaps, text+": "+b.names.prose(g.Detail))
 	}
-	total := map[string]uint64{}
-	for i := range v.Comparisons {
-		for _, m := range v.Comparisons[i].Masks {
-			total[visible(m.Rule, 40)+" in "+b.names.part(m.Part)] += max(m.Count, 1)
-		}
-	}
+	total := maskSums(v, func(m gate.Masked) string { return visible(m.Rule, 40) + " in " + b.names.part(m.Part) })
 	for _, k := range sortedKeys(total)[:min(len(total), maxRows)] {
-		d.Masks = append(d.Masks, htmlCount{total[k], k})
+		d.Masks = append(d.Masks, htmlCount{total[k].count, k + total[k].hidden()})
 	}
 	for _, n := range v.Notes {
 		d.Notes = append(d.Notes, b.names.prose(n))

@@ -50,6 +50,9 @@ func JUnit(w io.Writer, v *gate.Verdict, o Options) error {
 	default:
 		decision.Error = &junitReason{Message: c.word + ": " + c.text, Type: fmt.Sprintf("exit %d", c.code)}
 	}
+	if blind := strings.Join(blindLines(v, n), "\n"); blind != "" {
+		decision.Output = strings.TrimPrefix(decision.Output+"\n"+blind, "\n")
+	}
 	var reasons []string
 	for _, r := range v.Reasons {
 		reasons = append(reasons, fmt.Sprintf("exit %d: %s", r.Code, n.prose(r.Text)))

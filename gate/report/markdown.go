@@ -112,6 +112,11 @@ func (m *markdown) head() {
 		line += ": " + m.prose(rest)
 	}
 	m.put(line + "\n\n")
+	var blind []string
+	for _, line := range blindLines(m.v, m.names) {
+		blind = append(blind, "- "+m.prose(line)+"\n")
+	}
+	m.rows("", blind, "\n", maxGaps, "blind spot", "blind spots")
 	var at []string
 	if s := m.v.Made.Commit; s != "" {
 		at = append(at, "commit "+code(visible(s, maxName)))
@@ -293,15 +298,10 @@ func (m *markdown) accepted() {
 }
 
 func (m *markdown) masked() {
-	total := map[string]uint64{}
-	for i := range m.v.Comparisons {
-		for _, mask := range m.v.Comparisons[i].Masks {
-			total[visible(mask.Rule, 40)] += max(mask.Count, 1)
-		}
-	}
+	total := maskSums(m.v, func(mask gate.Masked) string { return visible(mask.Rule, 40) })
 	var lines []string
 	for _, rule := range sortedKeys(total) {
-		lines = append(lines, fmt.Sprintf("- %s: %s\n", code(rule), count(total[rule])))
+		lines = append(lines, fmt.Sprintf("- %s: %s%s\n", code(rule), count(total[rule].count), total[rule].hidden()))
 	}
 	m.rows("<details><summary>Masked before comparison</summary>\n\n", lines, "\n</details>\n\n", maxMasks, "kind of mask", "kinds of mask")
 }

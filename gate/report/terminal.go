@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"slices"
@@ -16,6 +17,7 @@ const (
 	maxFindings = 40
 	maxGaps     = 40
 	maxMasks    = 40
+	maxClasses  = 4 // of one finding
 	exampleRows = 3 // lines of a payload, of each side
 )
 
@@ -25,6 +27,7 @@ const (
 func Terminal(w io.Writer, v *gate.Verdict, o Options) error {
 	r := &renderer{page: newPage(&o), names: newNames(v, &o), v: v, o: &o}
 	r.decision()
+	r.blind()
 	r.blast()
 	r.findings()
 	r.gaps()
@@ -66,6 +69,13 @@ func (r *renderer) decision() {
 	}
 }
 
+// blind says what was not seen although nothing failed, where the verdict is said.
+func (r *renderer) blind() {
+	for _, line := range blindLines(r.v, r.names) {
+		r.text("  ", "    ", line)
+	}
+}
+
 func (r *renderer) blast() {
 	b := r.v.Blast
 	r.heading("Blast radius")
@@ -77,25 +87,25 @@ func (r *renderer) blast() {
 		}
 		return
 	}
-	style := func(n int) style {
-		if n > 0 {
-			return bad
-		}
-		return regular
+	if b == (gate.Blast{}) && !slices.ContainsFunc(r.v.Findings, func(f gate.Judged) bool {
+		return f.Severity != gate.Note && len(f.Gained)+len(f.Lost)+len(f.Owners)+len(f.Parties) > 0
+	}) {
+		r.line("  ", span{regular, "no finding names anybody"})
+		return
 	}
 	row := func(n int, one, many string) {
-		r.line("  ", span{style(n), fmt.Sprintf("%7s ", count(n))}, span{regular, map[bool]string{true: one, false: many}[n == 1]})
+		if n > 0 {
+			r.line("  ", span{bad, fmt.Sprintf("%7s ", count(n))}, span{regular, map[bool]string{true: one, false: many}[n == 1]})
+		}
 	}
 	row(b.Gain, "person receives something that they did not", "people receive something that they did not")
 	row(b.Exposed, "person's data is received by somebody else", "people's data is received by somebody else")
 	row(b.Lose, "person no longer receives something that they did", "people no longer receive something that they did")
-	if b.Merged > 0 {
-		row(b.Merged, "person's messages ended up together with others' in one message", "people's messages ended up together in one message")
-	}
+	row(b.Merged, "person's messages ended up together with others' in one message", "people's messages ended up together in one message")
 	row(b.Parties, "outside party is concerned", "outside parties are concerned")
 	var parties []string
 	for i := range r.v.Findings {
-		if f := &r.v.Findings[i]; open(f.State) {
+		if f := &r.v.Findings[i]; f.Severity != gate.Note {
 			parties = append(parties, f.Parties...)
 		}
 	}
@@ -194,14 +204,25 @@ func (r *renderer) list(lead, hang string, ids []string, limit int) {
 
 func (r *renderer) place(f *gate.Judged) {
 	var at []string
-	if f.Channel != "" || f.Sink != "" {
+	switch {
+	case f.Sink != "":
 		at = append(at, visible(f.Channel, 40)+" to sink "+visible(f.Sink, 80))
+	case f.Channel != "":
+		at = append(at, visible(f.Channel, 40)+" to several sinks")
 	}
 	if f.Part != "" {
 		at = append(at, "part "+r.names.part(f.Part))
 	}
-	if f.Class != "" && r.o.Names {
+	switch {
+	case !r.o.Names:
+	case f.Class != "":
 		at = append(at, "class "+visible(f.Class, maxName))
+	case len(f.Classes) == 1:
+		at = append(at, "class "+visible(f.Classes[0], maxName))
+	case len(f.Classes) > maxClasses:
+		at = append(at, "classes "+visible(strings.Join(f.Classes[:maxClasses], ", "), maxProse)+" and "+count(len(f.Classes)-maxClasses)+" more")
+	case len(f.Classes) > 0:
+		at = append(at, "classes "+visible(strings.Join(f.Classes, ", "), maxProse))
 	}
 	if len(f.Scenarios) > 0 {
 		at = append(at, "scenario "+visible(strings.Join(f.Scenarios, ", "), maxName))
@@ -259,13 +280,29 @@ func (r *renderer) example(c *gate.Change) {
 		r.field("edit", what)
 		r.sides("   ", e.Before, e.After, exampleRows, 400)
 	}
-	for i := range c.Gains {
-		if g := &c.Gains[i]; !g.Own {
-			r.field("facts", r.exposure(g))
-			break
-		}
+	if g := foremost(c); g != nil {
+		r.field("facts", r.exposure(g))
 	}
 	r.field("paired by", ruleText(c.Rule))
+}
+
+// foremost is the exposure that says most of a change: facts of another, of a person
+// rather than of an outside party, heaviest first as they stand. nil where there is none.
+func foremost(c *gate.Change) *gate.Exposure {
+	var first *gate.Exposure
+	for i := range c.Gains {
+		g := &c.Gains[i]
+		if g.Own || g.Bits == 0 { // what everybody has says nothing of anybody
+			continue
+		}
+		if g.New && g.Owner.Kind != gate.Host {
+			return g
+		}
+		if first == nil {
+			first = g
+		}
+	}
+	return first
 }
 
 // brief is a change in one sentence.
@@ -423,12 +460,7 @@ func (r *renderer) gaps() {
 }
 
 func (r *renderer) masks() {
-	total := map[string]uint64{}
-	for i := range r.v.Comparisons {
-		for _, m := range r.v.Comparisons[i].Masks {
-			total[visible(m.Rule, 40)+" in "+r.names.part(m.Part)] += max(m.Count, 1)
-		}
-	}
+	total := maskSums(r.v, func(m gate.Masked) string { return visible(m.Rule, 40) + " in " + r.names.part(m.Part) })
 	r.heading("Masked before comparison")
 	if len(total) == 0 {
 		r.line("  ", span{regular, "nothing"})
@@ -436,16 +468,10 @@ func (r *renderer) masks() {
 	}
 	keys := sortedKeys(total)
 	slices.SortStableFunc(keys, func(a, b string) int {
-		switch {
-		case total[a] > total[b]:
-			return -1
-		case total[a] < total[b]:
-			return 1
-		}
-		return 0
+		return cmp.Compare(total[b].count, total[a].count)
 	})
 	for _, k := range keys[:min(len(keys), maxMasks)] {
-		r.line("  ", span{regular, fmt.Sprintf("%7s ", count(total[k])) + k})
+		r.line("  ", span{regular, fmt.Sprintf("%7s ", count(total[k].count)) + k + total[k].hidden()})
 	}
 	r.more(len(keys)-maxMasks, "kind of mask", "kinds of mask")
 }
@@ -467,10 +493,24 @@ func (r *renderer) counts() {
 		r.line("  ", span{regular, "corpus " + visible(r.v.Corpus, maxName)})
 	}
 	if r.v.Drill != "" {
-		r.text("  ", "    ", "drill: "+r.names.prose(r.v.Drill))
+		r.text("  ", "    ", "drill: "+r.names.prose(found(r.v.Drill)))
 	} else {
 		r.line("  ", span{careful, "drill: not run"})
 	}
+}
+
+// found is what a drill says, without the ids of the checks that saw it: a reader who looks
+// for findings should meet none that are not there.
+func found(drill string) string {
+	what, by, ok := strings.Cut(drill, " was found by ")
+	if !ok {
+		return drill
+	}
+	what += " was found"
+	if _, rest, more := strings.Cut(by, ";"); more {
+		what += ";" + rest
+	}
+	return what
 }
 
 func (r *renderer) run(f *gate.RunFacts, role gate.Role) {

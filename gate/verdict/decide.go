@@ -29,6 +29,10 @@ type Input struct {
 	Drill string
 	Blind string
 
+	// Undecided lists the kinds of blind spot that make the verdict undecided. Others
+	// are only stated.
+	Undecided []gate.BlindKind
+
 	Approvals []gate.Approval
 	Now       time.Time // for expiry; required where there are approvals
 
@@ -74,6 +78,7 @@ func Decide(in Input) gate.Verdict {
 	v.Blast = blast(v.Findings)
 	v.Reasons = append(v.Reasons, findingReasons(v.Findings)...)
 	v.Reasons = append(v.Reasons, gapReasons(v.Gaps)...)
+	v.Reasons = append(v.Reasons, blindReasons(in.Comparisons, in.Undecided)...)
 	conclude(&v)
 	return v
 }
@@ -206,6 +211,27 @@ func gapReasons(list []gate.Gap) []gate.Reason {
 		}
 		reasons = append(reasons, gate.Reason{Code: gate.ExitUndecided, Text: text.String()})
 		list = list[n:]
+	}
+	return reasons
+}
+
+// blindReasons gives one reason for each of kinds that some comparison has a blind spot of.
+func blindReasons(comparisons []gate.Comparison, kinds []gate.BlindKind) []gate.Reason {
+	var reasons []gate.Reason
+	for _, kind := range kinds {
+		messages, places := uint64(0), 0
+		for i := range comparisons {
+			for _, b := range comparisons[i].Blind {
+				if b.Kind == kind {
+					messages += b.Count
+					places++
+				}
+			}
+		}
+		if places > 0 {
+			reasons = append(reasons, gate.Reason{Code: gate.ExitUndecided,
+				Text: fmt.Sprintf("blind spots (%s) in %d places, of %d messages: the configuration's policy asks for none", kind, places, messages)})
+		}
 	}
 	return reasons
 }

@@ -150,7 +150,7 @@ func TestNotesDoNotBlock(t *testing.T) {
 	in.Comparisons = []gate.Comparison{comparison("steady", 1)}
 	in.Findings = []gate.Finding{finding("steady", "wording-changed", gate.Note, nil), finding("steady", "uncaused-effect", gate.Warn, nil)}
 	v := verdict.Decide(in)
-	if v.Decision != gate.Pass || v.Findings[0].State != gate.Noted || v.Findings[0].Severity != gate.Warn || v.Blast != (gate.Blast{}) {
+	if v.Decision != gate.Pass || v.Findings[0].State != gate.Noted || v.Findings[0].Severity != gate.Warn {
 		t.Errorf("%+v", v)
 	}
 }
@@ -176,7 +176,7 @@ func TestScenariosAreJoined(t *testing.T) {
 
 func TestMostHarmfulFirst(t *testing.T) {
 	in := passing()
-	in.Comparisons = []gate.Comparison{comparison("steady", 1)}
+	in.Comparisons = []gate.Comparison{comparison("steady", 2)}
 	add := func(check string, s gate.Severity, change func(*gate.Finding)) {
 		in.Findings = append(in.Findings, finding("steady", check, s, change))
 	}
@@ -188,7 +188,7 @@ func TestMostHarmfulFirst(t *testing.T) {
 	add("facts-mixed", gate.Block, nil)
 	add("role-changed", gate.Block, nil)
 	add("personal-content-changed", gate.Block, nil)
-	add("recipient-swapped", gate.Block, nil)
+	add("recipient-swapped", gate.Block, func(f *gate.Finding) { f.Changes = []int{1} })
 	add("check-of-tomorrow", gate.Block, nil)
 	var got []string
 	for _, f := range verdict.Decide(in).Findings {
@@ -198,6 +198,32 @@ func TestMostHarmfulFirst(t *testing.T) {
 		"role-changed", "personal-content-changed", "uncaused-effect", "wording-changed"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("order (-want +got):\n%s", diff)
+	}
+}
+
+// What a swap brings with it is told behind it, and what it does not before it; examples differ.
+func TestSwapIsTheStory(t *testing.T) {
+	c := comparison("steady", 3)
+	for i := range c.Changes {
+		c.Changes[i].After = &gate.Delivery{Title: string(rune('a' + i))}
+	}
+	add := func(check, class string, changes ...int) gate.Finding {
+		return finding("steady", check, gate.Block, func(f *gate.Finding) {
+			f.Class, f.Changes, f.Example = class, changes, &c.Changes[changes[0]]
+		})
+	}
+	in := passing()
+	in.Comparisons = []gate.Comparison{c}
+	in.Findings = []gate.Finding{
+		add("facts-mixed", "swap", 0, 1), add("facts-disclosed", "swap", 0, 1), add("recipient-swapped", "swap", 0, 1), add("facts-disclosed", "other", 1, 2),
+	}
+	var got []string
+	for _, f := range verdict.Decide(in).Findings {
+		got = append(got, f.Check+" "+f.Class+" "+f.Example.After.Title)
+	}
+	want := []string{"facts-disclosed other b", "recipient-swapped swap a", "facts-mixed swap a", "facts-disclosed swap a"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("order and examples (-want +got):\n%s", diff)
 	}
 }
 
@@ -224,7 +250,7 @@ func TestBlast(t *testing.T) {
 		finding("steady", "order-reversed", gate.Block, func(f *gate.Finding) { f.Gained = people("x") }),
 	}
 	in.Approvals = []gate.Approval{approval(approved, nil)}
-	want := gate.Blast{Gain: 3, Lose: 2, Exposed: 3, Merged: 2, Parties: 3}
+	want := gate.Blast{Gain: 5, Lose: 2, Exposed: 3, Merged: 2, Parties: 3} // z is named by what is approved, y by a note
 	if got := verdict.Decide(in).Blast; got != want {
 		t.Errorf("blast %+v, want %+v", got, want)
 	}
@@ -334,4 +360,22 @@ func TestDecideIsSound(t *testing.T) {
 			}
 		}
 	})
+}
+
+// Blind spots are stated, and undecided where that is asked for.
+func TestBlindSpots(t *testing.T) {
+	in := passing()
+	in.Comparisons[0].Blind = []gate.BlindSpot{{Kind: gate.BlindUnanchored, Class: "a", Count: 7}, {Kind: gate.BlindOrder, Sink: "mail", Count: 9}}
+	if v := verdict.Decide(in); v.Decision != gate.Pass {
+		t.Errorf("stated alone: %+v", v.Reasons)
+	}
+	in.Undecided = []gate.BlindKind{gate.BlindUnanchored}
+	v := verdict.Decide(in)
+	if v.ExitCode() != gate.ExitUndecided || len(v.Reasons) != 1 || !strings.Contains(v.Reasons[0].Text, "of 7 messages") {
+		t.Errorf("asked for: %+v", v.Reasons)
+	}
+	in.Comparisons[0].Blind = in.Comparisons[0].Blind[1:]
+	if v := verdict.Decide(in); v.Decision != gate.Pass {
+		t.Errorf("of another kind: %+v", v.Reasons)
+	}
 }

@@ -64,7 +64,8 @@ func merge(comparisons []gate.Comparison, found []gate.Finding) ([]gate.Finding,
 		}
 	}
 	slices.SortFunc(errs, func(a, b error) int { return cmp.Compare(a.Error(), b.Error()) })
-	slices.SortStableFunc(merged, moreHarmful)
+	rank(merged)
+	vary(merged, scenarios)
 	return merged, errors.Join(errs...)
 }
 

@@ -3,8 +3,10 @@ package http_test
 import (
 	"bytes"
 	"compress/gzip"
+	"compress/zlib"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -14,6 +16,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/klauspost/compress/zstd"
 	"github.com/rogpeppe/go-internal/txtar"
 	"golang.org/x/text/unicode/norm"
 
@@ -152,6 +155,9 @@ func render(out []gate.Decoded) string {
 			}
 			fmt.Fprintf(&b, "\tpayload %s %q %q %s\n", p.Name, p.Type, p.Encoding, shown)
 		}
+		for _, s := range d.Prose {
+			fmt.Fprintf(&b, "\tprose %s\n", s)
+		}
 		for _, s := range d.Traces {
 			fmt.Fprintf(&b, "\ttrace %s\n", s)
 		}
@@ -278,5 +284,54 @@ func BenchmarkDecode(b *testing.B) {
 				}
 			}
 		})
+	}
+}
+
+// Rules that cannot be meant are refused when they are read.
+func TestFanoutRulesAreRefused(t *testing.T) {
+	for rule, want := range map[string]string{
+		`match = "POST /x", from = "yaml", mail = [".to"]`:                    "from is",
+		`match = "POST /x", from = "query", each = ".to[]", mail = ["."]`:     "one group",
+		`match = "POST /x", from = "multipart", each = ".to[]", mail = ["."]`: "one group",
+		`match = "POST /x"`:                                    "names no recipients",
+		`match = "POST /x", text = [".text"]`:                  "names no recipients",
+		`match = "POST /x", mail = [".to"], namespace = "a"`:   "without id",
+		`match = "POST /x", id = [".to"], namespace = "a:b"`:   "namespace",
+		`match = "POST /x", mail = [".to"], text = [".a | ("]`: "text[0]",
+		`match = "POST /x", mail = ["$body.to"]`:               "mail[0]",
+		`match = "POST /x", mail = [".to"], txt = [".a"]`:      "txt",
+		`match = "/x", mail = [".to"]`:                         "match",
+	} {
+		err := http.Protocol().Check(settings("fanout = [{ " + rule + " }]"))
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want it refused for %q", rule, err, want)
+		}
+	}
+}
+
+// A body is read through every coding that is undone elsewhere, and through two.
+func TestFanoutCodings(t *testing.T) {
+	text := []byte(`{"to":"a@b.example"}`)
+	pack := func(make func(io.Writer) io.WriteCloser, b []byte) []byte {
+		var out bytes.Buffer
+		w := make(&out)
+		w.Write(b)
+		w.Close()
+		return out.Bytes()
+	}
+	zipped := pack(func(w io.Writer) io.WriteCloser { return gzip.NewWriter(w) }, text)
+	deflated := pack(func(w io.Writer) io.WriteCloser { return zlib.NewWriter(w) }, text)
+	squeezed := pack(func(w io.Writer) io.WriteCloser { z, _ := zstd.NewWriter(w); return z }, text)
+	twice := pack(func(w io.Writer) io.WriteCloser { return gzip.NewWriter(w) }, deflated)
+	decode, err := http.Protocol().Decode(settings(`fanout = [{ match = "POST /x", mail = [".to"] }]`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for coding, body := range map[string][]byte{"identity": text, "x-gzip": zipped, "deflate": deflated, "ZSTD": squeezed, "deflate, gzip": twice} {
+		head := "POST /x HTTP/1.1\r\nHost: h.example\r\nContent-Type: application/json\r\nContent-Encoding: " + coding + "\r\n"
+		out, err := decode(&gate.Message{Host: "h.example", Head: []byte(head), Body: body})
+		if err != nil || len(out) != 2 || len(out[1].Recipients) != 1 || out[1].Recipients[0].Address != "a@b.example" {
+			t.Errorf("%s: %v %+v", coding, err, out)
+		}
 	}
 }

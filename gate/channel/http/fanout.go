@@ -1,13 +1,11 @@
 package http
 
 import (
-	"bytes"
-	"compress/gzip"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/mail"
 	"slices"
 	"strconv"
@@ -31,32 +29,48 @@ const (
 
 // A fanoutRule says how one request to a provider becomes many deliveries. Each
 // is a jq expression that is a path, such as ".personalizations[]"; it yields one
-// group of recipients with one content. The others are jq expressions on a group
-// that yield addresses as strings; null and the empty string name nobody. A field
-// that may be missing is written with a question mark: ".cc[]?.email".
+// group of recipients with one content. "." and nothing make the whole of it one
+// group. The others are jq expressions on a group that yield addresses as strings;
+// null and the empty string name nobody. A field that may be missing is written with
+// a question mark: ".cc[]?.email".
+//
+// From says what they read: the body as "json", "form", "multipart" or "xml", which its
+// type says where it is not given, or "query", "path" and "header", as .query, .path
+// and .header. Every expression may use these as $query, $path and $header too. A
+// segment of Match in braces, "{id}", is any segment, and .path.id is what stands there.
+//
+// Text are paths to what people read as running text. Namespace is put before ids, so
+// that those of two kinds, or of two providers, are apart.
 type fanoutRule struct {
-	Match string   `toml:"match"`
-	Host  string   `toml:"host"`
-	Each  string   `toml:"each"`
-	Mail  []string `toml:"mail"`
-	Cc    []string `toml:"cc"`
-	Bcc   []string `toml:"bcc"`
-	Tel   []string `toml:"tel"`
-	ID    []string `toml:"id"`
+	Match     string   `toml:"match"`
+	Host      string   `toml:"host"`
+	From      source   `toml:"from"`
+	Each      string   `toml:"each"`
+	Mail      []string `toml:"mail"`
+	Cc        []string `toml:"cc"`
+	Bcc       []string `toml:"bcc"`
+	Tel       []string `toml:"tel"`
+	ID        []string `toml:"id"`
+	Namespace string   `toml:"namespace"`
+	Text      []string `toml:"text"`
 }
 
 // A fanout is a rule, compiled.
 type fanout struct {
-	match   string
-	pattern pattern
-	each    *gojq.Code
-	lists   []addressList
+	match     string
+	pattern   pattern
+	from      source // "" is by the type of the body
+	each      *gojq.Code
+	lists     []addressList
+	text      []*gojq.Code
+	namespace string
 }
 
 // An addressList yields recipients of one kind and role.
 type addressList struct {
 	code *gojq.Code
-	expr string
+	expr string // its key, such as "mail"
+	jq   string
 	kind gate.RecipientKind
 	role gate.RecipientRole
 }
@@ -66,8 +80,21 @@ func (r fanoutRule) compile() (*fanout, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := &fanout{match: strconv.Quote(r.Match), pattern: p}
-	if f.each, err = compileJQ(r.Each, true); err != nil {
+	f := &fanout{match: strconv.Quote(r.Match), pattern: p, from: r.From, namespace: r.Namespace}
+	if r.From != "" && !slices.Contains(sources, r.From) {
+		return nil, fmt.Errorf("from is %q, and not one of %q", r.From, sources)
+	}
+	each := cmp.Or(r.Each, ".")
+	if each != "." && (r.From == fromMultipart || r.From != "" && !r.From.ofBody()) {
+		return nil, fmt.Errorf("each: from %s there is one group, which is \".\"", r.From)
+	}
+	if strings.Trim(r.Namespace, "abcdefghijklmnopqrstuvwxyz0123456789-") != "" {
+		return nil, fmt.Errorf("namespace %q has other characters than lower-case letters, digits and hyphens", r.Namespace)
+	}
+	if r.Namespace != "" && len(r.ID) == 0 {
+		return nil, errors.New("namespace is given without id")
+	}
+	if f.each, err = compileJQ(each, true); err != nil {
 		return nil, fmt.Errorf("each: %w", err)
 	}
 	for _, l := range []struct {
@@ -87,11 +114,18 @@ func (r fanoutRule) compile() (*fanout, error) {
 			if err != nil {
 				return nil, fmt.Errorf("%s[%d]: %w", l.key, i, err)
 			}
-			f.lists = append(f.lists, addressList{code, l.key, l.kind, l.role})
+			f.lists = append(f.lists, addressList{code, l.key, expr, l.kind, l.role})
 		}
 	}
 	if len(f.lists) == 0 {
 		return nil, errors.New("it names no recipients: give mail, cc, bcc, tel or id")
+	}
+	for i, expr := range r.Text {
+		code, err := compileJQ(expr, true)
+		if err != nil {
+			return nil, fmt.Errorf("text[%d]: %w", i, err)
+		}
+		f.text = append(f.text, code)
 	}
 	return f, nil
 }
@@ -119,17 +153,27 @@ func compileJQ(expr string, asPath bool) (*gojq.Code, error) {
 	if q, err = gojq.Parse(src); err != nil {
 		return nil, fmt.Errorf("parse the jq expression %q: %w", expr, err)
 	}
-	code, err := gojq.Compile(q)
+	code, err := gojq.Compile(q, gojq.WithVariables([]string{"$query", "$path", "$header"}))
 	if err != nil {
 		return nil, fmt.Errorf("compile the jq expression %q: %w", expr, err)
 	}
 	return code, nil
 }
 
-// A group is one value that each yields, and where it stands in the body.
+// A group is one value that each yields, and where it stands in the view.
 type group struct {
 	value      any
+	path       []any
 	recipients []gate.Recipient
+	prose      []string
+}
+
+// An evaluation is a rule at work on one request.
+type evaluation struct {
+	*fanout
+	ctx       context.Context
+	from      source
+	variables []any
 }
 
 // apply fans a request out: first the delivery to the provider, with all that the
@@ -140,23 +184,105 @@ func (f *fanout) apply(r *request) ([]gate.Decoded, error) {
 	if r.message.Cut > 0 {
 		return nil, errors.New("the body was not kept whole")
 	}
-	body, err := r.jsonBody()
+	from := f.from
+	if from == "" {
+		from = r.source()
+	}
+	view, err := r.view(from, f.pattern.segments)
 	if err != nil {
 		return nil, err
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), jqTime)
 	defer cancel()
-	tree, groups, err := f.groups(ctx, body)
+	e := &evaluation{f, ctx, from, r.variables(f.pattern.segments)}
+	tree, groups, err := e.groups(view)
 	if err != nil {
 		return nil, err
+	}
+	if tree.index >= 0 {
+		return f.whole(r, from, groups[0]), nil
+	}
+	if !from.ofBody() || from == fromMultipart {
+		return nil, fmt.Errorf("each yields a part of the %s: there is one group, which is %q", from, ".")
 	}
 
 	party := r.plain
 	party.Fields = append(slices.Clone(party.Fields), gate.Part{Name: "fanout/groups", Kind: gate.Value, Value: strconv.Itoa(len(groups))})
-	rest := tree.append(nil, body, -1)
-	party.Payloads = r.withBody(rest)
+	rest := tree.append(nil, view, -1)
+	party.Payloads = r.withBody(from, rest)
 	out := append(make([]gate.Decoded, 0, 1+len(groups)), party)
+	fields := r.groupFields()
+	total := 0
+	for i, g := range groups {
+		b := tree.append(make([]byte, 0, len(rest)+256), view, i)
+		if total += len(b); total > maxFannedOut {
+			return nil, fmt.Errorf("its %d groups come to more than %d bytes", len(groups), maxFannedOut)
+		}
+		out = append(out, gate.Decoded{
+			Recipients: g.recipients,
+			Class:      r.plain.Class,
+			Fields:     fields,
+			Payloads:   r.withBody(from, b),
+			Traces:     r.plain.Traces,
+			Prose:      g.prose,
+		})
+	}
+	return out, nil
+}
 
+// whole is a request that is one group: the provider is told of by what its head says,
+// and the group has its payloads as they came. Segments of the path that name a recipient
+// are left to the recipient.
+func (f *fanout) whole(r *request, from source, g group) []gate.Decoded {
+	party := r.plain
+	party.Fields = append(f.withoutRecipients(r.plain.Fields, g), gate.Part{Name: "fanout/groups", Kind: gate.Value, Value: "1"})
+	party.Payloads = nil
+	for _, p := range r.plain.Payloads {
+		if from.ofBody() && p.Name != "body" {
+			party.Payloads = append(party.Payloads, p)
+		}
+	}
+	return []gate.Decoded{party, {
+		Recipients: g.recipients,
+		Class:      r.plain.Class,
+		Fields:     f.withoutRecipients(r.groupFields(), g),
+		Payloads:   r.plain.Payloads,
+		Traces:     r.plain.Traces,
+		Prose:      g.prose,
+	}}
+}
+
+// withoutRecipients returns fields, in which named segments of the path that are the
+// address of one of g's recipients are the names that the rule gives them.
+func (f *fanout) withoutRecipients(fields []gate.Part, g group) []gate.Part {
+	fields = slices.Clone(fields)
+	for i := range fields {
+		if fields[i].Name != "path" {
+			continue
+		}
+		segments := strings.Split(strings.TrimPrefix(fields[i].Value, "/"), "/")
+		for j, name := range f.pattern.segments {
+			if name == "" || j >= len(segments) {
+				continue
+			}
+			if slices.ContainsFunc(g.recipients, func(x gate.Recipient) bool { return f.isAddress(x, segments[j]) }) {
+				segments[j] = "{" + name + "}"
+			}
+		}
+		fields[i].Value = "/" + strings.Join(segments, "/")
+	}
+	return fields
+}
+
+func (f *fanout) isAddress(r gate.Recipient, s string) bool {
+	if f.namespace != "" && r.Kind == gate.Other {
+		s = f.namespace + ":" + s
+	}
+	return r.Address == s
+}
+
+// groupFields are what each group shows of the request besides its body.
+func (r *request) groupFields() []gate.Part {
 	var fields []gate.Part
 	for _, p := range r.plain.Fields {
 		if p.Kind == gate.Transport || p.Name == "method" || p.Name == "path" {
@@ -166,85 +292,39 @@ func (f *fanout) apply(r *request) ([]gate.Decoded, error) {
 	for _, p := range r.plain.Recipients {
 		fields = append(fields, gate.Part{Name: "party", Kind: gate.Value, Value: p.Address})
 	}
-	total := 0
-	for i, g := range groups {
-		b := tree.append(make([]byte, 0, len(rest)+256), body, i)
-		if total += len(b); total > maxFannedOut {
-			return nil, fmt.Errorf("its %d groups come to more than %d bytes", len(groups), maxFannedOut)
-		}
-		out = append(out, gate.Decoded{
-			Recipients: g.recipients,
-			Class:      r.plain.Class,
-			Fields:     fields,
-			Payloads:   r.withBody(b),
-			Traces:     r.plain.Traces,
-		})
-	}
-	return out, nil
+	return fields
 }
 
-// withBody is the payloads of the request with another body, of JSON.
-func (r *request) withBody(b []byte) []gate.Payload {
+// withBody returns the payloads of the request with another body, which b is as JSON.
+func (r *request) withBody(from source, b []byte) []gate.Payload {
 	var out []gate.Payload
 	for _, p := range r.plain.Payloads {
 		if p.Name == "body" {
-			p.Bytes, p.Encoding = b, ""
+			p = payload(from, p, b)
 		}
 		out = append(out, p)
 	}
 	return out
 }
 
-// jsonBody reads the body as JSON. Names that occur twice and invalid UTF-8 are
-// refused: readers differ in what they take them for. Numbers keep their text.
-func (r *request) jsonBody() (any, error) {
-	b := r.message.Body
-	switch coding := strings.ToLower(r.contentEncoding()); coding {
-	case "", "identity":
-	case "gzip", "x-gzip":
-		z, err := gzip.NewReader(bytes.NewReader(b))
-		if err != nil {
-			return nil, fmt.Errorf("its body is not gzip: %w", err)
-		}
-		if b, err = io.ReadAll(io.LimitReader(z, maxFannedOut+1)); err != nil {
-			return nil, fmt.Errorf("its body is not whole gzip: %w", err)
-		}
-		if len(b) > maxFannedOut {
-			return nil, fmt.Errorf("its body unpacks to more than %d bytes", maxFannedOut)
-		}
-	default:
-		return nil, errors.New("the coding of its body is not undone here: only gzip is")
-	}
-	if !jsontext.Value(b).IsValid() {
-		return nil, errors.New("its body is not JSON with distinct names in UTF-8")
-	}
-	d := json.NewDecoder(bytes.NewReader(b))
-	d.UseNumber()
-	var v any
-	if err := d.Decode(&v); err != nil {
-		return nil, errors.New("its body cannot be read as JSON")
-	}
-	return v, nil
-}
-
 // groups evaluates the rule.
-func (f *fanout) groups(ctx context.Context, body any) (*mark, []group, error) {
+func (e *evaluation) groups(view any) (*mark, []group, error) {
 	tree := newMark()
 	var groups []group
 	total := 0
-	err := run(ctx, f.each, body, "each", func(v any) error {
+	err := e.run(e.each, view, "each", func(v any) error {
 		if len(groups) == maxGroups {
 			return fmt.Errorf("each yields more than %d groups", maxGroups)
 		}
 		path, ok := v.([]any)
-		if !ok || len(path) == 0 {
-			return errors.New("each yields the whole body")
+		if !ok {
+			return errors.New("each yields what is no path")
 		}
-		value, err := tree.add(path, body, len(groups))
+		value, err := tree.add(path, view, len(groups))
 		if err != nil {
 			return err
 		}
-		groups = append(groups, group{value: value})
+		groups = append(groups, group{value: value, path: path})
 		return nil
 	})
 	if err != nil {
@@ -255,10 +335,11 @@ func (f *fanout) groups(ctx context.Context, body any) (*mark, []group, error) {
 	}
 	for i := range groups {
 		g := &groups[i]
-		for _, l := range f.lists {
-			err := run(ctx, l.code, g.value, l.expr, func(v any) error {
+		for _, l := range e.lists {
+			earlier := len(g.recipients)
+			err := e.run(l.code, g.value, l.expr, func(v any) error {
 				before := len(g.recipients)
-				if g.recipients, err = l.recipients(g.recipients, v); err != nil {
+				if g.recipients, err = l.recipients(g.recipients, v, e.namespace); err != nil {
 					return err
 				}
 				if total += len(g.recipients) - before; total > maxTo {
@@ -269,25 +350,64 @@ func (f *fanout) groups(ctx context.Context, body any) (*mark, []group, error) {
 			if err != nil {
 				return nil, nil, err
 			}
+			// Whom an expression finds that another found already is one recipient in two places.
+			found := g.recipients[:earlier:earlier]
+			for _, r := range g.recipients[earlier:] {
+				if !slices.Contains(g.recipients[:earlier], r) {
+					found = append(found, r)
+				}
+			}
+			g.recipients = found
 		}
 		if len(g.recipients) == 0 {
-			return nil, nil, fmt.Errorf("group %d names no recipients", i)
+			return nil, nil, fmt.Errorf("group %d names no recipients: nothing stands at %s", i, e.looked())
+		}
+		if err := e.prose(g, tree.index >= 0); err != nil {
+			return nil, nil, err
 		}
 	}
 	return tree, groups, nil
 }
 
+// looked names the expressions by which recipients are looked for.
+func (e *evaluation) looked() string {
+	var all []string
+	for _, l := range e.lists {
+		all = append(all, l.expr+" "+strconv.Quote(l.jq))
+	}
+	return strings.Join(all, ", ")
+}
+
+// prose names the parts of a group that people read as running text.
+func (e *evaluation) prose(g *group, whole bool) error {
+	for _, code := range e.text {
+		err := e.run(code, g.value, "text", func(v any) error {
+			if path, ok := v.([]any); ok {
+				name := partName(e.from, slices.Concat(g.path, path), whole)
+				if !slices.Contains(g.prose, name) {
+					g.prose = append(g.prose, name)
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // run gives each value that code yields to take. Errors of jq quote the values that
 // they are about, so they are told by kind only.
-func run(ctx context.Context, code *gojq.Code, input any, key string, take func(any) error) error {
-	iter := code.RunWithContext(ctx, input)
+func (e *evaluation) run(code *gojq.Code, input any, key string, take func(any) error) error {
+	iter := code.RunWithContext(e.ctx, input, e.variables...)
 	for {
 		v, ok := iter.Next()
 		if !ok {
 			return nil
 		}
 		if err, failed := v.(error); failed {
-			if ctx.Err() != nil {
+			if e.ctx.Err() != nil {
 				return fmt.Errorf("its jq expressions took more than %v", jqTime)
 			}
 			if value, ok := v.(gojq.ValueError); ok && (value.Value() == timeDiffers || value.Value() == placeDiffers) {
@@ -303,7 +423,7 @@ func run(ctx context.Context, code *gojq.Code, input any, key string, take func(
 
 // recipients adds those that one value names: one identity, or for mail a list as
 // a header has it (RFC 5322, 3.4).
-func (l *addressList) recipients(to []gate.Recipient, v any) ([]gate.Recipient, error) {
+func (l *addressList) recipients(to []gate.Recipient, v any, namespace string) ([]gate.Recipient, error) {
 	if v == nil || v == "" {
 		return to, nil
 	}
@@ -315,6 +435,12 @@ func (l *addressList) recipients(to []gate.Recipient, v any) ([]gate.Recipient, 
 		return nil, fmt.Errorf("%s yields what is not a string", l.expr)
 	}
 	if l.kind != gate.Mail {
+		if l.kind == gate.Other && namespace != "" {
+			s = namespace + ":" + s
+		}
+		if read, ok := gate.ReadsAsRecipient(s); ok && l.kind == gate.Tel && read.Kind == gate.Tel {
+			s = read.Address // with a prefix of its own, such as "whatsapp:"
+		}
 		r, err := gate.ParseRecipient(string(l.kind) + ":" + s)
 		if err != nil {
 			return nil, l.reason(err)

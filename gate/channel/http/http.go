@@ -38,7 +38,13 @@ const Name = "http"
 //	             status = 200, headers = { X-A = "b" }, body = "{}" }]
 //	fanout = [{ match = "POST /v3/mail/send", host = "api.x.example",
 //	            each = ".personalizations[]", mail = [".to[].email"],
-//	            cc = [".cc[]?.email"], bcc = [], tel = [], id = [] }]
+//	            cc = [".cc[]?.email"], bcc = [], tel = [], id = [] },
+//	          { match = "POST /v1/users/{id}/texts", from = "form", tel = [".To"],
+//	            id = ["$path.id"], namespace = "x-user", text = [".Body"] }]
+//
+// from is json, form, multipart, xml, query, path or header; the type of the body says it
+// where it is not given. each is "." where the whole request is one group, and need not be
+// given then. text are paths to what people read as running text.
 //
 // match is a method or "*", a space, and a path with the wildcards of [path.Match];
 // a path that ends in "/**" takes in what stands before that and all below it. host may begin with "*."

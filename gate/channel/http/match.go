@@ -16,6 +16,8 @@ type pattern struct {
 	host   string // canonical; "" is any
 	ported bool   // host has a port; without one it is for every port
 	subs   bool   // host began with "*.": any name below it
+
+	segments []string // names of the segments of the path that were given in braces, "" for others
 }
 
 func compilePattern(match, host string) (pattern, error) {
@@ -28,6 +30,18 @@ func compilePattern(match, host string) (pattern, error) {
 		p.method = method
 	}
 	p.path, p.below = strings.CutSuffix(pathGlob, "/**")
+	parts := strings.Split(p.path, "/")
+	for i, s := range parts[1:] {
+		name, ok := strings.CutPrefix(s, "{")
+		if name, ok = strings.CutSuffix(name, "}"); !ok || len(name)+2 != len(s) || !isToken(name) {
+			continue
+		}
+		if p.segments == nil {
+			p.segments = make([]string, len(parts)-1)
+		}
+		p.segments[i], parts[1+i] = name, "*"
+	}
+	p.path = strings.Join(parts, "/")
 	if _, err := path.Match(p.path, ""); err != nil {
 		return p, fmt.Errorf("match %q: %w", match, err)
 	}

@@ -1,0 +1,30 @@
+package checks
+
+// A Limit is something that a gate can miss although every part of it works.
+type Limit struct {
+	ID   string // permanent, kebab-case: "one-person"
+	Text string // one or two sentences
+}
+
+// Limits lists what can be missed, widest reach first. What a run can say of itself, it
+// says under the verdict's first line as a blind spot.
+func Limits() []Limit {
+	return []Limit{
+		{"corpus", "What the corpus does not make a build send. A fault that only other data, another configuration or another day brings about is not seen."},
+		{"both-replays", "A fault that every replay of production shows alike: it is taken for what is right."},
+		{"race", "A race that this run did not lose. The larger the run and its concurrency, the less likely."},
+		{"after-quiet", "What a build sends after it was taken for quiet. A quiet probe proves that it is done; idleness does not."},
+		{"outside", "What does not pass a sink: pages that people read, files, push services that no sink stands for, and everything that a build which is not sealed sends elsewhere."},
+		{"unanchored", "Whose a value is that is new in each replay, stands once and belongs to no cause. Two people's one-time links, exchanged, look like two new links."},
+		{"opaque", "What cannot be read: encrypted mail, binary forms that are not known, and layers beyond the budget. It is a gap, unless it is accepted or the same in every replay."},
+		{"arrival", "Values that follow the order in which requests arrive, such as a counter under concurrency, where a fault exchanges two of them that neighbouring requests could have got."},
+		{"order", "The order of messages, at sinks that are not declared to be ordered: it is compared only among messages of one cause to one recipient, where at least 20 pairs over two or more replays of production kept it, and in a long run only for a part of the causes."},
+		{"time", "When a message is sent. Time of arrival is not compared, nor are due times that differ between replays of production; a mail whose Date is more than two days off is."},
+		{"wording", "Prose that is wrong for everybody. An edit of running text alike for two people or more that holds nobody's facts and nothing that addresses, pays or identifies is a note."},
+		{"weak-facts", "Facts that do not identify: a word, a short number or a first name that many people in the corpus share is not told apart as somebody's."},
+		{"organisation", "Whether an address, number or host that is the same in all of production's messages is right. A constant is compared with production's, not with the world."},
+		{"recipients", "Whom a request to an outside party is about, where only its host is known. The request is compared; the person in it is not named."},
+		{"pictures", "What is written in pictures, sound and scanned pages. Their bytes are compared; nobody's facts are looked for in what they show."},
+		{"masks", "What a user's mask hides, unless it holds an address, a telephone number or a fact that belongs to somebody in production."},
+	}
+}

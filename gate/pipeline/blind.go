@@ -1,0 +1,114 @@
+package pipeline
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"github.com/waybill-dev/waybill/gate"
+)
+
+// A sinkFacts is what one sink took, as far as it bears on what is not compared there.
+type sinkFacts struct {
+	Channel    string `json:"channel"`
+	Sink       string `json:"sink"`
+	Deliveries uint64 `json:"deliveries"`
+	Nameless   uint64 `json:"nameless"` // requests of which only the host is known
+	Again      bool   `json:"again"`    // some recipient gets two messages
+
+	people map[uint64]struct{} // until Again: hashes of recipients, mostPeople of them
+}
+
+// mostPeople is how many recipients of a sink are remembered, to see that one is met again.
+const mostPeople = 1 << 14
+
+// sinkOf gives the facts of a sink in list, and adds it where it is new.
+func sinkOf(list *[]*sinkFacts, channel, sink string) *sinkFacts {
+	for _, f := range *list {
+		if f.Sink == sink && f.Channel == channel {
+			return f
+		}
+	}
+	f := &sinkFacts{Channel: strings.Clone(channel), Sink: strings.Clone(sink), people: map[uint64]struct{}{}}
+	*list = append(*list, f)
+	return f
+}
+
+// take counts a message. Whom a request is about is not known where it goes to a host
+// and no stimulus is known to have caused it.
+func (f *sinkFacts) take(c *gate.Canonical, caused bool) {
+	f.Deliveries += uint64(len(c.Recipients))
+	named := caused
+	for _, to := range c.Recipients {
+		named = named || to.Kind != gate.Host
+		if !f.Again {
+			f.met(gate.HashWord(to.ID()))
+		}
+	}
+	if !named {
+		f.Nameless++
+	}
+}
+
+func (f *sinkFacts) met(person uint64) {
+	if f.Again {
+		return
+	}
+	if _, ok := f.people[person]; ok {
+		f.Again, f.people = true, nil
+	} else if len(f.people) < mostPeople {
+		f.people[person] = struct{}{}
+	}
+}
+
+// sumSinks puts together what workers saw of each sink.
+func sumSinks(tallies []*tally) []*sinkFacts {
+	var all []*sinkFacts
+	for _, t := range tallies {
+		for _, f := range t.sinks {
+			sum := sinkOf(&all, f.Channel, f.Sink)
+			sum.Deliveries += f.Deliveries
+			sum.Nameless += f.Nameless
+			if f.Again {
+				sum.Again, sum.people = true, nil
+			}
+			for person := range f.people {
+				sum.met(person)
+			}
+		}
+	}
+	for _, f := range all {
+		f.people = nil
+	}
+	slices.SortFunc(all, func(x, y *sinkFacts) int {
+		return cmp.Or(strings.Compare(x.Channel, y.Channel), strings.Compare(x.Sink, y.Sink))
+	})
+	return all
+}
+
+// blind says what could not be seen although nothing failed, besides what noise leaves.
+func (c *comparer) blind() {
+	for _, f := range c.p.sinks {
+		if f.Again && !slices.Contains(c.o.Ordered, f.Sink) {
+			c.Blind = append(c.Blind, gate.BlindSpot{Kind: gate.BlindOrder, Channel: f.Channel, Sink: f.Sink, Count: f.Deliveries})
+		}
+		if f.Nameless > 0 {
+			c.Blind = append(c.Blind, gate.BlindSpot{Kind: gate.BlindRecipients, Channel: f.Channel, Sink: f.Sink, Count: f.Nameless})
+		}
+	}
+	for _, m := range c.Masks {
+		if rule, ok := strings.CutPrefix(m.Rule, gate.RefusedMask); ok {
+			c.Blind = append(c.Blind, gate.BlindSpot{Kind: gate.BlindRefused, Part: m.Part, Count: m.Count, Detail: rule})
+		}
+	}
+	if c.Production.Quiet == quietByIdleness || c.Staging.Quiet == quietByIdleness {
+		c.Blind = append(c.Blind, gate.BlindSpot{Kind: gate.BlindQuiet})
+	}
+	slices.SortStableFunc(c.Blind, func(x, y gate.BlindSpot) int {
+		return cmp.Or(strings.Compare(string(x.Kind), string(y.Kind)), strings.Compare(x.Channel, y.Channel), strings.Compare(x.Sink, y.Sink),
+			strings.Compare(x.Class, y.Class), strings.Compare(x.Part, y.Part), strings.Compare(x.Detail, y.Detail))
+	})
+}
+
+// quietByIdleness is what a footer says of a run whose end was measured and not proven.
+const quietByIdleness = "idle"
