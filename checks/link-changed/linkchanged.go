@@ -14,7 +14,8 @@ var Check = &gate.Check{
 	Doc: `A link leads elsewhere.
 
 Three things, stated apart: the host, or the mailbox, that a link leads to is another; or the host is the same and the rest differs from person to
-person, as with one person's token in another's message; or the rest is changed alike for a whole class, which is a note. A link whose
+person, as with one person's token in another's message, or in what may be a token; or the constant rest is changed alike for a whole class, which is
+a note. A link whose
 place cannot be told counts as another host. Hosts that a reader loads from without a click are new-party.`,
 	Run: run,
 }
@@ -32,7 +33,7 @@ func run(c *gate.Comparison) ([]gate.Finding, error) {
 	}
 	s.Owned(func(i int, g *gate.EditGroup, k kit.Key) {
 		switch {
-		case !kit.Places(g.Before).Same(kit.Places(g.After)):
+		case !g.Within && !kit.Places(g.Before).Same(kit.Places(g.After)): // whatever the pipeline says
 			k.Variant = elsewhere
 		case g.Wording:
 			k.Variant = alike

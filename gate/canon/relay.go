@@ -12,8 +12,9 @@ import (
 // protocol, id, date. What remains is compared as it stands.
 func (s *state) received(name, value string) {
 	const rule = "received"
+	value = decodeWords(value) // which some software writes here, where none may be
 	if i := strings.LastIndexByte(value, ';'); i >= 0 && fields.IsDate(value[i+1:]) {
-		s.hide(rule, s.join(name, "date"), strings.Trim(value[i+1:], " "))
+		s.hide("date", s.join(name, "date"), strings.Trim(value[i+1:], " "))
 		value = value[:i]
 	}
 	var unread []string
@@ -84,7 +85,7 @@ func (s *state) receivedClause(name, clause, word string) bool {
 		return true
 	case "id":
 		if local, domain, ok := fields.MessageID(word); ok {
-			s.hide("received", s.join(name, "id"), local)
+			s.hideRuns("received", s.join(name, "id"), local)
 			s.hide("received", s.join(name, "id/domain"), domain)
 			return true
 		}
@@ -285,7 +286,7 @@ func signatureDomain(value string) string {
 // Addresses and comments in it are compared, as is what has no shape of a result.
 func (s *state) results(name, value string) {
 	const rule = "results"
-	text, comment := cutComments(value)
+	text, comment := cutComments(decodeWords(value))
 	s.comment(name, comment)
 	var unread []string
 	first := true

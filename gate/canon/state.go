@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/waybill-dev/waybill/gate"
 	"github.com/waybill-dev/waybill/gate/decode"
@@ -167,6 +168,16 @@ func (s *state) hide(rule, part, value string) {
 	if value != "" {
 		s.out.Hidden = append(s.out.Hidden, gate.Hidden{Rule: rule, Part: part, Value: value})
 	}
+}
+
+// hideRuns is hide of a value that was made of others, joined by underscores or equals
+// signs. Its runs are kept apart, so that each is read as the word or number it is.
+func (s *state) hideRuns(rule, part, value string) {
+	runs := strings.FieldsFunc(value, func(r rune) bool { return r == '_' || r == '=' })
+	if len(runs) > 1 {
+		value = strings.Join(runs, " ")
+	}
+	s.hide(rule, part, value)
 }
 
 // maxTraces is how many ids of one message are recorded: a cause has one or two.

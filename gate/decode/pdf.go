@@ -293,29 +293,17 @@ func (w *pdfWalk) stream(s pdfStream, name string, depth int) {
 // shown gives the text that a content stream shows (9.4.3), each string besides that, and
 // its other operands and operators as bytes.
 func (w *pdfWalk) shown(data []byte, name string) {
-	fonts := w.file.fonts()
-	var text strings.Builder
+	t := pdfShown{fonts: w.file.fonts()}
 	var drawing bytes.Buffer
-	var font map[string]string
 	var stack []any
 	others := 0
-	r := pdfReader{b: data}
-	newLine, height := false, "" // whether one begins, and at which height the last did
-	show := func(v any) {
-		if s, ok := v.(pdfString); ok {
-			if newLine && text.Len() > 0 && !strings.HasSuffix(text.String(), "\n") {
-				text.WriteByte('\n')
-			}
-			newLine = false
-			text.WriteString(fontText(font, s))
-		}
-	}
 	other := func(v any) {
 		if s, ok := v.(pdfString); ok && len(s) > 0 {
 			w.text(s, fmt.Sprintf("%s/string[%d]", name, others), "")
 			others++
 		}
 	}
+	r := pdfReader{b: data}
 	for v := r.next(0); v != nil; v = r.next(0) {
 		op, isAtom := v.(pdfAtom)
 		if !isAtom || isPDFNumber(string(op)) {
@@ -325,48 +313,7 @@ func (w *pdfWalk) shown(data []byte, name string) {
 			}
 			continue
 		}
-		switch op {
-		case "Tf":
-			if len(stack) >= 2 {
-				if n, ok := stack[len(stack)-2].(pdfName); ok {
-					font = fonts[n]
-				}
-			}
-		case "Tj", "'", "\"":
-			newLine = newLine || op != "Tj"
-			if n := len(stack); n > 0 {
-				show(stack[n-1])
-				stack = stack[:n-1]
-			}
-		case "TJ":
-			if n := len(stack); n > 0 {
-				for _, e := range pdfList(stack[n-1]) {
-					if a, ok := e.(pdfAtom); ok {
-						if f, err := strconv.ParseFloat(string(a), 64); err == nil && f < -180 {
-							text.WriteByte(' ')
-						}
-						continue
-					}
-					show(e)
-				}
-				stack = stack[:n-1]
-			}
-		case "BT", "T*":
-			newLine = true
-		case "Td", "TD", "Tm": // words of one line may be placed each by itself
-			at := ""
-			if n := len(stack); n > 0 {
-				y, _ := stack[n-1].(pdfAtom)
-				at = string(y)
-			}
-			if op == "Tm" {
-				newLine = at != height
-				height = at
-			} else if f, err := strconv.ParseFloat(at, 64); err != nil || f != 0 {
-				newLine, height = true, ""
-			}
-		}
-		for _, v := range stack {
+		for _, v := range t.operate(op, stack) {
 			writeShape(&drawing, v, other)
 		}
 		stack = stack[:0]
@@ -375,10 +322,79 @@ func (w *pdfWalk) shown(data []byte, name string) {
 	for _, v := range stack {
 		writeShape(&drawing, v, other)
 	}
-	if t := strings.TrimSpace(text.String()); t != "" {
-		w.leaf(Leaf{Name: name + "/text", Class: Words, Data: []byte(t)})
+	if text := strings.TrimSpace(t.text.String()); text != "" {
+		w.leaf(Leaf{Name: name + "/text", Class: Words, Data: []byte(text)})
 	}
 	w.leaf(Leaf{Name: name + "/drawing", Class: Bytes, Data: drawing.Bytes()})
+}
+
+// pdfShown is the text that a content stream showed so far.
+type pdfShown struct {
+	fonts   map[pdfName]map[string]string
+	font    map[string]string
+	text    strings.Builder
+	newLine bool   // a line begins
+	height  string // at which the last one was placed
+}
+
+// operate takes one operator with its operands, and returns those that it did not show.
+func (t *pdfShown) operate(op pdfAtom, stack []any) (left []any) {
+	n := len(stack)
+	switch op {
+	case "Tf":
+		if n >= 2 {
+			if name, ok := stack[n-2].(pdfName); ok {
+				t.font = t.fonts[name]
+			}
+		}
+	case "Tj", "'", "\"":
+		t.newLine = t.newLine || op != "Tj"
+		if n > 0 {
+			t.show(stack[n-1])
+			return stack[:n-1]
+		}
+	case "TJ":
+		if n == 0 {
+			break
+		}
+		for _, e := range pdfList(stack[n-1]) {
+			if a, ok := e.(pdfAtom); ok {
+				if f, err := strconv.ParseFloat(string(a), 64); err == nil && f < -180 {
+					t.text.WriteByte(' ')
+				}
+				continue
+			}
+			t.show(e)
+		}
+		return stack[:n-1]
+	case "BT", "T*":
+		t.newLine = true
+	case "Td", "TD", "Tm": // words of one line may be placed each by itself
+		at := ""
+		if n > 0 {
+			y, _ := stack[n-1].(pdfAtom)
+			at = string(y)
+		}
+		if op == "Tm" {
+			t.newLine = at != t.height
+			t.height = at
+		} else if f, err := strconv.ParseFloat(at, 64); err != nil || f != 0 {
+			t.newLine, t.height = true, ""
+		}
+	}
+	return stack
+}
+
+func (t *pdfShown) show(v any) {
+	s, ok := v.(pdfString)
+	if !ok {
+		return
+	}
+	if t.newLine && t.text.Len() > 0 && !strings.HasSuffix(t.text.String(), "\n") {
+		t.text.WriteByte('\n')
+	}
+	t.newLine = false
+	t.text.WriteString(fontText(t.font, s))
 }
 
 // writeShape writes an operand, its strings left to other.

@@ -106,7 +106,7 @@ func (d *differ) unchanged(before *gate.Canonical) {
 		}
 		for n := range d.noise.places[k] {
 			texts := d.noise.places[k][n].texts
-			d.values = append(d.values, Value{Part: k.part, Slot: k.slot, Span: n, Texts: texts, After: texts[0], Masked: true})
+			d.values = append(d.values, Value{Part: k.part, Slot: k.slot, Span: n, Texts: texts, After: texts[0], Binary: d.noise.kinds[k] == gate.Binary, Masked: true})
 		}
 	}
 }

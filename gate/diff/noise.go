@@ -318,6 +318,7 @@ type Value struct {
 	Slot, Span int
 	Texts      []string // of each replay, the first one first
 	After      string
+	Binary     bool // it is of a digest of bytes that are not read
 	Masked     bool // it is noise; else it is in some hunk that is stated
 }
 
@@ -344,7 +345,7 @@ func (n *Noise) cut(part string, slot int, edits []edit, bw, aw words) (pieces [
 	hidden := map[edit]bool{}
 	for i, r := range reaches {
 		s := &spans[i]
-		v := Value{Part: part, Slot: slot, Span: i, Texts: s.texts, After: aw.text(r.a0, r.a1), Masked: true}
+		v := Value{Part: part, Slot: slot, Span: i, Texts: s.texts, After: aw.text(r.a0, r.a1), Binary: n.kinds[place{part, slot}] == gate.Binary, Masked: true}
 		if len(r.edits) > 0 {
 			v.Masked = r.clean && n.alike(n.form(part, i, s), s.pieces, v.After)
 		}

@@ -188,11 +188,12 @@ func TestProveClasses(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if len(all.Proofs) != 4 || all.More != 0 || len(all.Blind()) > 0 || !strings.Contains(all.String(), "exchange-facts in 4 of 4") {
+		if len(all.Proofs) != 4 || all.More != 0 || len(all.Blind()) > 0 || !strings.Contains(all.String(), "exchange-facts in 4 of 4") ||
+			!strings.Contains(all.String(), "hidden-address in 2 of 2") {
 			t.Fatalf("seed %d: %+v, %s", seed, all, all.String())
 		}
 		for _, p := range all.Proofs {
-			if !slices.Contains(p.Seen, "exchange-facts") {
+			if !slices.Contains(p.Seen, "exchange-facts") || !slices.Equal(p.Planted, p.Seen) {
 				t.Errorf("seed %d: %+v", seed, p)
 			}
 		}

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/waybill-dev/waybill/gate"
 )
@@ -205,11 +207,27 @@ func (h *holders) add(n uint32) bool {
 	return false
 }
 
-// Foreign reports whether part, which an edit made alike put into the messages of all of
+// Foreign reports whether f belongs to somebody, and not to all of to: typed facts
+// that an edit moves.
+func (o *Owners) Foreign(f *Found, to []gate.Recipient) bool {
+	h := o.wanted[f.Key()]
+	if h == nil || h.common.Load() || len(h.list) == 0 && h.self < 0 {
+		return false
+	}
+	for _, r := range to {
+		n, known := o.number(r)
+		if !known || !h.holds(n) {
+			return true
+		}
+	}
+	return false
+}
+
+// Discloses reports whether part, which an edit made alike put into the messages of all of
 // to, holds what belongs to somebody and not to all of them: an identity, or words that
 // are distinctive. An address of one of the domains own, which nobody who receives has, is
 // the sender's.
-func (o *Owners) Foreign(part gate.Part, to []gate.Recipient, own []string) bool {
+func (o *Owners) Discloses(part gate.Part, to []gate.Recipient, own []string) bool {
 	numbers := make([]int64, len(to))
 	for i, r := range to {
 		numbers[i] = -1
@@ -269,7 +287,7 @@ const longRun = 3
 // three words in a row, in production, with few others or alone, they are:
 //
 //   - three words in a row of theirs, one of which is theirs too: what it is about;
-//   - two words beside each other that they alone had, as a name has;
+//   - two words beside each other in capitals that they alone had, as of a name;
 //   - a word that they alone had and that is in their own address;
 //   - three times three words in a row of theirs: a sentence.
 //
@@ -278,6 +296,7 @@ func (o *Owners) distinctive(parts []gate.Part, mine func(*holders) bool) map[ui
 	whose := map[uint32]bool{}
 	var where [2]string // part and layers
 	var words [phraseSize][]uint32
+	capital := false // the last word begins with one
 	run := map[uint32]int{}
 	In(parts, func(f *Found) {
 		if f.Kind != gate.FactWord && f.Kind != gate.FactNumber && f.Kind != gate.FactPhrase {
@@ -293,7 +312,10 @@ func (o *Owners) distinctive(parts []gate.Part, mine func(*holders) bool) map[ui
 		if f.Kind != gate.FactPhrase {
 			copy(words[:], words[1:])
 			words[phraseSize-1] = list
-			if last := words[phraseSize-2]; len(list) == 1 && (slices.Equal(list, last) || o.named(list[0], f.text[0])) {
+			c, _ := utf8.DecodeRuneInString(f.text[0])
+			name := capital && unicode.IsUpper(c) && slices.Equal(list, words[phraseSize-2])
+			capital = unicode.IsUpper(c)
+			if len(list) == 1 && (name || o.named(list[0], f.text[0])) {
 				whose[list[0]] = true
 			}
 			return

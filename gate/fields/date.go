@@ -47,7 +47,13 @@ func cutZoneComment(s string) (rest string, ok bool) {
 			short = short || strings.Trim(strings.ToLower(place), "abcdefghijklmnopqrstuvwxyz ") == ""
 		}
 	}
-	return rest, short || comment == "" || isZone(comment)
+	return rest, short || comment == "" || isZone(comment) || isOneOf(comment, zones...)
+}
+
+// zones are the names of one word that the tz database has for zones.
+var zones = []string{
+	"Cuba", "Egypt", "Eire", "Greenwich", "Hongkong", "Iceland", "Iran", "Israel", "Jamaica", "Japan", "Kwajalein", "Libya",
+	"Navajo", "Poland", "Portugal", "Singapore", "Turkey", "Universal", "Zulu",
 }
 
 func isName(s, names string) bool {

@@ -81,7 +81,7 @@ func Part(name string) (f Field, sub string, ok bool) {
 		if strings.HasPrefix(name, prefix) {
 			at = max(at, len(prefix))
 		}
-		if i := strings.LastIndex(name, "/"+prefix); i >= 0 {
+		if i := strings.LastIndex(name, "/"+prefix); i >= 0 && ofEntity(name) {
 			at = max(at, i+1+len(prefix))
 		}
 	}
@@ -95,6 +95,13 @@ func Part(name string) (f Field, sub string, ok bool) {
 	return Of(field), sub, true
 }
 
+// ofEntity reports whether a part is named after an entity of a mail, which has a header
+// of its own: in a body of another format "header" is somebody's word.
+func ofEntity(name string) bool {
+	root := name[:strings.IndexAny(name+"/", "/[")]
+	return isOneOf(root, "message", "multipart", "attachment", "text", "html", "malformed")
+}
+
 // OwnerOf returns who judges a change of the part called name. What people are called
 // belongs to nobody, though who they are does; and the header of a message within a
 // message is content.
@@ -104,10 +111,10 @@ func OwnerOf(name string) Owner {
 	}
 	f, sub, _ := Part(name)
 	switch sub {
-	case "", "lenient", "unparsed", "bare-cr", "thread":
-		return f.Owner
+	case "name", "group", "comment":
+		return Nobody
 	}
-	return Nobody
+	return f.Owner
 }
 
 // Derived reports whether what the masks of a rule hide is a function of the message that

@@ -57,7 +57,7 @@ func TestPart(t *testing.T) {
 			t.Errorf("%s: %+v %q %v, owner %d", c.part, f, sub, ok, fields.OwnerOf(c.part))
 		}
 	}
-	for _, part := range []string{"text", "body/$.header", "html/title", "query/to"} {
+	for _, part := range []string{"text", "body/$.header", "body/envelope/header/to", "html/title", "query/to"} {
 		if f, _, ok := fields.Part(part); ok {
 			t.Errorf("%s: belongs to %+v", part, f)
 		}

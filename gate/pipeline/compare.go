@@ -155,7 +155,8 @@ func (c *comparer) differences(pairs []match.Pair) []pairing {
 	})
 	for i, n := range first {
 		if n != i {
-			all[i].hunks, all[i].masked, all[i].shownTo, all[i].own = all[n].hunks, all[n].masked, all[n].shownTo, all[n].own
+			all[i].hunks, all[i].masked = all[n].hunks, all[n].masked
+			all[i].shownTo, all[i].own = all[n].shownTo, all[n].own
 		}
 	}
 	c.first = first

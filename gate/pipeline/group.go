@@ -395,7 +395,7 @@ func (g *group) refuted() bool {
 // settle decides which groups are alike, and which are wording.
 func (c *comparer) settle() {
 	for _, g := range c.groups {
-		if g.follows && g.Wording && c.owners.Foreign(g.added(), c.recipients(g), c.senders(g)) {
+		if g.follows && g.Wording && c.owners.Discloses(g.added(), c.recipients(g), c.senders(g)) {
 			g.Wording, g.Why = false, "the second form of the text holds what belongs to somebody"
 		}
 		if g.needed {
@@ -440,7 +440,7 @@ func (c *comparer) unworded(g *group) string {
 	if g.identifies != "" {
 		return g.identifies
 	}
-	if c.owners.Foreign(g.added(), c.recipients(g), c.senders(g)) {
+	if c.owners.Discloses(g.added(), c.recipients(g), c.senders(g)) {
 		return "the new text holds what belongs to somebody"
 	}
 	return ""

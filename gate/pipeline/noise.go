@@ -20,6 +20,9 @@ type noise struct {
 	pools    map[poolKey]*pool
 	unstable []gate.Change
 	opaque   map[route]uint64 // messages of which something varies that cannot be read
+
+	// Messages of which nothing but a ciphertext varies and cannot be read.
+	encrypted map[route]uint64
 }
 
 // A route is a class of messages, with how it went.
@@ -32,7 +35,7 @@ func (r route) compare(o route) int {
 func routeOf(m *gate.Canonical) route { return route{m.Channel, m.Sink, m.Class} }
 
 func newNoise() *noise {
-	return &noise{of: map[position]*diff.Noise{}, class: map[position]route{}, known: map[uint64]struct{}{}, pools: map[poolKey]*pool{}, opaque: map[route]uint64{}}
+	return &noise{of: map[position]*diff.Noise{}, class: map[position]route{}, known: map[uint64]struct{}{}, pools: map[poolKey]*pool{}, opaque: map[route]uint64{}, encrypted: map[route]uint64{}}
 }
 
 // An original is a message of the first replay that another replay has otherwise.
@@ -144,9 +147,11 @@ func (n *noise) measureOne(at position, o *original) {
 	}
 	class := routeOf(o.in.items[o.item].Message)
 	n.of[at], n.class[at] = m, class
-	opaque := false
+	opaque, encrypted := false, false
 	m.Volatile(func(part string, kind gate.PartKind, span int, texts []string) {
-		opaque = opaque || kind == gate.Binary && isPayload(part)
+		if kind == gate.Binary && isPayload(part) {
+			opaque, encrypted = opaque || !isCiphertext(part), encrypted || isCiphertext(part)
+		}
 		k := poolKey{class, withoutIndexes(part), span}
 		p := n.pools[k]
 		if p == nil {
@@ -157,8 +162,14 @@ func (n *noise) measureOne(at position, o *original) {
 	})
 	if opaque {
 		n.opaque[class]++
+	} else if encrypted {
+		n.encrypted[class]++
 	}
 }
+
+// isCiphertext reports whether the bytes of a part are not read since their form says that
+// they are encrypted.
+func isCiphertext(part string) bool { return strings.HasSuffix(part, "/opaque") }
 
 // isPayload reports whether a part stands in what a message carries, and not in its head,
 // where bytes that are not read are credentials.

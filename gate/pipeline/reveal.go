@@ -48,8 +48,8 @@ func (r *revealing) reveal(m *gate.Canonical) {
 			}
 		}
 		var facts []string
-		if mayHold(h.Value, r != nil && len(r.facts) > 0) {
-			exposure.InText(h.Part, h.Value, func(f *exposure.Found) {
+		if !hidesTime(h) && mayHold(h.Value, r != nil && len(r.facts) > 0) {
+			factsIn(h, func(f *exposure.Found) {
 				ok := f.Kind == gate.FactAddress
 				if !ok && r != nil {
 					_, ok = r.facts[f.Key()]
@@ -70,10 +70,44 @@ func (r *revealing) reveal(m *gate.Canonical) {
 	}
 }
 
+// hidesTime reports whether a hidden value is a time by its whole form, and holds nothing else.
+func hidesTime(h *gate.Hidden) bool { return h.Rule == "date" || h.Rule == "archive-time" }
+
+// factsIn calls found for the facts in a hidden value. Ids are written without spaces: what
+// an id joins by its marks is looked through apart too, and an address that is written in
+// the form of a return path (local=domain) as one.
+func factsIn(h *gate.Hidden, found func(*exposure.Found)) {
+	exposure.InText(h.Part, h.Value, found)
+	if len(h.Value) > 1<<10 || strings.IndexByte(h.Value, ' ') >= 0 {
+		return
+	}
+	if apart := joints.Replace(h.Value); apart != h.Value {
+		exposure.InText(h.Part, apart, found)
+	}
+	for at := strings.IndexByte(h.Value, '='); at > 0; {
+		text := h.Value[:at] + "@" + h.Value[at+1:]
+		exposure.InText(h.Part, text, func(f *exposure.Found) {
+			if f.Kind == gate.FactAddress {
+				if _, ok := gate.ReadsAsRecipient(f.Value()); ok {
+					found(f)
+				}
+			}
+		})
+		next := strings.IndexByte(h.Value[at+1:], '=')
+		if next < 0 {
+			return
+		}
+		at += 1 + next
+	}
+}
+
+// joints are the marks that join the words of an id.
+var joints = strings.NewReplacer("_", " ", "-", " ", ".", " ", "=", " ", ":", " ", "/", " ", "+", " ")
+
 // mayHold reports whether a text is worth looking for facts in: for addresses alone, where
 // facts is not set.
 func mayHold(text string, facts bool) bool {
-	return facts || strings.IndexByte(text, '@') >= 0 || strings.IndexByte(text, '%') >= 0 || len(text) >= 16
+	return facts || strings.IndexByte(text, '@') >= 0 || strings.IndexByte(text, '%') >= 0 || strings.IndexByte(text, '=') >= 0 || len(text) >= 16
 }
 
 // Sorts of hidden facts, by how likely one equals another by chance.
@@ -105,7 +139,7 @@ type hider struct {
 func (g *hider) message(m *gate.Canonical, caused bool) {
 	for i := range m.Hidden {
 		h := &m.Hidden[i]
-		if h.Rule == "date" || h.Rule == "archive-time" { // which parse as that, and as nothing else
+		if hidesTime(h) {
 			continue
 		}
 		if h.NamesMessage() && !caused {
@@ -114,7 +148,7 @@ func (g *hider) message(m *gate.Canonical, caused bool) {
 		if g.met.met(gate.HashWord(h.Value)) {
 			continue
 		}
-		exposure.InText(h.Part, h.Value, func(f *exposure.Found) {
+		factsIn(h, func(f *exposure.Found) {
 			switch f.Kind {
 			case gate.FactNumber:
 				v := f.Value()

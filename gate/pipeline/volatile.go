@@ -144,8 +144,7 @@ func (c *comparer) unmask(all []pairing, pairing int, v *diff.Value, h diff.Hunk
 	v.Masked = false
 	for i := range all {
 		if c.first[i] == pairing {
-			// A volatile text is never wording.
-			all[i].hunks = append(slices.Clip(all[i].hunks), hunk{Hunk: h, identifies: "the text is volatile"})
+			all[i].hunks = append(slices.Clip(all[i].hunks), stated(h))
 		}
 	}
 }
@@ -206,9 +205,11 @@ func (c *comparer) foreign(ctx context.Context, all []pairing) error {
 	belongs := func(s *suspect) (n int, ok bool) {
 		to := []gate.Recipient{c.after.items[all[s.pairing].A].Recipient}
 		for k := range s.facts {
-			n = max(n, len(s.facts[k].Value()))
+			if owners.Foreign(&s.facts[k], to) {
+				return len(s.facts[k].Value()), true
+			}
 		}
-		return n, owners.Foreign(gate.Part{Name: s.value.Part, Kind: gate.Text, Value: s.value.After}, to, all[s.pairing].own)
+		return 0, false
 	}
 	for k := range suspects {
 		if n, ok := belongs(&suspects[k]); ok {
@@ -276,7 +277,7 @@ func (c *comparer) unanchored(all []pairing, single map[int][]*diff.Value) {
 		parts := map[string]bool{}
 		for _, v := range values {
 			p := c.noise.pools[poolKey{class, withoutIndexes(v.Part), v.Span}]
-			if !v.Masked || p == nil || p.bits() < tellingBits {
+			if !v.Masked || p == nil || p.bits() < tellingBits || v.Binary && isPayload(v.Part) { // which is opaque
 				continue
 			}
 			parts[withoutIndexes(v.Part)] = true
@@ -338,8 +339,16 @@ func (c *comparer) blanked(i int) (sum [sha256.Size]byte) {
 	return sum
 }
 
-// opaque says of which classes something varies that cannot be read.
+// opaque says of which classes something varies that cannot be read. A ciphertext, whose
+// form says that it is one, is a blind spot: for whose keys it is, where that can be read, is
+// compared, and whoever it is sent to is.
 func (c *comparer) opaque() {
+	for _, class := range slices.SortedFunc(maps.Keys(c.noise.encrypted), route.compare) {
+		c.Blind = append(c.Blind, gate.BlindSpot{
+			Kind: gate.BlindOpaque, Channel: class.channel, Sink: class.sink, Class: class.class, Count: c.noise.encrypted[class],
+			Detail: "encrypted: whom it is sent to, and for whose keys, is compared; what it says is not",
+		})
+	}
 	for _, class := range slices.SortedFunc(maps.Keys(c.noise.opaque), route.compare) {
 		n := c.noise.opaque[class]
 		if reason, ok := c.o.Accept[class.class]; ok {

@@ -20,6 +20,9 @@ type hunk struct {
 	follows    bool   // it says in another form what the same message says already
 }
 
+// stated is a hunk at a volatile place: it is never wording.
+func stated(h diff.Hunk) hunk { return hunk{Hunk: h, identifies: "the place is volatile"} }
+
 // A domain of a mailbox provider is shared by strangers: it is nobody's own.
 var shared = []string{
 	"gmail.com", "googlemail.com", "outlook.com", "hotmail.com", "live.com", "msn.com", "yahoo.com", "yahoo.co.uk", "yahoo.de", "yahoo.fr",
@@ -228,12 +231,12 @@ func (g *group) misplaced() string {
 	case isProse(g.Part, g.Kind), isHidden(g.Part, g.Kind):
 		return ""
 	case g.Kind == gate.Link:
-		if g.NewPart || g.GonePart || g.before == "" || g.after == "" {
+		if g.NewPart || g.GonePart || !g.Within && (g.before == "" || g.after == "") {
 			return "a link that is new, or gone, is never wording"
 		}
 		return ""
 	case g.Kind == gate.Value || g.Kind == gate.Text:
-		if f, sub, ok := fields.Part(g.Part); ok && sub == "" && strings.HasPrefix(g.Part, "header/") {
+		if f, _, ok := fields.Part(g.Part); ok && !strings.HasPrefix(g.Part, "message[]/") {
 			return g.fieldMisplaced(f)
 		}
 		return "a value of a structure is never wording"
