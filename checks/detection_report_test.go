@@ -81,20 +81,20 @@ var told = map[string][]string{
 	"M41/url":        {"facts-disclosed"},
 	"M41/title":      {"facts-disclosed"},
 	"M41/referrer":   {"facts-disclosed"},
-	"M57/channel":    {"personal-content-changed", "destination-swapped"},
-	"M57/sender":     {"personal-content-changed"},
-	"M57/bcc":        {"personal-content-changed", "recipient-swapped", "role-changed", "reply-path-changed"},
-	"M57/reply-to":   {"reply-path-changed"},
-	"M57/path":       {"destination-swapped", "personal-content-changed"},
-	"M57/route":      {"personal-content-changed", "recipient-swapped", "role-changed"},
+	"M57/channel":    {"constant-changed", "personal-content-changed", "destination-swapped"},
+	"M57/sender":     {"constant-changed", "personal-content-changed"},
+	"M57/bcc":        {"constant-changed", "personal-content-changed", "recipient-swapped", "role-changed", "reply-path-changed"},
+	"M57/reply-to":   {"constant-changed", "reply-path-changed"},
+	"M57/path":       {"constant-changed", "destination-swapped", "personal-content-changed"},
+	"M57/route":      {"constant-changed", "personal-content-changed", "recipient-swapped", "role-changed"},
 	"M58/sentence":   {"facts-disclosed", "personal-content-changed"},
 	"M58/record":     {"facts-disclosed"},
-	"M59/account":    {"personal-content-changed"},
-	"M59/telephone":  {"personal-content-changed", "reply-path-changed"},
-	"M59/address":    {"personal-content-changed", "reply-path-changed"},
-	"M60/flag":       {"personal-content-changed"},
-	"M60/method":     {"personal-content-changed", "destination-swapped"},
-	"M60/key":        {"personal-content-changed"},
+	"M59/account":    {"constant-changed", "personal-content-changed"},
+	"M59/telephone":  {"constant-changed", "personal-content-changed", "reply-path-changed"},
+	"M59/address":    {"constant-changed", "personal-content-changed", "reply-path-changed"},
+	"M60/flag":       {"constant-changed", "personal-content-changed"},
+	"M60/method":     {"constant-changed", "personal-content-changed", "destination-swapped"},
+	"M60/key":        {"constant-changed", "personal-content-changed"},
 	"M61/comment":    {"facts-disclosed"},
 	"M61/style":      {"facts-disclosed"},
 	"M61/attribute":  {"facts-disclosed"},
@@ -111,7 +111,7 @@ var told = map[string][]string{
 	"M62/pdf":        {"attachment-changed", "facts-disclosed"},
 	"M62/attendee":   {"facts-disclosed", "role-changed", "attachment-changed"},
 	"M62/body":       {"facts-disclosed"},
-	"M62/key":        {"personal-content-changed"},
+	"M62/key":        {"constant-changed", "personal-content-changed"},
 	"M62/list":       {"link-changed", "facts-disclosed", "personal-content-changed"},
 	"M64":            {"personal-content-changed", "facts-disclosed"},
 	"M65/references": {"reply-path-changed", "facts-disclosed"},
@@ -160,7 +160,7 @@ func sight(v *gate.Verdict, key string, affected []string) sighting {
 		if f.Severity != gate.Block {
 			continue
 		}
-		hit := false
+		hit := len(must) == 0 && len(subjects(f)) == 0 // it is of a constant, and names nobody
 		for _, id := range subjects(f) {
 			if slices.Contains(allowed, id) {
 				hit, named[id] = true, true

@@ -1,6 +1,8 @@
 package checks_test
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
 	"maps"
 	"math/rand/v2"
@@ -66,6 +68,9 @@ func (y *byteTally) String() string {
 // account says by what a change from one form of a message to another is accounted for:
 // a difference, a gap, or the rule of a mask; "" where it left no trace.
 func account(before, after []gate.Canonical, err error) string {
+	if errors.Is(err, errPanicked) {
+		return ""
+	}
 	if err != nil {
 		return "gap: the head cannot be read"
 	}
@@ -146,9 +151,12 @@ func (s *sweeper) bytes(spec *specimen, each int, seed uint64, y *byteTally) err
 			how := account(base, after, err)
 			if how == "" {
 				raw := specimen{channel: spec.channel, parts: parts}
-				if how = spelling(&raw, p, b); how == "" {
+				if err == nil {
+					how = spelling(&raw, p, b)
+				}
+				if how == "" {
 					how = "unaccounted"
-					y.misses.add(fmt.Sprintf("%s, %s", raw.place(p.part, p.start), sub.name),
+					y.misses.add(strings.TrimPrefix(fmt.Sprintf("%v %s, %s", cmp.Or(err, errors.New("")), raw.place(p.part, p.start), sub.name), " "),
 						fmt.Sprintf("%s: %s to %q", spec.name, around(parts[p.part], p.start, p.end), b))
 				}
 			}

@@ -60,6 +60,9 @@ var spellings = []spellingRule{
 	{"HTTP fields: names in any case, space around values (RFC 9110, 5)", "http", head, func(_ *specimen, data []byte, _ int) (string, bool) {
 		return fieldsNormal(data), true
 	}},
+	{"lines end in CR, LF or both", "smtp", body, func(_ *specimen, data []byte, _ int) (string, bool) {
+		return strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(string(data)), true
+	}},
 	{"mail fields: names in any case, folding and runs of space (RFC 5322, 2.2)", "smtp", body, func(_ *specimen, data []byte, at int) (string, bool) {
 		block, ok := headerAround(data, at)
 		return fieldsNormal(block), ok

@@ -3,6 +3,7 @@ package checks_test
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"math/rand/v2"
@@ -53,9 +54,17 @@ func newSweeper(t *testing.T) *sweeper {
 	return s
 }
 
+// errPanicked says that a message made the program panic.
+var errPanicked = errors.New("panicked")
+
 // forms gives the canonical forms of a message. An error means that its head cannot be
-// read, which a run would have as a gap.
-func (s *sweeper) forms(m gate.Message, seq uint64) ([]gate.Canonical, error) {
+// read, which a run would have as a gap, or is errPanicked.
+func (s *sweeper) forms(m gate.Message, seq uint64) (forms []gate.Canonical, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("%w: %v", errPanicked, r)
+		}
+	}()
 	m.Seq = seq
 	decoded, err := s.decoders[m.Channel](&m)
 	if err != nil {
@@ -220,6 +229,9 @@ func (s *sweeper) try(x *trial, plain [][]gate.Canonical) (answer, []gate.Findin
 			}
 			staging[k] = forms
 		}
+	}
+	if errors.Is(err, errPanicked) {
+		return missed, nil, nil
 	}
 	if err != nil {
 		return gapped, nil, nil // the head cannot be read: a gap of the run

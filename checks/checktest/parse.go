@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/waybill-dev/waybill/gate"
+	"github.com/waybill-dev/waybill/gate/fields"
 )
 
 // Parse reads a comparison in the notation of cases. A line is words and quoted
@@ -392,9 +393,10 @@ func withoutIndexes(part string) string {
 
 // kindOf is the kind that a part of this name has in a canonical message.
 func kindOf(part string) gate.PartKind {
-	switch part {
-	case "header/to", "header/cc", "header/bcc", "header/from", "header/sender", "header/reply-to", "header/return-path", "envelope/from", "envelope/orcpt":
+	if f, sub, _ := fields.Part(part); f.Kind == fields.Addresses && sub != "name" || part == "envelope/orcpt" {
 		return gate.Addresses
+	}
+	switch part {
 	case "html/load":
 		return gate.Load
 	case "html/link", "text/link", "header/list-unsubscribe":

@@ -26,7 +26,7 @@ func (p *program) diffVerb() *cli.Command {
 		Usage:     "compare two captures: runs, or what can be imported; nothing is replayed",
 		UsageText: "waybill diff [flags] A B",
 		Description: "A and B are runs, or mail in one of these forms:" + formatList() +
-			"\n\nOf mail on disk the recipients are those of X-Original-To, Delivered-To or X-Envelope-To,\nthe first of these that a mail has. Where it has none, its recipients are not known.",
+			"\n\nOf mail on disk the recipients are those of "+importer.RecipientHeaders+",\nthe first of these that a mail has. Where it has none, its recipients are not known.",
 		Flags: append([]cli.Flag{
 			&cli.StringFlag{Name: "json", Usage: "write the verdict to `FILE`"},
 			&cli.StringFlag{Name: "sink", Value: "mail", Usage: "compare imported mail as if sink `NAME` had taken it"},
@@ -183,7 +183,7 @@ func (p *program) imported(ctx context.Context, path, out, sink string, h gate.H
 	if err := errors.Join(batch.flush(), w.Close(gate.Footer{Accepted: messages})); err != nil {
 		return undecided(fmt.Errorf("import %s: %w", path, err), "")
 	}
-	text := fmt.Sprintf("%s (%s): %d messages; recipients are those of X-Original-To, Delivered-To or X-Envelope-To", path, format.Name, messages)
+	text := fmt.Sprintf("%s (%s): %d messages; recipients are those of "+importer.RecipientHeaders, path, format.Name, messages)
 	if unknown > 0 {
 		text += fmt.Sprintf("; %d have none of these, or one that cannot be read", unknown)
 	}

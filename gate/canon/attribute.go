@@ -37,7 +37,7 @@ func attributeShape(key []byte) shape {
 		return saysSomething
 	case "width", "height", "border", "cellpadding", "cellspacing", "hspace", "vspace", "size", "cols", "rows", "maxlength", "minlength",
 		"marginwidth", "marginheight", "leftmargin", "topmargin", "rightmargin", "bottommargin", "tabindex", "span", "charoff", "frameborder",
-		"color", "bgcolor", "bordercolor", "bordercolordark", "bordercolorlight", "vlink", "alink", "link", "text", "framespacing",
+		"color", "bgcolor", "ptsize", "point-size", "back", "bordercolor", "bordercolordark", "bordercolorlight", "vlink", "alink", "link", "text", "framespacing",
 		"fill", "fill-opacity", "stroke", "stroke-width", "stroke-opacity", "stroke-miterlimit", "stroke-dasharray", "viewbox", "opacity", "coords",
 		"loop", "nowrap", "noshade", "compact", "declare", "noresize", "novalidate", "formnovalidate", "defer", "async", "nomodule", "autofocus", "autoplay",
 		"controls", "muted", "playsinline", "allowfullscreen", "allowtransparency", "ismap", "inert", "itemscope", "arcsize", "coordsize":
@@ -51,7 +51,7 @@ func attributeShape(key []byte) shape {
 	case "for", "headers", "list", "form", "usemap", "target", "formtarget", "role", "accesskey", "axis", "is", "slot", "part", "bookmark",
 		"aria-labelledby", "aria-describedby", "aria-controls", "aria-owns", "aria-details", "aria-activedescendant", "aria-flowto", "rev", "contextmenu":
 		return nameShape
-	case "face":
+	case "face", "family":
 		return fontShape
 	case "sizes", "imagesizes", "allow":
 		return mediaShape
@@ -78,7 +78,7 @@ func (s shape) has(value []byte) bool {
 	}
 	switch s {
 	case numberShape:
-		return len(value) <= 64 && consists(value, " .,%#*+-()")
+		return len(value) <= 64 && consists(value, " .,%#*+-()/")
 	case wordShape:
 		return len(value) <= 64 && consists(value, " -_./")
 	case nameShape:

@@ -13,9 +13,10 @@
 // accounted for byte by byte: each byte is in a part, in a mask or in framing, and
 // where the sum is wrong that is a gap too.
 //
-// What is not compared, and why, is a rule of this package: HTML comments other
-// than conditional ones, HTML attributes that only style, the time stamps of
-// archives, the charset and transfer encoding of a text, and trailing white space.
+// What is not compared, and why, is a rule of this package: CSS and attributes of
+// HTML that only style, where they have the exact shape of that, which are kept as
+// [gate.Hidden] to be asked for facts; the time stamps of archives, the charset and
+// transfer encoding of a text, and trailing white space.
 package canon
 
 import (

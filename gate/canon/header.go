@@ -130,7 +130,7 @@ func (s *state) withoutAuthorDomain(parts []gate.Part, from string) []gate.Part 
 	return slices.DeleteFunc(parts, func(p gate.Part) bool {
 		said := domain != "" && strings.HasSuffix(p.Name, "-signature/d") && (p.Value == domain || strings.HasSuffix(domain, "."+p.Value))
 		if said {
-			s.hide("signature", p.Name, p.Value)
+			s.hide("signature-tag", p.Name, p.Value)
 		}
 		return said
 	})

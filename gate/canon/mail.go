@@ -281,7 +281,7 @@ func (s *state) typeParams(e *entity, f *field) {
 		switch {
 		case !seen.add(p.name):
 			s.param(e, p)
-		case p.name == "boundary" && e.kids != nil && isBoundary(p.value):
+		case p.name == "boundary" && e.kids != nil && fields.IsBoundary(p.value):
 			s.hide("boundary", s.join(e.name, "param/boundary"), p.value)
 		case p.name == "charset" && strings.HasPrefix(e.kind.word, "text/"):
 			// masked, or added, where the text is decoded
@@ -320,17 +320,6 @@ func (s *state) shownParams(e *entity) {
 			s.param(e, p)
 		}
 	}
-}
-
-// isBoundary reports whether a value is written as a boundary is (RFC 2046, 5.1.1). No
-// sender puts the spaces in it that are allowed there.
-func isBoundary(value string) bool {
-	for i := 0; i < len(value); i++ {
-		if c := value[i]; !isAlnum(c) && strings.IndexByte("'()+_,-./:=?", c) < 0 {
-			return false
-		}
-	}
-	return value != "" && len(value) <= 70
 }
 
 func (s *state) param(e *entity, p param) {

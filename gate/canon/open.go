@@ -3,7 +3,6 @@ package canon
 import (
 	"encoding/base64"
 	"encoding/hex"
-	"net/url"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -48,11 +47,15 @@ func (s *state) prose(globs []string) {
 // own, "text/link/jwt/payload/$.sub": so that one leaf in it which is new each time does
 // not make all of it so.
 func (s *state) openLayers() {
-	first := slices.IndexFunc(s.out.Parts, func(p gate.Part) bool {
-		o := opening{state: s, part: &p}
-		return o.wanted() && (o.whole() || o.stub(p.Value) != p.Value)
-	})
-	if first < 0 {
+	o := opening{state: s}
+	first := 0
+	for ; first < len(s.out.Parts); first++ {
+		o.part = &s.out.Parts[first]
+		if o.wanted() && (o.whole() || o.stub(o.part.Value) != o.part.Value) {
+			break
+		}
+	}
+	if first == len(s.out.Parts) {
 		return
 	}
 	parts := slices.Clone(s.out.Parts[first:])
@@ -80,6 +83,7 @@ func (s *state) open(p *gate.Part, depth int, linked bool) {
 		return
 	}
 	s.force(p.Name, p.Kind, o.replaced)
+	s.mask("encoding", p.Name, uint64(len(o.held)))
 	for i := range o.held {
 		h := &o.held[i]
 		mark := len(s.out.Parts)
@@ -112,7 +116,8 @@ func (s *state) piece(name string, p *decode.Piece) {
 type opening struct {
 	*state
 	part     *gate.Part
-	linked   bool
+	linked   bool   // parts behind it hold the links in it
+	inLink   bool   // within one of these
 	replaced string // the value with stubs
 	held     []held
 }
@@ -166,7 +171,11 @@ func structure(v string) decode.Kind {
 	return decode.Unknown
 }
 
+// hold keeps what a layer holds, unless another part does.
 func (o *opening) hold(name string, p decode.Piece) {
+	if o.inLink {
+		return
+	}
 	if p.Name != "" {
 		name += "/" + p.Name
 	}
@@ -179,6 +188,9 @@ func (o *opening) stub(text string) string {
 	if strings.IndexByte(text, '%') >= 0 {
 		text = o.escaped(text)
 	}
+	if !decode.MayHold(text) {
+		return text
+	}
 	var out strings.Builder
 	last := 0
 	for l := range decode.Layers(text) {
@@ -187,15 +199,13 @@ func (o *opening) stub(text string) string {
 		}
 		out.WriteString(text[last:l.Start])
 		out.WriteString("{" + l.Name + "}")
-		inLink := o.linked && withinURL(text, l.Start)
 		last = l.End
-		if inLink {
-			continue
-		}
-		o.mask("encoding", o.part.Name, 1)
+		outer := o.inLink
+		o.inLink = o.inLink || o.linked && withinURL(text, l.Start)
 		for _, p := range l.Pieces {
 			o.hold(l.Name, p)
 		}
+		o.inLink = outer
 	}
 	if last == 0 {
 		return text
@@ -236,17 +246,20 @@ func (o *opening) escaped(text string) string {
 		if inner == text[start:at] || len(inner) < minLayer || !utf8.ValidString(inner) {
 			continue
 		}
-		opened := inner
+		var opened string
+		outer := o.inLink
+		o.inLink = o.inLink || o.linked && withinURL(text, start)
 		if kind := structure(inner); kind != decode.Unknown {
-			if !(o.linked && withinURL(text, start)) {
-				o.hold(string(kind), decode.Piece{Kind: kind, Data: []byte(inner)})
-			}
+			o.hold(string(kind), decode.Piece{Kind: kind, Data: []byte(inner)})
 			opened = "{" + string(kind) + "}"
-		} else if opened = o.stub(inner); opened == inner {
-			continue
 		} else {
-			opened = url.QueryEscape(opened)
+			opened = o.stub(inner)
 		}
+		o.inLink = outer
+		if opened == inner {
+			continue
+		}
+		opened = escapeAgain.Replace(opened)
 		out.WriteString(text[last:start])
 		out.WriteString(opened)
 		last = at
@@ -257,6 +270,9 @@ func (o *opening) escaped(text string) string {
 	out.WriteString(text[last:])
 	return out.String()
 }
+
+// escapeAgain escapes what ends a value of a URL, and stubs not.
+var escapeAgain = strings.NewReplacer("%", "%25", "&", "%26", "#", "%23", "+", "%2B", " ", "+", "\"", "%22", "<", "%3C", ">", "%3E", "\n", "%0A", "\r", "%0D")
 
 // isEscapedByte reports whether c may stand in an escaped value of a URL.
 func isEscapedByte(c byte) bool {

@@ -24,7 +24,7 @@ func (s *state) received(name, value string) {
 		value = value[n:]
 		lower := asciiLower(token)
 		switch {
-		case token[0] == '(':
+		case commentLen(token) == len(token):
 			s.receivedComment(name, token)
 		case clause != "":
 			if !s.receivedClause(name, clause, token) {
@@ -175,7 +175,7 @@ func cutSender(text string) (string, bool) {
 // for each message, and what says how it was made, is hidden where it has the shape of
 // that; whose it is, and all else, is compared.
 func (s *state) signature(name, value string) {
-	const rule = "signature"
+	const rule = "signature-tag"
 	domain := signatureDomain(value)
 	var unread []string
 	for tag := range strings.SplitSeq(value, ";") {
@@ -194,6 +194,8 @@ func (s *state) signature(name, value string) {
 			s.signatureIdentity(s.join(name, key), domain, v)
 		case isSignatureWord(key, v):
 			s.mask(rule, name, 1)
+		case (key == "b" || key == "bh") && fields.Base64(strings.ReplaceAll(v, " ", "")):
+			s.hide("signature", s.join(name, key), v)
 		default:
 			s.hideIf(isSignatureTag(key, v), gate.Hidden{Rule: rule, Part: s.join(name, key), Value: v})
 		}
@@ -208,8 +210,6 @@ const maxTag = 32 // bytes of a tag's name
 // isSignatureTag reports whether v has the shape of the tag called key.
 func isSignatureTag(key, v string) bool {
 	switch key {
-	case "b", "bh":
-		return fields.Base64(strings.ReplaceAll(v, " ", ""))
 	case "t", "x":
 		return isNumber(v) && len(v) == 10
 	case "l":
@@ -250,13 +250,13 @@ func isSignatureWord(key, v string) bool {
 // of d= or one below; in an ARC set it is a small number.
 func (s *state) signatureIdentity(name, domain, v string) {
 	if isNumber(v) && len(v) <= 2 {
-		s.hide("signature", name, v)
+		s.hide("signature-tag", name, v)
 		return
 	}
 	local, host, ok := strings.Cut(v, "@")
 	r, err := gate.HostRecipient(host)
 	if ok && local == "" && err == nil && domain != "" && (r.Address == domain || strings.HasSuffix(r.Address, "."+domain)) {
-		s.hide("signature", name, host)
+		s.hide("signature-tag", name, host)
 		return
 	}
 	if r, err := gate.MailRecipient(v, ""); err == nil {

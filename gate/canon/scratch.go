@@ -42,5 +42,5 @@ func (s *scratch) clear() {
 		*s = scratch{headers: make([]field, 0, 32)}
 		return
 	}
-	s.page = htmlReader{buffers: b, sheets: s.page.sheets, inline: s.page.inline, document: s.page.document}
+	s.page = htmlReader{buffers: b, sheets: s.page.sheets, inline: s.page.inline, doctypes: s.page.doctypes, document: s.page.document}
 }

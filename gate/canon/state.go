@@ -121,7 +121,7 @@ func (s *state) gap(name, why string) {
 }
 
 // fewMasks is how many masks are looked through one by one: mails have about ten.
-const fewMasks = 32
+const fewMasks = 64
 
 // mask records that rule hid something of part.
 func (s *state) mask(rule, part string, count uint64) {

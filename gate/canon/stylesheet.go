@@ -70,12 +70,14 @@ func (h *htmlReader) styleSheet(s *sheet) {
 // survey reads all style sheets of the document: one may stand behind what it is for.
 func (h *htmlReader) survey() {
 	h.rules = cascade{tries: maxTries}
-	if !hasStyleSheet(h.doc) {
+	last := lastStyleSheet(h.doc)
+	if last < 0 {
 		return
 	}
 	m := &h.inner
 	m.doc = h.doc
-	for kind := m.next(); kind != endToken; kind = m.next() {
+	for m.at <= last {
+		kind := m.next()
 		if kind != startToken || atom.Lookup(m.name()) != atom.Style {
 			continue
 		}
@@ -98,17 +100,18 @@ func (h *htmlReader) survey() {
 	h.inner = m.reset()
 }
 
-// hasStyleSheet reports whether a tag "style" may stand in a document.
-func hasStyleSheet(doc []byte) bool {
+// lastStyleSheet is where the last tag "style" of a document may begin, -1 where none does.
+func lastStyleSheet(doc []byte) int {
 	const name = "style"
-	for {
-		i := bytes.IndexByte(doc, '<')
-		if i < 0 || len(doc) < i+1+len(name) {
-			return false
+	last := -1
+	for at := 0; ; at++ {
+		i := bytes.IndexByte(doc[at:], '<')
+		if i < 0 {
+			return last
 		}
-		doc = doc[i+1:]
-		if doc[0]|0x20 == name[0] && strings.EqualFold(string(doc[:len(name)]), name) {
-			return true
+		at += i
+		if tag := doc[at+1:]; len(tag) > len(name) && tag[0]|0x20 == name[0] && strings.EqualFold(string(tag[:len(name)]), name) {
+			last = at
 		}
 	}
 }

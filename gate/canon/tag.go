@@ -49,14 +49,18 @@ func (h *htmlReader) collect(m *markup) attributes {
 			h.part("malformed", gate.Text, name+"="+collapse(string(m.attributeValue(a.value))))
 			continue
 		}
-		shape := attributeShape(key)
-		if shape > saysSomething && shape.has(m.attributeValue(a.value)) {
+		value := m.attributeValue(a.value)
+		shape, to := attributeShape(key), &h.plain
+		if h.rules.count == 0 && (name == "class" || name == "id") { // no rule looks for it
+			shape, to = nameShape, &h.styles
+		}
+		if shape > saysSomething && shape.has(value) {
 			if h.seen.add(a.whole) {
-				h.plain = append(append(append(append(h.plain, key...), '='), m.attributeValue(a.value)...), ' ')
+				*to = append(append(append(append(*to, name...), '='), value...), ' ')
 			}
 			continue
 		}
-		attrs = append(attrs, attribute{name, h.copy(m.attributeValue(a.value))})
+		attrs = append(attrs, attribute{name, h.copy(value)})
 	}
 	if len(attrs) > 1 {
 		slices.SortStableFunc(attrs, func(a, b attribute) int { return strings.Compare(a.key, b.key) })
@@ -448,8 +452,7 @@ func (h *htmlReader) plainAttribute(tag atom.Atom, a *attribute) bool {
 		if !nameShape.has([]byte(a.value)) {
 			return false
 		}
-		h.styles = append(append(append(h.styles, a.key[0]|0x20), '='), a.value...)
-		h.styles = append(h.styles, ' ')
+		h.styles = append(append(append(append(h.styles, a.key...), '='), a.value...), ' ')
 		return true
 	case "hidden":
 		value := asciiLower(a.value)
@@ -526,78 +529,4 @@ func (h *htmlReader) frame(text string) {
 	inner := &htmlReader{state: h.state, name: h.concat(h.name, "/frame", ""), depth: h.depth + 1}
 	inner.readAll([]byte(text))
 	h.parts = append(h.parts, inner.parts...)
-}
-
-func (h *htmlReader) meta(attrs attributes) {
-	content := attrs.get("content")
-	name := attrs.get("name")
-	if name == "" {
-		name = attrs.get("property")
-	} else if property := attrs.get("property"); property != "" {
-		h.part("meta", gate.Value, collapse(property)+"="+collapse(content))
-	}
-	switch equiv := asciiLower(attrs.get("http-equiv")); equiv {
-	case "refresh":
-		delay, target, _ := strings.Cut(content, ";")
-		target = strings.Trim(target, " \t\r\n")
-		if len(target) >= 3 && strings.EqualFold(target[:3], "url") {
-			target = strings.TrimLeft(target[3:], " \t\r\n=")
-		}
-		if target = strings.Trim(target, `"' `); target != "" {
-			h.load(target)
-		}
-		h.part("meta", gate.Value, "refresh="+collapse(delay))
-	case "content-type", "content-style-type", "content-script-type", "x-ua-compatible":
-		h.plainMeta(equiv, content, typeShape)
-	case "":
-		if name == "" && content == "" {
-			return
-		}
-		switch asciiLower(name) {
-		case "viewport", "color-scheme", "supported-color-schemes", "format-detection", "theme-color", "progid", "originator":
-			h.plainMeta(name, content, mediaShape)
-		case "generator":
-			h.plainMeta(name, content, noShape)
-		default:
-			h.part("meta", gate.Value, collapse(name)+"="+collapse(content))
-		}
-		return
-	default:
-		h.part("meta", gate.Value, equiv+"="+collapse(content))
-	}
-	if name != "" {
-		h.part("meta", gate.Value, collapse(name)+"="+collapse(content))
-	}
-}
-
-// plainMeta hides what says how a document is written, and was written by, where it is
-// of the shape of that.
-func (h *htmlReader) plainMeta(name, content string, shape shape) {
-	if !shape.has([]byte(content)) && !(shape == noShape && productShape.MatchString(content)) {
-		h.part("meta", gate.Value, collapse(name)+"="+collapse(content))
-		return
-	}
-	h.plain = append(append(append(append(h.plain, name...), '='), content...), ' ')
-}
-
-// srcset splits a list of images and their sizes (WHATWG HTML, 4.8.4.2.1).
-func srcset(s string) []string {
-	var urls []string
-	for s != "" {
-		s = strings.TrimLeft(s, " \t\r\n\f,")
-		end := strings.IndexAny(s, " \t\r\n\f")
-		if end < 0 {
-			end = len(s)
-		}
-		url := strings.TrimRight(s[:end], ",")
-		if url != "" {
-			urls = append(urls, url)
-		}
-		if len(url) < end { // a comma ended it
-			s = s[end:]
-			continue
-		}
-		_, s, _ = strings.Cut(s[end:], ",")
-	}
-	return urls
 }

@@ -123,6 +123,14 @@ func Open(kind Kind, data []byte, b *Budget, give func(Leaf)) error {
 		return c.compressed(kind, data)
 	case ZIP:
 		return c.zip(data)
+	case PDF:
+		return c.pdf(data)
+	case PGP:
+		return c.pgp(data)
+	case CMS:
+		return c.cms(data)
+	case Calendar, Card:
+		return c.calendar(data)
 	case PNG:
 		return c.png(data)
 	case JPEG:

@@ -162,8 +162,8 @@ func (c *container) gzipHeader(in string, raw []byte, h *gzip.Header) error {
 			return err
 		}
 	}
-	// MTIME is four bytes of seconds, so that each value is a time: RFC 1952, 2.3.1.
-	if !h.ModTime.IsZero() {
+	// MTIME is four bytes of seconds, so that each value but 0 is a time: RFC 1952, 2.3.1.
+	if h.ModTime.Unix() > 0 {
 		return c.add(Leaf{Name: under(in, "time"), Class: Fresh, Rule: "archive-time", Data: []byte(h.ModTime.UTC().Format("2006-01-02T15:04:05Z"))})
 	}
 	return nil

@@ -67,6 +67,28 @@ func Layers(text string) iter.Seq[Layer] {
 	}
 }
 
+// MayHold reports whether text has a run that [Layers] would look into: quickly, and most
+// have none.
+func MayHold(text string) bool {
+	for p := minRun - 1; p < len(text); p += minRun {
+		if !coded[text[p]] {
+			continue
+		}
+		start, end := p, p+1
+		for start > 0 && coded[text[start-1]] {
+			start--
+		}
+		for end < len(text) && coded[text[end]] {
+			end++
+		}
+		if end-start >= minRun && !isWordy(text[start:end]) {
+			return true
+		}
+		p = end
+	}
+	return false // armor has such runs too
+}
+
 // tokens gives the layers of text[at:to] that are runs of letters.
 func tokens(text string, at, to int, yield func(Layer) bool) bool {
 	for p := at + minRun - 1; p < to; p += minRun {
@@ -84,12 +106,37 @@ func tokens(text string, at, to int, yield func(Layer) bool) bool {
 			p = end
 			continue
 		}
+		if isWordy(text[start:end]) {
+			p = end
+			at = end
+			continue
+		}
 		next, more := runLayers(text[:to], start, end, yield)
 		if !more {
 			return false
 		}
 		at = max(next, end)
 		p = at - 1
+	}
+	return true
+}
+
+// isWordy reports whether a run is words and no token: of small letters, but for the first of
+// each. Of 11 letters of a token fewer than one in 2^13 are so, and of what
+// holds text none: that has capitals and digits among its letters.
+func isWordy(run string) bool {
+	for i := 0; i < len(run); i++ {
+		c := run[i]
+		if 'a' <= c && c <= 'z' {
+			continue
+		}
+		first := i == 0 || strings.IndexByte("+/-_", run[i-1]) >= 0
+		switch {
+		case c == '+' || c == '/' || c == '-' || c == '_':
+		case 'A' <= c && c <= 'Z' && first:
+		default:
+			return false
+		}
 	}
 	return true
 }

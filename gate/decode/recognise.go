@@ -10,16 +10,19 @@ import (
 )
 
 // Recognise says what bytes are by their form, Unknown where they are none of the
-// kinds that have one. Protobuf and raw deflate, whose form chance gives easily, are
-// not told.
+// kinds that have one. Protobuf is told where there is text enough in it; raw deflate, whose
+// form chance gives easily, is not.
 func Recognise(b []byte) Kind {
 	if k := magic(b); k != Unknown {
 		return k
 	}
-	if !Printable(b) {
-		return Unknown
+	if Printable(b) {
+		return textKind(string(b))
 	}
-	return textKind(string(b))
+	if bits, ok := protobufBits(b, 0); ok && bits >= sureBits {
+		return Protobuf
+	}
+	return Unknown
 }
 
 // magic is the kind whose first bytes b begins with.

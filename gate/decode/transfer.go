@@ -146,7 +146,7 @@ func Respelled(text string) iter.Seq2[string, string] {
 		if strings.Contains(text, "=?") && !give("words", EncodedWords(text)) {
 			return
 		}
-		if i := strings.IndexByte(text, '='); i >= 0 && i+2 < len(text) {
+		if isQuotedPrintable(text) {
 			if b, _ := QuotedPrintable(nil, []byte(text)); !give("quoted-printable", string(b)) {
 				return
 			}
@@ -160,6 +160,27 @@ func Respelled(text string) iter.Seq2[string, string] {
 			give("entities", html.UnescapeString(text))
 		}
 	}
+}
+
+// isQuotedPrintable reports whether each "=" in text begins an escape or ends a line, and one
+// of them is none that the pairs of a query have by chance.
+func isQuotedPrintable(text string) bool {
+	sure := false
+	for i := 0; i < len(text); i++ {
+		if text[i] != '=' {
+			continue
+		}
+		rest := text[i+1:]
+		switch {
+		case strings.HasPrefix(rest, "\n"), strings.HasPrefix(rest, "\r\n"):
+			sure = true
+		case len(rest) < 2 || !isHex(rest[0]) || !isHex(rest[1]):
+			return false
+		case strings.HasPrefix(rest, "3D"), strings.HasPrefix(rest, "40"), strings.HasPrefix(rest, "20"), rest[0] >= '8':
+			sure = true
+		}
+	}
+	return sure
 }
 
 // unescapeJSON undoes the escapes of JSON strings (RFC 8259, 7) wherever they stand.

@@ -20,8 +20,8 @@ import (
 const (
 	maxDepth   = 4       // layers within layers
 	maxUnwrap  = 1 << 20 // bytes that one layer may give
+	maxRatio   = 200     // of what a compressed layer gives to its size, beyond that
 	maxValue   = 256     // bytes of a value that is a fact as a whole
-	minCoded   = 12      // bytes of a word that may be coded
 	phraseSize = 3       // words in a phrase
 )
 
@@ -175,9 +175,9 @@ func (s *scanner) text(part, text, layers string, depth int) {
 	s.percent(part, text, layers, depth)
 }
 
-// percent finds facts under percent coding, which a text has as a whole or not at all.
+// percent finds facts under layers that a text has as a whole or not at all.
 func (s *scanner) percent(part, text, layers string, depth int) {
-	if depth < maxDepth && strings.IndexByte(text, '%') >= 0 {
+	if depth < maxDepth && respellable(text) {
 		unescape(text, func(layer, inner string) { s.value(part, inner, under(layers, layer), depth+1) })
 	}
 }

@@ -2,46 +2,100 @@ package exposure
 
 import (
 	"bytes"
-	"compress/gzip"
 	"crypto/md5"
 	"crypto/sha1"
 	"crypto/sha256"
-	"encoding/base64"
 	"encoding/hex"
-	"io"
 	"net/url"
 	"strings"
-	"unicode"
 	"unicode/utf8"
+
+	"github.com/waybill-dev/waybill/gate/decode"
 )
 
-// unescape calls inner for what text is under percent coding.
+// unescape calls inner for what text as a whole says in other words: percent escapes,
+// encoded words, quoted-printable, the escapes of JSON and HTML; and for base64 in it that
+// goes on over lines.
 func unescape(text string, inner func(layer, text string)) {
-	if s, err := url.PathUnescape(text); err == nil && s != text && isText(s) {
-		inner("percent", s)
+	for layer, s := range decode.Respelled(text) {
+		if len(s) <= maxUnwrap {
+			inner(layer, s)
+		}
+	}
+	if strings.IndexByte(text, '\n') < 0 {
+		return
+	}
+	for l := range decode.Layers(text) {
+		if strings.IndexByte(text[l.Start:l.End], '\n') >= 0 {
+			pieces(&l, inner)
+		}
 	}
 }
+
+// respellable reports whether a text may say anything in other words: see [unescape].
+func respellable(text string) bool { return strings.ContainsAny(text, "%&\\=\n") }
 
 // unwrap calls inner for each text that words of text hold under one more layer. Words
 // that only look coded give text that is not text, and are passed over.
 func unwrap(text string, inner func(layer, text string)) {
-	for start := 0; start < len(text); {
-		if !isCoded(text[start]) {
-			start++
-			continue
-		}
-		end := start
-		for end < len(text) && isCoded(text[end]) {
-			end++
-		}
-		for end < len(text) && text[end] == '=' {
-			end++
-		}
-		if end-start >= minCoded {
-			coded(text[start:end], inner)
-		}
-		start = end
+	for l := range decode.Layers(text) {
+		pieces(&l, inner)
 	}
+}
+
+// pieces calls inner for each text in what a layer holds.
+func pieces(l *decode.Layer, inner func(layer, text string)) {
+	for _, p := range l.Pieces {
+		switch {
+		case p.Kind == decode.Unknown && len(p.Data) <= sha256.Size:
+			inner(l.Name, hex.EncodeToString(p.Data)) // a digest may be written so too
+		case !p.Opaque:
+			contents(l.Name, p.Kind, p.Data, 0, inner)
+		}
+	}
+}
+
+// contents calls inner for each text in data, and in the containers in it.
+func contents(layer string, kind decode.Kind, data []byte, depth int, inner func(layer, text string)) {
+	switch kind {
+	case decode.Form:
+		if len(data) > maxUnwrap {
+			return
+		}
+		for pair := range bytes.SplitSeq(data, []byte("&")) {
+			key, value, _ := bytes.Cut(pair, []byte("="))
+			for _, b := range [][]byte{key, value} {
+				if s, _ := decode.FormText(b); s != "" {
+					inner(layer+" form", s)
+				}
+			}
+		}
+		return
+	case decode.Text, decode.JSON, decode.XML, decode.Calendar, decode.Card:
+		if len(data) <= maxUnwrap && utf8.Valid(data) {
+			inner(layer, string(data))
+		}
+		return
+	case decode.Unknown:
+		return
+	}
+	if depth >= maxDepth {
+		return
+	}
+	layer += " " + string(kind)
+	budget := decode.Budget{Bytes: maxUnwrap, Ratio: maxRatio}
+	// What is broken or beyond the bounds has been looked through as far as it went.
+	_ = decode.Open(kind, data, &budget, func(leaf decode.Leaf) {
+		switch leaf.Class {
+		case decode.Bytes, decode.Opaque:
+		case decode.Document:
+			contents(layer, leaf.Kind, leaf.Data, depth+1, inner)
+		default:
+			if utf8.Valid(leaf.Data) {
+				inner(layer, string(leaf.Data))
+			}
+		}
+	})
 }
 
 // queries calls value for each value in the query of a URL in text.
@@ -64,57 +118,6 @@ func queries(text string, value func(string)) {
 			}
 		}
 	}
-}
-
-func isCoded(c byte) bool {
-	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '+' || c == '/' || c == '-' || c == '_'
-}
-
-// coded undoes base64 (RFC 4648, both alphabets) and hexadecimal, and gzip within.
-func coded(word string, inner func(layer, text string)) {
-	give := func(layer string, b []byte) {
-		if bytes.HasPrefix(b, []byte{0x1f, 0x8b}) {
-			if r, err := gzip.NewReader(bytes.NewReader(b)); err == nil {
-				if u, err := io.ReadAll(io.LimitReader(r, maxUnwrap)); err == nil && isText(string(u)) {
-					inner(layer+" gzip", string(u))
-				}
-			}
-			return
-		}
-		switch {
-		case isText(string(b)):
-			inner(layer, string(b))
-		case len(b) == md5.Size || len(b) == sha1.Size || len(b) == sha256.Size:
-			inner(layer, hex.EncodeToString(b)) // a digest may be written so too
-		}
-	}
-	if len(word)%2 == 0 && !isDigest(word) {
-		if b, err := hex.DecodeString(word); err == nil {
-			give("hex", b)
-			return
-		}
-	}
-	bare := strings.TrimRight(word, "=")
-	enc := base64.RawStdEncoding
-	if strings.ContainsAny(bare, "-_") {
-		enc = base64.RawURLEncoding
-	}
-	if b, err := enc.DecodeString(bare); err == nil {
-		give("base64", b)
-	}
-}
-
-// isText reports whether s is printable UTF-8 of some length.
-func isText(s string) bool {
-	if len(s) < 4 || len(s) > maxUnwrap || !utf8.ValidString(s) {
-		return false
-	}
-	for _, c := range s {
-		if !unicode.IsPrint(c) && !unicode.IsSpace(c) {
-			return false
-		}
-	}
-	return true
 }
 
 // isDigest reports whether w has the form of an MD5, SHA-1 or SHA-256 digest in hexadecimal.

@@ -110,6 +110,14 @@ func OwnerOf(name string) Owner {
 	return Nobody
 }
 
+// Derived reports whether what the masks of a rule hide is a function of the message that
+// it comes with: a length, a digest, a signature. Such a value is the same in each replay
+// where the message is, and another where the message is another, so that neither tells
+// anything of its own.
+func Derived(rule string) bool {
+	return isOneOf(rule, "signature", "body-digest", "content-length", "content-md5")
+}
+
 // Each calls yield with every row of the table, families last.
 func Each(yield func(Field) bool) {
 	for _, list := range [][]Field{table, families} {

@@ -291,6 +291,17 @@ func unbase64(s string) ([]byte, bool) {
 	return raw, err == nil
 }
 
+// IsBoundary reports whether a value is written as a boundary is (RFC 2046, 5.1.1). No
+// sender puts the spaces in it that are allowed there.
+func IsBoundary(value string) bool {
+	for i := 0; i < len(value); i++ {
+		if c := value[i]; !isAlnum(c) && strings.IndexByte("'()+_,-./:=?", c) < 0 {
+			return false
+		}
+	}
+	return value != "" && len(value) <= 70
+}
+
 // isSeconds reports whether s is a time of this century in seconds or milliseconds.
 func isSeconds(s string) bool {
 	return (len(s) == 10 || len(s) == 13) && isDigits(s, 13) && (s[0] == '1' || s[0] == '2')

@@ -7,7 +7,15 @@ import (
 )
 
 // recipientHeaders are tried in this order; the first that has more than loop marks is taken.
-var recipientHeaders = [...]string{"X-Original-To", "Delivered-To", "X-Envelope-To"}
+var recipientHeaders = [...]string{deliveredTo, originalTo, "Envelope-To", "X-Envelope-To"}
+
+const (
+	deliveredTo = "Delivered-To"
+	originalTo  = "X-Original-To"
+)
+
+// RecipientHeaders says which header fields name the recipients of a mail on disk, for people.
+const RecipientHeaders = "Delivered-To, X-Original-To, Envelope-To or X-Envelope-To"
 
 // An envelope is what the header section of a mail says of the transaction.
 type envelope struct {
@@ -25,6 +33,7 @@ type envelope struct {
 func readEnvelope(mail []byte) envelope {
 	var env envelope
 	var found [len(recipientHeaders)]envelope
+	var original pair
 	seenPath, seenTrace := false, false
 	for name, value := range Fields(mail) {
 		if strings.EqualFold(name, "Return-Path") && !seenPath {
@@ -35,20 +44,61 @@ func readEnvelope(mail []byte) envelope {
 			seenTrace = true
 			env.client = clientName(value)
 		}
+		original.see(name, value)
 		for i, kind := range recipientHeaders {
 			if strings.EqualFold(name, kind) {
 				found[i].add(value)
 			}
 		}
 	}
+	original.see("", nil)
+	if original.noted() { // then a Delivered-To that is not beside it is of an earlier delivery
+		found[0], found[1] = envelope{}, original.envelope
+	}
 	for i := range found {
 		env.marks += found[i].marks
-		if len(found[i].recipients) > 0 || found[i].unread > 0 {
+		if found[i].noted() {
 			env.kind, env.recipients, env.unread = recipientHeaders[i], found[i].recipients, found[i].unread
 			break
 		}
 	}
 	return env
+}
+
+// noted reports whether a header names recipients, if only unreadable ones.
+func (e *envelope) noted() bool { return len(e.recipients) > 0 || e.unread > 0 }
+
+// A pair takes each X-Original-To with the Delivered-To next to it, if there is one: the
+// two are of one delivery, which went to the second.
+type pair struct {
+	envelope
+	waiting   []byte // an X-Original-To whose next field was not seen yet
+	delivered []byte // a Delivered-To in the field before
+}
+
+// see takes the next field, and the end of all where name is empty.
+func (p *pair) see(name string, value []byte) {
+	delivered := strings.EqualFold(name, deliveredTo)
+	if p.waiting != nil {
+		if delivered {
+			p.add(value)
+			p.waiting = nil
+			return
+		}
+		p.add(p.waiting)
+		p.waiting = nil
+	}
+	if strings.EqualFold(name, originalTo) {
+		if p.delivered != nil {
+			p.add(p.delivered)
+		} else {
+			p.waiting = append([]byte{}, value...)
+		}
+	}
+	p.delivered = nil
+	if delivered {
+		p.delivered = append([]byte{}, value...)
+	}
 }
 
 // add takes the entries of one header.

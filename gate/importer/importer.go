@@ -34,10 +34,13 @@
 //   - "MAIL FROM:<...>" is the first Return-Path (RFC 5321, section 4.4), or the
 //     sender that the format itself keeps where there is none. Where neither is an
 //     address there is no such line, and the event "sender-unknown".
-//   - "RCPT TO:<...>" are the addresses of one kind of header: of X-Original-To if
-//     there is one, else of Delivered-To, else of X-Envelope-To. All headers of that
-//     kind count, from the top down, each with as many addresses as it lists between
-//     commas, and an address that occurs twice is two recipients.
+//   - "RCPT TO:<...>" are the addresses of one kind of header: of Delivered-To if
+//     there is one, else of X-Original-To, else of Envelope-To, as Exim writes it, else
+//     of X-Envelope-To. All headers of that kind count, from the top down, each with as
+//     many addresses as it lists between commas, and an address that occurs twice is
+//     two recipients. Where there is X-Original-To, which says what an alias was expanded
+//     from, the Delivered-To next to it is of the same delivery and counts in its place;
+//     any other is of an earlier one. The other kinds are fields of the mail, and compared as such.
 //   - Where there is none of these there is no such line, and a gap
 //     [gate.GapRecipientUnknown]. To and Cc are never taken: they are not the envelope.
 //
@@ -48,7 +51,8 @@
 // is a recipient that cannot be read, and a gap too.
 //
 // What is ambiguous: a mail that was forwarded, or went through a list, may hold the
-// Delivered-To of earlier deliveries, and nothing in it tells those from the last.
+// Delivered-To of earlier deliveries, and without X-Original-To nothing in it tells
+// those from the last.
 // They count as recipients.
 //
 // # How a mail becomes a stimulus

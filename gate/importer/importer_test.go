@@ -35,7 +35,12 @@ func TestEnvelope(t *testing.T) {
 		events               []string
 		gap                  string // in its detail
 	}{
-		{"first kind", "Delivered-To: d@x\nX-Original-To: o@x\nX-Envelope-To: e@x\n", "", []string{"RCPT TO:<o@x>"}, []string{"sender-unknown"}, ""},
+		{"first kind", "X-Original-To: o@x\nDelivered-To: d@x\nX-Envelope-To: e@x\n", "", []string{"RCPT TO:<d@x>"}, []string{"sender-unknown"}, ""},
+		{"expanded from an alias", "X-Original-To: o@x\nDelivered-To: d@x\nReceived: by b\nDelivered-To: earlier@x\n", "s@x", []string{"MAIL FROM:<s@x>", "RCPT TO:<d@x>"}, nil, ""},
+		{"in front of an earlier delivery", "X-Original-To: o@x\nReturn-Path: <f@x>\nDelivered-To: earlier@x\n", "", []string{"MAIL FROM:<f@x>", "RCPT TO:<o@x>"}, nil, ""},
+		{"the other way round", "Delivered-To: d@x\nX-Original-To: o@x\nReceived: by b\nDelivered-To: earlier@x\n", "s@x", []string{"MAIL FROM:<s@x>", "RCPT TO:<d@x>"}, nil, ""},
+		{"as Postfix archives", "X-Original-To: o@x\nSubject: x\n", "s@x", []string{"MAIL FROM:<s@x>", "RCPT TO:<o@x>"}, nil, ""},
+		{"as Exim delivers", "Return-path: <f@x>\nEnvelope-to: a@x, b@x\nDelivery-date: Mon, 01 Jan 2024 10:00:00 +0000\n", "", []string{"MAIL FROM:<f@x>", "RCPT TO:<a@x>", "RCPT TO:<b@x>"}, nil, ""},
 		{"second kind", "X-Envelope-To: e@x\nDelivered-To: d@x\n", "s@x", []string{"MAIL FROM:<s@x>", "RCPT TO:<d@x>"}, nil, ""},
 		{"third kind", "x-envelope-to: <e@x>\n", "s@x", []string{"MAIL FROM:<s@x>", "RCPT TO:<e@x>"}, nil, ""},
 		{"all of one kind", "Delivered-To: b@x\nDelivered-To: a@x\nSubject: x\nDelivered-To: b@x\n", "s@x", []string{"MAIL FROM:<s@x>", "RCPT TO:<b@x>", "RCPT TO:<a@x>", "RCPT TO:<b@x>"}, nil, ""},
@@ -51,7 +56,7 @@ func TestEnvelope(t *testing.T) {
 		{"in the body", "To: a@x\n\nDelivered-To: b@x\n", "s@x", []string{"MAIL FROM:<s@x>"}, nil, "no address in"},
 		{"marks only", "Delivered-To: mailing list l@x\nX-Envelope-To: e@x\n", "s@x", []string{"MAIL FROM:<s@x>", "RCPT TO:<e@x>"}, []string{"loop-mark 1"}, ""},
 		{"marks beside", "Delivered-To: moderator for l@x\nDelivered-To: e@x\n", "s@x", []string{"MAIL FROM:<s@x>", "RCPT TO:<e@x>"}, []string{"loop-mark 1"}, ""},
-		{"unreadable is not passed over", "X-Original-To: <a@x\nDelivered-To: e@x\n", "s@x", []string{"MAIL FROM:<s@x>"}, nil, "1 entries of X-Original-To"},
+		{"unreadable is not passed over", "Delivered-To: <a@x\nX-Original-To: e@x\n", "s@x", []string{"MAIL FROM:<s@x>"}, nil, "1 entries of X-Original-To"},
 		{"unreadable beside", "Delivered-To: a@x\nDelivered-To: <>\n", "s@x", []string{"MAIL FROM:<s@x>", "RCPT TO:<a@x>"}, nil, "1 entries of Delivered-To"},
 		{"two domains", "Delivered-To: a@x@y\n", "s@x", []string{"MAIL FROM:<s@x>"}, nil, "1 entries"},
 		{"second command", "Delivered-To: a@x>\r RCPT TO:<b@y\n", "s@x", []string{"MAIL FROM:<s@x>"}, nil, "1 entries"},

@@ -80,7 +80,7 @@ func (m *Mail) Items(seq uint64, size int64) []Item {
 	case env.unread > 0:
 		gap(gate.GapRecipientUnknown, "%d entries of %s cannot be read as an address", env.unread, env.kind)
 	case len(env.recipients) == 0:
-		gap(gate.GapRecipientUnknown, "no address in X-Original-To, Delivered-To or X-Envelope-To")
+		gap(gate.GapRecipientUnknown, "no address in "+RecipientHeaders)
 	case m.Options.Received && !known:
 		gap(gate.GapNotRecorded, "no address in Return-Path, nor in what the format keeps of the sender")
 	}

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"slices"
 	"strings"
+
+	"github.com/waybill-dev/waybill/gate/fields"
 )
 
 // A field is one header field as it stands.
@@ -147,12 +149,7 @@ func isAddressField(name []byte) bool {
 	for _, c := range name {
 		lower = append(lower, lowerByte(c))
 	}
-	switch string(bytes.TrimPrefix(lower, []byte("resent-"))) {
-	case "from", "sender", "reply-to", "to", "cc", "bcc", "errors-to", "x-sender", "x-from", "x-to", "x-cc", "apparently-to", "mail-followup-to",
-		"mail-reply-to", "disposition-notification-to", "return-receipt-to", "x-confirm-reading-to", "x-original-from", "x-original-sender":
-		return true
-	}
-	return false
+	return fields.Of(string(lower)).Names
 }
 
 // displayNames takes down the names in the value of a field of addresses (RFC 5322,

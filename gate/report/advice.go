@@ -58,7 +58,7 @@ func advice(kind string) string {
 	case gate.GapInterrupted:
 		return "run the gate again, to its end"
 	case gate.GapRecipientUnknown:
-		return "export with Delivered-To, X-Original-To or X-Envelope-To, or compare runs instead"
+		return "export with Delivered-To, X-Original-To, Envelope-To or X-Envelope-To, or compare runs instead"
 	}
 	return ""
 }

@@ -111,7 +111,33 @@ type chunked struct {
 	begun      bool
 	done       bool
 	trailers   []field
-	extensions int // chunks that had one
+	extensions extensions
+}
+
+// extensions are what chunks of one body carry behind their sizes (RFC 9112, 7.1.1).
+type extensions struct {
+	count int      // chunks that had one
+	texts []string // of the first ones, as they stand
+	size  int      // in bytes
+}
+
+func (e *extensions) add(text []byte) {
+	e.count++
+	if e.size += len(text) + 1; e.size <= maxTrailer {
+		e.texts = append(e.texts, strings.Trim(string(text), " \t"))
+	}
+}
+
+// events says what there was, for the record.
+func (e *extensions) events() []string {
+	if e.count == 0 {
+		return nil
+	}
+	events := []string{extensionEvent + strconv.Itoa(e.count)}
+	for _, text := range e.texts {
+		events = append(events, extensionTextEvent+text)
+	}
+	return events
 }
 
 func (c *chunked) Read(p []byte) (int, error) {
@@ -154,9 +180,9 @@ func (c *chunked) next() error {
 	if err != nil {
 		return err
 	}
-	size, _, extended := bytes.Cut(line, []byte(";"))
+	size, extension, extended := bytes.Cut(line, []byte(";"))
 	if extended {
-		c.extensions++
+		c.extensions.add(extension)
 	}
 	if c.left, err = chunkSize(bytes.TrimRight(size, " \t")); err != nil {
 		return &syntaxError{"the size of a chunk is not a hexadecimal number"}

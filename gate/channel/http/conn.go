@@ -133,8 +133,10 @@ func (c *session) message(to destination, at int64, head []byte) *gate.Message {
 
 // Beginnings of events that a decoder reads: what a head has no place for.
 const (
-	trailerEvent = "trailer " // a field behind a chunked body
-	sniEvent     = "sni "     // the name that TLS asked for, where it is not the tunnel's
+	trailerEvent       = "trailer "              // a field behind a chunked body
+	extensionEvent     = "chunk-extension "      // how many chunks had one
+	extensionTextEvent = "chunk-extension-text " // and what it said
+	sniEvent           = "sni "                  // the name that TLS asked for, where it is not the tunnel's
 )
 
 // hostname is a host without port and brackets.
@@ -378,9 +380,7 @@ func (c *session) readBody(m *gate.Message, f framing) (err error) {
 	for _, t := range r.trailers {
 		m.Events = append(m.Events, trailerEvent+t.name+": "+t.value)
 	}
-	if r.extensions > 0 {
-		m.Events = append(m.Events, "chunk-extension "+strconv.Itoa(r.extensions))
-	}
+	m.Events = append(m.Events, r.extensions.events()...)
 	return err
 }
 

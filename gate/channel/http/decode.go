@@ -4,8 +4,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
-	"mime"
-	nethttp "net/http"
 	"slices"
 	"strconv"
 	"strings"
@@ -72,13 +70,14 @@ func (r *request) gap(kind, detail string) {
 //	header/<name>      one part for each field line, sorted by name, in lower case;
 //	cookie/<name>      and one for each cookie
 //	trailer/<name>     fields behind a chunked body
+//	chunk-extension    what its chunks carry besides
 //	transport/sni      the name that TLS asked for, where it is not the tunnel's
 //
-// Left out are fields between neighbours, fields that frame or code the body, and
-// Host where it says no more than the recipient does. Authorization and API keys
-// are compared by their digest and never shown. What changes with each request by
-// nature is masked where it has the shape of that, and is a part like any other
-// where it has not: a mask must not hide an address.
+// Host is left out where it says no more than the recipient does. Fields between
+// neighbours, and those that frame or code the body, what changes with each request by
+// nature, and digests of the body that are right, are hidden where they have the shape of
+// that, and are parts like any other where they have not. Of credentials the scheme and
+// whose they are is compared; of the secret itself the digest is, and it is never shown.
 func read(set *compiled, m *gate.Message) (*request, error) {
 	h, err := parseHead(string(m.Head), nil)
 	if err != nil {
@@ -110,6 +109,7 @@ func read(set *compiled, m *gate.Message) (*request, error) {
 			r.field("transport/sni", gate.Transport, n)
 		}
 	}
+	r.extensions()
 	r.payloads()
 	if m.Cut > 0 {
 		r.gap(gate.GapCutBody, fmt.Sprintf("%d bytes of the body were not kept", m.Cut))
@@ -172,62 +172,6 @@ func (r *request) hide(rule, part, value string) {
 	r.plain.Hidden = append(r.plain.Hidden, gate.Hidden{Rule: rule, Part: text(part), Value: text(value)})
 }
 
-func (r *request) header(f field) {
-	lower := strings.ToLower(f.name)
-	part := "header/" + lower
-	switch lower {
-	case "accept-encoding", "content-encoding", "expect":
-		return
-	case "host":
-		if !r.saysParty(f.value) {
-			r.field(part, gate.Value, f.value)
-		}
-		return
-	case "authorization", "x-api-key", "api-key", "apikey", "x-auth-token", "x-access-token":
-		r.secret(part, f.value)
-		return
-	case "cookie":
-		for c := range strings.SplitSeq(f.value, ";") {
-			if k, v, ok := strings.Cut(strings.Trim(c, " \t"), "="); ok || k != "" {
-				r.field("cookie/"+k, gate.Value, v)
-			}
-		}
-		return
-	case "referer":
-		r.field(part, gate.Link, f.value)
-		return
-	case "content-type":
-		value, masked := withoutBoundary(f.value)
-		if masked {
-			r.mask("boundary", part)
-		}
-		r.field(part, gate.Value, value)
-		return
-	case "user-agent":
-		if strings.IndexByte(f.value, '@') < 0 && !strings.Contains(f.value, "%40") {
-			r.mask("user-agent", part)
-			return
-		}
-	case "date":
-		if _, err := nethttp.ParseTime(f.value); err == nil {
-			r.mask("date", part)
-			return
-		}
-	default:
-		if hopByHop(lower) {
-			return
-		}
-		if id, ok := traceHeader(lower, f.value); ok {
-			r.mask("trace-id", part)
-			if id != "" && !slices.Contains(r.plain.Traces, id) {
-				r.plain.Traces = append(r.plain.Traces, id)
-			}
-			return
-		}
-	}
-	r.field(part, gate.Value, f.value)
-}
-
 // saysParty reports whether a Host field adds nothing to the recipient.
 func (r *request) saysParty(host string) bool {
 	if r.message.Host == "" {
@@ -235,15 +179,6 @@ func (r *request) saysParty(host string) bool {
 	}
 	h, err := gate.HostRecipient(host)
 	return err == nil && h.Address == r.party.Address
-}
-
-// secret states a credential by its scheme, if it has one, and its digest.
-func (r *request) secret(part, value string) {
-	scheme, rest, ok := strings.Cut(value, " ")
-	if !ok || !isToken(scheme) {
-		scheme, rest = "", value
-	}
-	r.field(part, gate.Binary, digest(strings.Trim(rest, " "), strings.ToLower(scheme)))
 }
 
 // digest is the value of a part of kind Binary: "sha256:<hex> <length> <label>".
@@ -288,65 +223,6 @@ func security(tlsVersion string) string {
 		return "tls-obsolete"
 	}
 	return "tls"
-}
-
-// withoutBoundary takes the boundary off a multipart type: it says nothing, and
-// is made anew for each body.
-func withoutBoundary(contentType string) (string, bool) {
-	if len(contentType) < len("multipart/") || !strings.EqualFold(contentType[:len("multipart/")], "multipart/") {
-		return contentType, false
-	}
-	t, params, err := mime.ParseMediaType(contentType)
-	if err != nil || params["boundary"] == "" {
-		return contentType, false
-	}
-	delete(params, "boundary")
-	s := mime.FormatMediaType(t, params)
-	return s, s != ""
-}
-
-// traceHeader reports whether a field is an id that is made for each request and
-// says nothing besides, and gives the trace id of W3C Trace Context or of B3.
-func traceHeader(lower, value string) (id string, ok bool) {
-	switch lower {
-	case "traceparent":
-		// version "-" trace-id "-" parent-id "-" flags: W3C Trace Context, 3.2.2.
-		p := strings.Split(value, "-")
-		if len(p) < 4 || !isHex(p[0], 2) || !isHex(p[1], 32) || !isHex(p[2], 16) || !isHex(p[3], 2) || len(p) > 4 && p[0] == "00" {
-			return "", false
-		}
-		return strings.ToLower(p[1]), shapedID(value)
-	case "b3":
-		p := strings.Split(value, "-")
-		if len(p) >= 2 && (isHex(p[0], 32) || isHex(p[0], 16)) && isHex(p[1], 16) {
-			return strings.ToLower(p[0]), shapedID(value)
-		}
-		return "", value == "0" || value == "1" || value == "d"
-	case "x-b3-traceid":
-		if isHex(value, 32) || isHex(value, 16) {
-			return strings.ToLower(value), true
-		}
-		return "", false
-	case "tracestate", "x-b3-spanid", "x-b3-parentspanid", "x-b3-sampled", "x-b3-flags",
-		"x-request-id", "x-correlation-id", "request-id", "x-amzn-trace-id", "x-cloud-trace-context", "uber-trace-id", "sentry-trace":
-		return "", shapedID(value)
-	}
-	return "", false
-}
-
-// shapedID reports whether s can be an id and nothing else: no address, no words.
-func shapedID(s string) bool {
-	if len(s) > 512 {
-		return false
-	}
-	for i := 0; i < len(s); i++ {
-		switch c := s[i]; {
-		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9':
-		case strings.IndexByte("-_.:;,=/+|*", c) < 0:
-			return false
-		}
-	}
-	return true
 }
 
 func isHex(s string, n int) bool {

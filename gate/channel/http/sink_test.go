@@ -65,7 +65,7 @@ func TestSinkRaw(t *testing.T) {
 			"GET /2 HTTP/1.1\r\nHost: a\r\n\r\nHEAD /3 HTTP/1.0\r\nHost: a\r\n\r\nGET /never HTTP/1.1\r\n\r\n",
 		status: []int{200, 200, 200},
 		want: []seen{
-			{Host: "a", Head: "POST /1 HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n", Body: "abc", Events: []string{"trailer X-Sum: 9", "chunk-extension 1"}},
+			{Host: "a", Head: "POST /1 HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n", Body: "abc", Events: []string{"trailer X-Sum: 9", "chunk-extension 1", "chunk-extension-text q=1"}},
 			{Host: "a", Head: "GET /2 HTTP/1.1\r\nHost: a\r\n"},
 			{Host: "a", Head: "HEAD /3 HTTP/1.0\r\nHost: a\r\n"},
 		},

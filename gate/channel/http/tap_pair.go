@@ -344,8 +344,8 @@ func (p *pair) requestEnds() {
 	for _, f := range p.reqBody.trailers {
 		c.events = append(c.events, trailerEvent+f.name+": "+f.value)
 	}
-	if n := p.reqBody.extensions; n > 0 && p.tap.Config.Side == channel.Behind {
-		c.events = append(c.events, "chunk-extension "+strconv.Itoa(n))
+	if p.tap.Config.Side == channel.Behind {
+		c.events = append(c.events, p.reqBody.extensions.events()...)
 	}
 	p.open, p.inBody = nil, false
 	p.mu.Lock()

@@ -215,7 +215,7 @@ type bodyReader struct {
 	line       []byte
 	trailers   []field
 	trailing   int // bytes of the trailer section so far
-	extensions int // chunks that had one
+	extensions extensions
 }
 
 // A chunkPart is where in the chunked coding (RFC 9112, 7.1) a reader stands.
@@ -284,9 +284,9 @@ func (r *bodyReader) coding(line []byte) (done bool, err error) {
 		}
 		r.in = atSize
 	case atSize:
-		size, _, extended := bytes.Cut(line, []byte{';'})
+		size, extension, extended := bytes.Cut(line, []byte{';'})
 		if extended {
-			r.extensions++
+			r.extensions.add(extension)
 		}
 		if r.left, err = chunkSize(bytes.TrimRight(size, " \t")); err != nil {
 			return false, err

@@ -8,6 +8,7 @@ import (
 
 	"github.com/waybill-dev/waybill/gate"
 	"github.com/waybill-dev/waybill/gate/channel"
+	"github.com/waybill-dev/waybill/gate/fields"
 )
 
 // newDecoder makes the decoder of what a sink with these settings took. A head
@@ -27,8 +28,8 @@ func newDecoder(settings channel.Settings) (channel.Decoder, error) {
 //	envelope/refused          mailboxes whose RCPT was refused, sorted
 //	envelope/ret ../envid     MAIL parameters (RFC 3461)
 //	envelope/notify ../orcpt  RCPT parameters (RFC 3461)
-//	envelope/route            source route of a recipient (RFC 5321, appendix C)
-//	envelope/from-route       source route of the sender
+//	envelope/route            hosts of a recipient's source route (RFC 5321, appendix C)
+//	envelope/from-route       hosts of the sender's source route
 //	envelope/auth             MAIL parameter (RFC 4954)
 //	envelope/smtputf8         MAIL parameter (RFC 6531), where it has a value, which it may not
 //	envelope/parameter        any other parameter, a keyword in upper case: "XFOO=1"
@@ -36,9 +37,10 @@ func newDecoder(settings channel.Settings) (channel.Decoder, error) {
 //	transport/tls             "plaintext", "tls" (1.2 and later), or the obsolete version
 //	transport/sink            name of the sink
 //
-// Masked are the name in HELO or EHLO, which is the build's own, SIZE, BODY and
-// SMTPUTF8, which say how the message is carried and not what it says, and an ORCPT
-// that names the recipient itself.
+// Hidden are the name in HELO or EHLO, which is the build's own, SIZE and BODY, which
+// say how the message is carried and not what it says, each where it has the form of
+// that: else it is a part, envelope/helo, envelope/size or envelope/body. Left out are
+// SMTPUTF8 without a value, and an ORCPT that names the recipient itself.
 func decode(m *gate.Message) ([]gate.Decoded, error) {
 	e, err := readEnvelope(m)
 	if err != nil {
@@ -67,6 +69,7 @@ func decode(m *gate.Message) ([]gate.Decoded, error) {
 			Fields:     slices.Concat(e.fields, g.fields),
 			Payloads:   []gate.Payload{{Type: "message/rfc822", Bytes: m.Body}},
 			Masks:      e.masks(g.ownORCPT),
+			Hidden:     slices.Clone(e.hidden),
 		}
 	}
 	decoded[0].Gaps = e.gaps
@@ -101,7 +104,17 @@ type envelope struct {
 	gaps   []gate.Gap
 	rcpts  int
 
-	greetings, sizes, bodies, utf8s uint64 // masked
+	hidden []gate.Hidden
+	utf8s  uint64 // masked
+}
+
+// hideIf hides a value that has the shape which its rule is for, and else adds it.
+func (e *envelope) hideIf(shaped bool, h gate.Hidden) {
+	if shaped {
+		e.hidden = append(e.hidden, h)
+		return
+	}
+	e.fields = append(e.fields, gate.Part{Name: h.Part, Kind: gate.Value, Value: visible(h.Value)})
 }
 
 func (e *envelope) gap(kind, detail string) {
@@ -110,11 +123,17 @@ func (e *envelope) gap(kind, detail string) {
 
 func (e *envelope) masks(ownORCPT uint64) []gate.Masked {
 	var masks []gate.Masked
+	for _, h := range e.hidden {
+		i := slices.IndexFunc(masks, func(m gate.Masked) bool { return m.Rule == h.Rule && m.Part == h.Part })
+		if i < 0 {
+			i = len(masks)
+			masks = append(masks, gate.Masked{Rule: h.Rule, Part: h.Part})
+		}
+		masks[i].Count++
+		masks[i].Bytes += uint64(len(h.Value))
+	}
 	for _, m := range []gate.Masked{
-		{Rule: "helo-name", Part: "envelope/helo", Count: e.greetings},
-		{Rule: "transport-encoding", Part: "envelope/size", Count: e.sizes},
-		{Rule: "transport-encoding", Part: "envelope/body", Count: e.bodies},
-		{Rule: "transport-encoding", Part: "envelope/smtputf8", Count: e.utf8s},
+		{Rule: transportEncoding, Part: "envelope/smtputf8", Count: e.utf8s},
 		{Rule: "orcpt-of-itself", Part: "envelope/orcpt", Count: ownORCPT},
 	} {
 		if m.Count > 0 {
@@ -123,6 +142,8 @@ func (e *envelope) masks(ownORCPT uint64) []gate.Masked {
 	}
 	return masks
 }
+
+const transportEncoding = "transport-encoding" // rule of what says how a message is carried
 
 // readEnvelope reads a head line by line. It fails only where no line of a head
 // that has lines is one of an SMTP transaction.
@@ -139,7 +160,7 @@ func readEnvelope(m *gate.Message) (*envelope, error) {
 		accepted := code >= 200 && code < 300
 		switch v, rest := splitVerb(line); v {
 		case helo, ehlo:
-			e.greetings++
+			e.hideIf(fields.IsHost(rest), gate.Hidden{Rule: "helo-name", Part: "envelope/helo", Value: rest})
 		case mail:
 			switch a, ok := readArgument(rest, "FROM"); {
 			case !accepted:
@@ -192,14 +213,15 @@ func (e *envelope) sender(a *argument) {
 	}
 	e.fields = append(e.fields, gate.Part{Name: "envelope/from", Kind: gate.Addresses, Value: value})
 	if route := a.route(); a.plain && route != "" {
-		e.fields = append(e.fields, gate.Part{Name: "envelope/from-route", Kind: gate.Value, Value: visible(route)})
+		e.fields = append(e.fields, gate.Part{Name: "envelope/from-route", Kind: gate.Addresses, Value: routeHosts(route)})
 	}
 	for _, p := range byName(a.params) {
 		switch p.name {
 		case "SIZE":
-			e.sizes++
+			e.hideIf(p.value != "" && strings.Trim(p.value, "0123456789") == "", gate.Hidden{Rule: transportEncoding, Part: "envelope/size", Value: p.value})
 		case "BODY":
-			e.bodies++
+			kind := strings.ToUpper(p.value)
+			e.hideIf(kind == "7BIT" || kind == "8BITMIME" || kind == "BINARYMIME", gate.Hidden{Rule: transportEncoding, Part: "envelope/body", Value: p.value})
 		case "SMTPUTF8":
 			if !strings.EqualFold(p.text, p.name) {
 				e.fields = append(e.fields, p.part(mail)) // it has no value (RFC 6531, 3.4)
@@ -218,7 +240,7 @@ func (e *envelope) recipient(a *argument) {
 	var fields []gate.Part
 	var ownORCPT uint64
 	if route := a.route(); a.plain && who.Kind == gate.Mail && route != "" {
-		fields = append(fields, gate.Part{Name: "envelope/route", Kind: gate.Value, Value: visible(route)})
+		fields = append(fields, gate.Part{Name: "envelope/route", Kind: gate.Addresses, Value: routeHosts(route)})
 	}
 	for _, p := range byName(a.params) {
 		if p.name == "ORCPT" && who.Kind == gate.Mail && original(p.value) == who {
@@ -240,6 +262,20 @@ func (e *envelope) recipient(a *argument) {
 	g := &e.groups[i]
 	g.recipients = append(g.recipients, who)
 	g.ownORCPT += ownORCPT
+}
+
+// routeHosts returns the hosts that "@one,@two:" leads by, one a line and in this order.
+func routeHosts(route string) string {
+	hosts := strings.Split(strings.TrimSuffix(route, ":"), ",")
+	for i, host := range hosts {
+		host = strings.TrimPrefix(host, "@")
+		if r, err := gate.HostRecipient(host); err == nil {
+			hosts[i] = r.ID()
+		} else {
+			hosts[i] = visible(host)
+		}
+	}
+	return strings.Join(hosts, "\n")
 }
 
 // byName is params in the order of their names: a client may write them in any.

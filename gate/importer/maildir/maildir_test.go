@@ -75,7 +75,7 @@ func TestSuite(t *testing.T) {
 func TestOrderAndEnvelope(t *testing.T) {
 	path, _ := mails(t, t.TempDir())
 	want := []string{
-		"MAIL FROM:<>\r\nRCPT TO:<Bob+tag@example.net>\r\n",
+		"MAIL FROM:<>\r\nRCPT TO:<bob@example.net>\r\n",
 		"MAIL FROM:<alice@example.org>\r\nRCPT TO:<bob@example.net>\r\nRCPT TO:<list@example.org>\r\n",
 		"",
 	}
