@@ -173,7 +173,7 @@ func (s *sweeper) bytes(spec *specimen, each int, seed uint64, y *byteTally) err
 }
 
 // usualBytes is how many bytes of a message are altered where not all are.
-const usualBytes = 400
+const usualBytes = 200
 
 // TestByteSweep alters messages in one byte. Each change must show in what is compared, be a
 // gap, be hidden by a named rule, or be another spelling of the same: see spellings.

@@ -10,9 +10,12 @@ import (
 	"maps"
 	"mime"
 	"mime/quotedprintable"
+	"net/mail"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
+	"unicode"
 
 	"golang.org/x/net/html"
 )
@@ -66,6 +69,14 @@ var spellings = []spellingRule{
 	{"mail fields: names in any case, folding and runs of space (RFC 5322, 2.2)", "smtp", body, func(_ *specimen, data []byte, at int) (string, bool) {
 		block, ok := headerAround(data, at)
 		return fieldsNormal(block), ok
+	}},
+	{"display names: case, order of words and quoting (B39)", "smtp", body, func(_ *specimen, data []byte, at int) (string, bool) {
+		block, ok := headerAround(data, at)
+		return namesNormal(fieldsNormal(block)), ok
+	}},
+	{"fields of parts of a form: names in any case, space around values", "http", body, func(_ *specimen, data []byte, at int) (string, bool) {
+		block, ok := headerAround(data, at)
+		return fieldsNormal(block), ok && bytes.HasPrefix(data, []byte("--"))
 	}},
 	{"encoded words, in any charset and encoding (RFC 2047)", "smtp", body, func(_ *specimen, data []byte, at int) (string, bool) {
 		block, ok := headerAround(data, at)
@@ -130,6 +141,38 @@ var spellings = []spellingRule{
 	}},
 }
 
+// namesNormal is a block of fields in which the display names of mailboxes are sets of words,
+// and keywords of trace fields are in lower case.
+func namesNormal(block string) string {
+	var out strings.Builder
+	for line := range strings.SplitSeq(block, "\n") {
+		name, value, _ := strings.Cut(line, ": ")
+		switch name {
+		case "from", "to", "cc", "bcc", "sender", "reply-to", "resent-from", "resent-to":
+			list, err := mail.ParseAddressList(value)
+			if err != nil {
+				break
+			}
+			value = ""
+			for _, a := range list {
+				words := strings.FieldsFunc(strings.ToLower(a.Name), func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) })
+				slices.Sort(words)
+				value += strings.Join(words, " ") + " <" + domainLower(a.Address) + ">\n"
+			}
+		case "received":
+			words := strings.Fields(value)
+			for i, w := range words {
+				if slices.Contains(strings.Fields("from by with via id for smtp esmtp esmtps esmtpsa esmtpa local"), strings.ToLower(w)) {
+					words[i] = strings.ToLower(w)
+				}
+			}
+			value = strings.Join(words, " ")
+		}
+		out.WriteString(name + ": " + value + "\n")
+	}
+	return out.String()
+}
+
 // domainLower is an address with its domain in lower case and without a last dot.
 func domainLower(address string) string {
 	at := strings.LastIndexByte(address, '@')
@@ -146,7 +189,7 @@ var caseless = map[string]bool{
 // fieldsNormal is a block of header fields, unfolded, with names and what is caseless in
 // lower case, domains too, and runs of space as one.
 func fieldsNormal(block []byte) string {
-	text := strings.ReplaceAll(string(block), "\r\n", "\n")
+	text := strings.TrimRight(strings.ReplaceAll(string(block), "\r\n", "\n"), "\n")
 	text = strings.NewReplacer("\n ", " ", "\n\t", " ").Replace(text)
 	var out strings.Builder
 	for line := range strings.SplitSeq(text, "\n") {
@@ -188,10 +231,12 @@ func tokensLower(value string) string {
 	return strings.Join(parts, ";")
 }
 
+var mailto = regexp.MustCompile(`(?i)mailto:`)
+
 // hostsLower is a text with the domains of addresses and the hosts and schemes of URLs in
 // lower case.
 func hostsLower(text string) string {
-	out := []byte(text)
+	out := []byte(mailto.ReplaceAllString(text, "mailto:"))
 	for i := range out {
 		start := -1
 		switch {
@@ -236,12 +281,14 @@ func sectionAround(data []byte, at int) (top, content []byte, start int, ok bool
 		i += n
 	}
 	section := data[start:end]
-	i := bytes.Index(section, []byte("\r\n\r\n"))
-	if i < 0 {
+	i := blankLine.FindIndex(section)
+	if i == nil {
 		return nil, nil, 0, false
 	}
-	return section[:i+2], section[i+4:], start, true
+	return section[:i[0]], section[i[1]:], start, true
 }
+
+var blankLine = regexp.MustCompile(`\r?\n\r?\n`)
 
 func lineAt(data []byte, i int) []byte {
 	if n := bytes.IndexByte(data[i:], '\n'); n >= 0 {
@@ -354,10 +401,20 @@ func jsonNormal(data []byte) (string, bool) {
 	}
 }
 
+// formNormal gives the pairs of a form by their names. What is no valid escape stays as it
+// is.
 func formNormal(text string) (string, bool) {
-	form, err := url.ParseQuery(text)
-	if err != nil {
-		return "", false
+	form := map[string][]string{}
+	decoded := func(s string) string {
+		if d, err := url.QueryUnescape(s); err == nil {
+			return d
+		}
+		return s
+	}
+	for pair := range strings.SplitSeq(text, "&") {
+		if name, value, _ := strings.Cut(pair, "="); pair != "" {
+			form[decoded(name)] = append(form[decoded(name)], decoded(value))
+		}
 	}
 	var out strings.Builder
 	for _, name := range slices.Sorted(maps.Keys(form)) {

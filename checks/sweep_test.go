@@ -336,7 +336,7 @@ func (y *tally) String() string {
 }
 
 // usualSpots is how many positions of a message are tried where not all are.
-const usualSpots = 60
+const usualSpots = 24
 
 // TestTaintSweep puts another member's address, record number or sentence at token
 // positions of messages: in one member's message, in everybody's, and each of two
