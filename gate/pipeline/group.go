@@ -173,7 +173,7 @@ const rare = 3
 const rareClass = "\x00rare\x00"
 
 // wideClass is the class of m, or, where production has few of it, everything
-// rare from one sender: subjects that are free text must not make every message
+// rare from one sender, or to one outside party: subjects that are free text must not make every message
 // a class of its own, in which every edit would be made to all. parts gives its parts
 // where m has none.
 func (c *comparer) wideClass(m *gate.Canonical, parts func() []gate.Part) string {
@@ -190,6 +190,9 @@ func (c *comparer) wideClass(m *gate.Canonical, parts func() []gate.Part) string
 			from = list[i].Value
 			break
 		}
+	}
+	if from == "" && len(m.Recipients) > 0 && m.Recipients[0].Kind == gate.Host {
+		from = m.Recipients[0].Address // requests to other parties are made by other code
 	}
 	return m.Channel + "\x00" + m.Sink + rareClass + from
 }
