@@ -219,7 +219,10 @@ func (e *evidence) add(s sighting, run, deliveries int) {
 // look gives what a message of a wide class holds in the group's place.
 func (g *group) look(c *cutter, class string, parts []partWords) (s sighting) {
 	if g.NewPart || g.GonePart {
-		present := false
+		present := g.request && !slices.ContainsFunc(parts, func(p partWords) bool { return p.name == "method" })
+		if present { // what a request is to send to one person, without the request
+			return s
+		}
 		for i := range parts {
 			if parts[i].name != g.Part {
 				continue
