@@ -37,6 +37,7 @@ type group struct {
 	identifies    string    // see hunk; of the first that has it
 	request       bool      // some of it stands in requests
 	follows       bool      // see hunk; of all
+	party         bool      // a header field, in messages to outside parties alone
 	whole         [2]string // the values that the edit is a piece of, where these are the same in all
 }
 
@@ -106,6 +107,10 @@ func (c *comparer) group() {
 			people[c.Changes[i].Recipient()] = true
 		}
 		g.People = len(people)
+		g.party = strings.HasPrefix(g.Part, "header/")
+		for r := range people {
+			g.party = g.party && r.Kind == gate.Host
+		}
 		g.Why = c.unlikely(g)
 		g.needed = g.Why == ""
 		if g.follows { // what the other form says is nothing new, to whomever; what it does not say is
@@ -159,12 +164,18 @@ func (c *comparer) unlikely(g *group) string {
 	case g.People < 2 && c.Changes[g.Changes[0]].Recipient().Kind != gate.Host:
 		return "one recipient's messages alone were edited so"
 	}
+	// A delivery that goes to somebody else too is judged for that, and shows nothing here.
+	var stayed []int
 	for _, i := range g.Changes {
-		if c.Changes[i].Kind != gate.Altered {
-			return "the messages go to other recipients too"
+		switch c.Changes[i].Kind {
+		case gate.Altered:
+			stayed = append(stayed, i)
+		case gate.Redirected:
+		default:
+			return "some of it is not edited, but new or gone"
 		}
 	}
-	return c.indistinct(g)
+	return c.indistinct(stayed)
 }
 
 // rare is how many deliveries of production a class needs to stand for itself.
@@ -219,10 +230,7 @@ func (e *evidence) add(s sighting, run, deliveries int) {
 // look gives what a message of a wide class holds in the group's place.
 func (g *group) look(c *cutter, class string, parts []partWords) (s sighting) {
 	if g.NewPart || g.GonePart {
-		present := g.request && !slices.ContainsFunc(parts, func(p partWords) bool { return p.name == "method" })
-		if present { // what a request is to send to one person, without the request
-			return s
-		}
+		present := false
 		for i := range parts {
 			if parts[i].name != g.Part {
 				continue

@@ -325,10 +325,10 @@ const crowd = 8
 // distinct people.
 const mostCounted = 1000
 
-// indistinct says why the changes of g are not two messages at least, of distinct stimuli,
+// indistinct says why changes, of one edit, are not two messages at least, of distinct stimuli,
 // to distinct people: a mail to somebody and its copies are one.
-func (c *comparer) indistinct(g *group) string {
-	changes := g.Changes[:min(len(g.Changes), mostCounted)]
+func (c *comparer) indistinct(changes []int) string {
+	changes = changes[:min(len(changes), mostCounted)]
 	people := map[gate.Recipient]bool{} // recipients without roles
 	spread := map[string]map[string]bool{}
 	for _, i := range changes {
