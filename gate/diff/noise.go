@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/waybill-dev/waybill/gate"
+	"github.com/waybill-dev/waybill/gate/fields"
 )
 
 // Noise is what differs between replays of one build for one message: the places
@@ -129,6 +130,9 @@ type varied struct {
 // around it, reads as a recipient, and as different ones in different replays; or it stands in the
 // host of a link. Recipients are never volatile (invariant 3).
 func (v *varied) names(s span, bw words) bool {
+	if f, _, ok := fields.Part(v.first.Name); ok && (f.Kind == fields.Thread || f.Kind == fields.ID) {
+		return false // the id of a message is written as an address is
+	}
 	value := v.first.Value
 	from := len(value)
 	if s.start < len(bw.starts) {
