@@ -52,10 +52,18 @@ func (f *Found) Value() string {
 // Key identifies a fact by kind and value.
 type Key uint64
 
+// nationalDigits is how many digits at its end tell a telephone number apart, so that it is
+// one with its country's code and with the national zero.
+const nationalDigits = 9
+
 // Key gives the identity of f. It is the same whatever part f stands in.
 func (f *Found) Key() Key {
 	if f.key == 0 {
-		f.key = keyOf(f.Kind, hashText(f.text[0], f.fold))
+		text := f.text[0]
+		if f.Kind == gate.FactPhone && len(text) > nationalDigits {
+			text = text[len(text)-nationalDigits:]
+		}
+		f.key = keyOf(f.Kind, hashText(text, f.fold))
 	}
 	return f.key
 }

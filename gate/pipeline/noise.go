@@ -191,8 +191,8 @@ func isPayload(part string) bool {
 // by: the names beside the addresses go with them.
 func bodyOf(m *gate.Canonical) gate.Digest {
 	named := func(p gate.Part) bool {
-		if f, _, ok := fields.Part(p.Name); ok && f.Descriptive {
-			return true // what software sent it is no part of what is said
+		if f, _, ok := fields.Part(p.Name); ok && (f.Descriptive || f.Kind == fields.Signature || f.Kind == fields.Results) {
+			return true // what software sent and signed it is no part of what is said
 		}
 		return addressesFanned(m, p) || strings.HasPrefix(p.Name, "header/to/") || strings.HasPrefix(p.Name, "header/cc/") || strings.HasPrefix(p.Name, "header/bcc/")
 	}
