@@ -265,6 +265,9 @@ func (l Layer) hold(b []byte, err error) (Layer, bool) {
 
 // Inside says what the bytes of a token are, and whether chance can be left out.
 func Inside(b []byte) (kind Kind, sure bool) {
+	if IsMail(b) {
+		return Mail, true
+	}
 	if Printable(b) {
 		kind = textKind(string(b))
 		return kind, kind == JSON && len(b) >= 7 || kind == XML || textBits(string(b)) >= sureBits
