@@ -262,9 +262,30 @@ func isProse(part string, kind gate.PartKind) bool {
 	case "body", "query":
 		// A leaf of a structure is Text where a rule says that people read it. What is Text
 		// by itself, a page or a text of unknown use, is not.
-		return strings.Contains(sub, "$") || sub != "" && !strings.Contains(sub, "/") && sub != "html" && sub != "text" && sub != "malformed"
+		first, deeper, _ := strings.Cut(sub, "/")
+		if deeper != "" && first != "html" && first != "text" && first != "malformed" {
+			return isProseWithin(deeper)
+		}
+		return sub != "" && first != "html" && first != "text" && first != "malformed" && !strings.HasSuffix(sub, "/comment") && !strings.HasSuffix(sub, "/malformed")
 	}
 	return false
+}
+
+// isProseWithin is isProse of a part of kind Text of what a leaf of a structure holds: a page,
+// a mail. An uploaded file is an attachment.
+func isProseWithin(part string) bool {
+	if strings.HasPrefix(part, "attachment") || strings.Contains(part, "/attachment") {
+		return false
+	}
+	if at := strings.LastIndex("/"+part, "/header/"); at >= 0 {
+		name, sub, _ := strings.Cut(part[at+len("header/"):], "/")
+		return fields.Of(name).Kind == fields.Text && sub == ""
+	}
+	if at := strings.LastIndex("/"+part, "/html"); at >= 0 {
+		_, sub, _ := strings.Cut(part[at:], "/")
+		return sub == "" || sub == "title" || sub == "alt" || sub == "preheader"
+	}
+	return !strings.HasSuffix("/"+part, "/comment") && !strings.HasSuffix("/"+part, "/malformed") && !strings.HasSuffix(part, "/name")
 }
 
 // isHidden reports whether readers do not see parts of this name, though they are sent.
