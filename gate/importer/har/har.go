@@ -91,7 +91,10 @@ func read(path string, o importer.Options) iter.Seq2[importer.Item, error] {
 	return func(yield func(importer.Item, error) bool) {
 		out := importer.NewOutput("har", path, o, yield)
 		sites := o.Sites
-		if len(sites) == 0 {
+		switch {
+		case o.Sent:
+			sites = nil
+		case len(sites) == 0:
 			var err error
 			if sites, err = firstSite(path, o); err != nil {
 				out.Fail(err)

@@ -58,6 +58,7 @@ type conn struct {
 
 	offset, bytes int64 // packets that belong to no record yet
 	over          bool
+	mailed        bool // it began before the capture, and a server took mail on it
 }
 
 // New makes the connection that a packet is the first of.
@@ -139,6 +140,7 @@ func (c *conn) ReassemblyComplete(reassembly.AssemblerContext) bool {
 		} else {
 			c.silence("elsewhere", elsewhere)
 		}
+	case c.unfinished():
 	case len(c.sides[0].opening)+len(c.sides[1].opening) > 0 || c.sides[0].missing || c.sides[1].missing:
 		c.silence("other-protocol", "connections that speak neither HTTP/1 nor SMTP, as far as can be seen")
 	}
@@ -150,6 +152,52 @@ func (c *conn) ReassemblyComplete(reassembly.AssemblerContext) bool {
 		offset, size := c.take()
 		c.put(importer.Skipped(reason, detail, offset, size))
 	}
+	return true
+}
+
+// sealed puts a gap for a connection of TLS that began before the capture, where it is to a
+// site or from one. Which side is the client is not known; i spoke first.
+func (c *conn) sealed(i int) bool {
+	was := c.client
+	for _, client := range []int{i, 1 - i} {
+		if was >= 0 && client != was {
+			continue
+		}
+		c.client = client
+		if _, ok := c.role(); ok {
+			c.lose("what went through a connection of TLS is not seen")
+			c.unread()
+			return true
+		}
+	}
+	c.client = was
+	return false
+}
+
+// unfinished puts a gap where what was seen was too little to be read, and enough to tell
+// that it was HTTP/1 or SMTP. It reports whether it did, or the connection is of others.
+func (c *conn) unfinished() bool {
+	detail := ""
+	for i, s := range c.sides {
+		switch {
+		case c.mailed:
+			detail = "a mail began before the capture, and its envelope is not there"
+		case beginsRequest(s.opening):
+			c.client = i
+			detail = "a request ends in the middle, with its connection or with the capture"
+		case bytes.Contains(s.opening, []byte("\n354")):
+			c.client = 1 - i
+			detail = "replies of SMTP took a mail, and what the client said is not in the capture"
+		}
+	}
+	if detail == "" {
+		return false
+	}
+	if _, ok := c.role(); !ok {
+		c.silence("elsewhere", elsewhere)
+		return true
+	}
+	c.lose(detail)
 	return true
 }
 
@@ -237,8 +285,11 @@ func (c *conn) open(i int, p []byte) {
 	s := &c.sides[i]
 	s.opening = append(s.opening, p...)
 	kind := protocolOf(s.opening)
+	if kind == isOther && !s.begun && isMailCommand(s.opening) {
+		kind = isMailClient
+	}
 	switch kind {
-	case isRequest, isMailClient:
+	case isRequest, isMailClient, isLocalMail, isPreface:
 		c.client = i
 	case isAnswer:
 		c.client = 1 - i
@@ -253,6 +304,12 @@ func (c *conn) open(i int, p []byte) {
 		kind = isOther
 	}
 	if kind == isOther {
+		if !s.begun && isMailReply(s.opening) {
+			c.mailed, c.client = true, 1-i
+		}
+		if !s.begun && isTLSRecord(s.opening) && c.sealed(i) {
+			return
+		}
 		if s.begun && !s.missing {
 			c.silence("other-protocol", "connections that speak neither HTTP/1 nor SMTP, as far as can be seen")
 			return
@@ -272,6 +329,10 @@ func (c *conn) open(i int, p []byte) {
 		return
 	case isPreface:
 		c.lose("HTTP/2 is not read")
+		c.unread()
+		return
+	case isLocalMail:
+		c.lose("LMTP is not read")
 		c.unread()
 		return
 	case isMailClient:
@@ -302,6 +363,9 @@ func (c *conn) open(i int, p []byte) {
 // false where it does neither.
 func (c *conn) role() (received, ok bool) {
 	sites := c.r.options.Sites
+	if c.r.options.Sent {
+		return false, true
+	}
 	client, server := &c.sides[c.client], &c.sides[1-c.client]
 	if len(sites) == 0 || sites.Has(server.host, server.port) {
 		return true, true
@@ -339,6 +403,7 @@ const (
 	isAnswer                    // of HTTP/1
 	isGreeting                  // perhaps of a server of mail
 	isMailClient                // EHLO, HELO or MAIL
+	isLocalMail                 // LHLO: RFC 2033
 	isHello                     // of TLS
 	isPreface                   // of HTTP/2
 )
@@ -372,6 +437,9 @@ func protocolOf(p []byte) opening {
 			return atLeast(is, isMailClient)
 		}
 	}
+	if is := beginsWith(bytes.ToUpper(line[:min(len(line), 5)]), "LHLO "); is != isOther {
+		return atLeast(is, isLocalMail)
+	}
 	// A request line: RFC 9112, section 3.
 	method, rest, spaced := bytes.Cut(line, []byte(" "))
 	if len(method) > 20 || len(method) == 0 || bytes.ContainsFunc(method, func(r rune) bool { return r < 'A' || r > 'Z' && r != '-' && r != '_' }) {
@@ -389,6 +457,41 @@ func protocolOf(p []byte) opening {
 		return isRequest
 	}
 	return isOther
+}
+
+// beginsRequest reports whether p is the beginning of a request line that goes on.
+func beginsRequest(p []byte) bool {
+	p = bytes.TrimLeft(p, "\r\n")
+	method, rest, spaced := bytes.Cut(p, []byte(" "))
+	return protocolOf(p) == isMore && spaced && len(method) > 2 && len(rest) > 0
+}
+
+// isMailCommand reports whether p begins with a line that a client of SMTP sends in a
+// session that has begun.
+func isMailCommand(p []byte) bool {
+	line, _, whole := bytes.Cut(p, []byte("\n"))
+	line = bytes.ToUpper(bytes.TrimSuffix(line, []byte("\r")))
+	switch string(line) {
+	case "DATA", "RSET", "NOOP", "STARTTLS":
+		return whole
+	}
+	return whole && (bytes.HasPrefix(line, []byte("RCPT TO:")) || bytes.HasPrefix(line, []byte("BDAT ")) || bytes.HasPrefix(line, []byte("AUTH ")))
+}
+
+// isTLSRecord reports whether p begins with a record of TLS: RFC 8446, section 5.1.
+func isTLSRecord(p []byte) bool {
+	return len(p) >= 5 && p[0] >= 0x14 && p[0] <= 0x17 && p[1] == 3 && p[2] <= 4
+}
+
+// isMailReply reports whether p begins with a reply by which a server of SMTP takes a
+// recipient or a mail.
+func isMailReply(p []byte) bool {
+	for _, code := range []string{"250", "354"} {
+		if bytes.HasPrefix(p, []byte(code)) && len(p) > 3 && (p[3] == ' ' || p[3] == '-') && bytes.IndexByte(p, '\n') > 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // beginsWith is isOther where p cannot begin with text, and isMore where it does not yet.

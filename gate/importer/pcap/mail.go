@@ -138,6 +138,9 @@ func (m *mail) end() {
 				return
 			}
 		}
+		if len(m.unread) > 0 {
+			m.c.lose("commands of SMTP were captured, and not the replies that say what became of them")
+		}
 	}
 }
 
@@ -322,7 +325,11 @@ func (t *transaction) add(line string, code int) {
 func (m *mail) finish(b *content, code int) {
 	t := m.tx
 	m.tx = nil
-	if t == nil {
+	if t == nil && code/100 != 2 {
+		return
+	}
+	if t == nil || t.accepted == 0 && code/100 == 2 {
+		m.c.lose("a mail was taken, and who its recipients are is not in the capture")
 		return
 	}
 	offset, size := m.c.take()
