@@ -51,6 +51,9 @@
 // nothing else is passed over. Anything else in a header of the kind that is taken
 // is a recipient that cannot be read, and a gap too.
 //
+// A From_ line that a writer of mailboxes left before the header section is taken off, and
+// its sender taken where no Return-Path is an address: the event "from-line-removed".
+//
 // What is ambiguous: a mail that was forwarded, or went through a list, may hold the
 // Delivered-To of earlier deliveries, and without X-Original-To nothing in it tells
 // those from the last.
