@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/waybill-dev/waybill/gate"
+	"github.com/waybill-dev/waybill/gate/fields"
 )
 
 // Noise is what differs between replays of one build for one message: the places
@@ -129,6 +130,9 @@ type varied struct {
 // around it, reads as a recipient, and as different ones in different replays; or it stands in the
 // host of a link. Recipients are never volatile (invariant 3).
 func (v *varied) names(s span, bw words) bool {
+	if f, _, ok := fields.Part(v.first.Name); ok && (f.Kind == fields.Thread || f.Kind == fields.ID) {
+		return false // the id of a message is written as an address is
+	}
 	value := v.first.Value
 	from := len(value)
 	if s.start < len(bw.starts) {
@@ -361,13 +365,39 @@ func (n *Noise) cut(part string, slot int, edits []edit, bw, aw words) (pieces [
 	}
 	for _, e := range edits {
 		if !hidden[e] {
-			pieces = append(pieces, n.peel(part, e, bw, aw, spans)...)
+			peeled := n.peel(part, e, bw, aw, spans)
+			for i := range values {
+				if v := &values[i]; !v.Masked {
+					if a0, a1, ok := covers(peeled, &spans[i]); ok { // it is hidden all the same, and has an identity
+						v.After, v.Masked = aw.text(a0, a1), true
+					}
+				}
+			}
+			pieces = append(pieces, peeled...)
 		}
 	}
 	slices.SortStableFunc(pieces, func(x, y piece) int {
 		return cmp.Or(cmp.Compare(x.b0, y.b0), cmp.Compare(x.a0, y.a0), cmp.Compare(x.b1, y.b1))
 	})
 	return pieces, values
+}
+
+// covers reports whether the masked ones of pieces, one behind the other, are all of s, and
+// returns the words of the other side that they stand for.
+func covers(pieces []piece, s *span) (a0, a1 int, ok bool) {
+	at := s.start
+	for _, p := range pieces {
+		switch {
+		case !p.masked || p.b0 != at || p.b1 > s.end:
+			continue
+		case at == s.start:
+			a0 = p.a0
+		case p.a0 != a1:
+			return 0, 0, false
+		}
+		at, a1 = p.b1, p.a1
+	}
+	return a0, a1, at == s.end && at > s.start
 }
 
 // form is what is known of the values at a place.

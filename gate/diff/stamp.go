@@ -3,6 +3,7 @@ package diff
 import (
 	"regexp"
 	"slices"
+	"strings"
 )
 
 const (
@@ -60,6 +61,9 @@ func wholeStamps(w words, spans []span) []span {
 
 // IsStamp reports whether text is a date with a time of day, or a time of day alone.
 func IsStamp(text string) bool {
+	if strings.IndexByte(text, ':') < 0 {
+		return false
+	}
 	at := stamp.FindStringIndex(text)
 	return at != nil && at[0] == 0 && at[1] == len(text)
 }

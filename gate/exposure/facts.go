@@ -304,9 +304,9 @@ func (s *scanner) phones(part, text, layers string) {
 			switch d := text[j]; {
 			case isDigit(d):
 				number = append(number, d)
+				separated = separated || gap > 0
 				last, gap = j, 0
 			case d == '+' && j == i || strings.IndexByte(" -./()", d) >= 0 && gap < 2:
-				separated = true
 				gap++
 			default:
 				break number

@@ -260,10 +260,12 @@ func (d *identities) broken() (out []broken, single map[int][]*diff.Value) {
 		if same[0] != o {
 			continue
 		}
-		if len(same) == 1 {
-			if o.pairing >= 0 {
-				single[o.pairing] = append(single[o.pairing], o.value)
+		if o.pairing >= 0 && !slices.ContainsFunc(same, func(p *occurrence) bool { return p.pairing != o.pairing }) {
+			for _, p := range same { // one message may show it in several places
+				single[o.pairing] = append(single[o.pairing], p.value)
 			}
+		}
+		if len(same) == 1 {
 			continue
 		}
 		least := o.pool.bits()

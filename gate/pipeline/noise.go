@@ -9,6 +9,7 @@ import (
 
 	"github.com/waybill-dev/waybill/gate"
 	"github.com/waybill-dev/waybill/gate/diff"
+	"github.com/waybill-dev/waybill/gate/fields"
 	"github.com/waybill-dev/waybill/gate/match"
 )
 
@@ -182,6 +183,9 @@ func isPayload(part string) bool {
 // by: the names beside the addresses go with them.
 func bodyOf(m *gate.Canonical) gate.Digest {
 	named := func(p gate.Part) bool {
+		if f, _, ok := fields.Part(p.Name); ok && f.Descriptive {
+			return true // what software sent it is no part of what is said
+		}
 		return addressesFanned(m, p) || strings.HasPrefix(p.Name, "header/to/") || strings.HasPrefix(p.Name, "header/cc/") || strings.HasPrefix(p.Name, "header/bcc/")
 	}
 	if !slices.ContainsFunc(m.Parts, named) {

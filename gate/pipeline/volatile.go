@@ -57,6 +57,7 @@ func (c *comparer) volatile(ctx context.Context, all []pairing) error {
 			c.unmask(all, b.pairing, b.value, renamedOf(b.value))
 		}
 		c.unanchored(all, single)
+		c.unprovenLinks(all, single)
 		if err := c.foreign(ctx, all); err != nil {
 			return err
 		}
@@ -314,6 +315,32 @@ func (c *comparer) unanchored(all []pairing, single map[int][]*diff.Value) {
 			Kind: gate.GapUnanchored, Where: class.class, Count: n,
 			Detail: "nothing but a value that is new each time tells these messages from each other, and it stands nowhere else: an exchange would not be seen",
 		})
+	}
+}
+
+// unprovenLinks keeps edits of links that hold an unanchored value from being wording: the
+// constant rest of a link may change alike where the person's token in it stays the same, which
+// cannot be known of a token that is new each time and stands nowhere else.
+func (c *comparer) unprovenLinks(all []pairing, single map[int][]*diff.Value) {
+	type slot struct {
+		part string
+		slot int
+	}
+	for i := range all {
+		fresh := map[slot]bool{}
+		for _, v := range single[c.first[i]] {
+			fresh[slot{v.Part, v.Slot}] = true
+		}
+		cloned := false
+		for j, h := range all[i].hunks {
+			if !h.Within || !fresh[slot{h.Part, h.Slot}] || h.identifies != "" {
+				continue
+			}
+			if !cloned {
+				all[i].hunks, cloned = slices.Clone(all[i].hunks), true
+			}
+			all[i].hunks[j].identifies = "the token in the link is new each time, and stands nowhere else"
+		}
 	}
 }
 
