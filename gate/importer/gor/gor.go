@@ -21,7 +21,7 @@
 // request has tells: the first address of X-Forwarded-For; X-Real-Ip; Authorization;
 // Cookie. Stimuli of a client have one key, and stay in order; those of nobody have none.
 //
-// Gaps are: requests that were not captured whole, whose framing two readers could take
+// Gaps are: requests that were not captured whole, messages that name no host, whose framing two readers could take
 // differently, WebSockets and tunnels. A body that holds the line that parts payloads
 // cannot be told from two payloads; what follows it is a gap then, too.
 package gor

@@ -65,6 +65,11 @@ func many(t *testing.T, dir string, n int, body []byte) string {
 	return path
 }
 
+// Where two captures are compared, all requests are what was sent.
+func TestSent(t *testing.T) {
+	importertest.Sent(t, mitmproxy.Format, flows, importer.Options{})
+}
+
 // What the file comes to stands beside it.
 func TestGolden(t *testing.T) {
 	importertest.Golden(t, mitmproxy.Format, "testdata/*.mitm", importer.Options{}, *update)

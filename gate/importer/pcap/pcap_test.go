@@ -480,6 +480,12 @@ func TestRefused(t *testing.T) {
 	}
 }
 
+// Where two captures are compared, all requests are what was sent.
+func TestSent(t *testing.T) {
+	importertest.Sent(t, pcap.Format, "testdata/loopback.pcap", importer.Options{})
+	importertest.Sent(t, pcap.Format, "testdata/any.pcap", importer.Options{Sites: sites(t, ":18080")})
+}
+
 // Whatever a file holds, either it is refused or its bytes are all accounted for.
 func FuzzPcap(f *testing.F) {
 	for _, name := range []string{"loopback.pcap", "any.pcap", "snaplen.pcap"} {
