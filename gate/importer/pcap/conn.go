@@ -2,6 +2,7 @@ package pcap
 
 import (
 	"bytes"
+	"encoding/binary"
 	"net"
 	"strconv"
 
@@ -155,9 +156,10 @@ func (c *conn) ReassemblyComplete(reassembly.AssemblerContext) bool {
 	return true
 }
 
-// sealed puts a gap for a connection of TLS that began before the capture, where it is to a
-// site or from one. Which side is the client is not known; i spoke first.
-func (c *conn) sealed(i int) bool {
+// loseLate puts a gap for a connection that began before the capture in a protocol that is not
+// read, where it is to a site or from one. Which side is the client is not known; i spoke
+// first. It reports whether there is a gap.
+func (c *conn) loseLate(i int, detail string) bool {
 	was := c.client
 	for _, client := range []int{i, 1 - i} {
 		if was >= 0 && client != was {
@@ -165,7 +167,7 @@ func (c *conn) sealed(i int) bool {
 		}
 		c.client = client
 		if _, ok := c.role(); ok {
-			c.lose("what went through a connection of TLS is not seen")
+			c.lose(detail)
 			c.unread()
 			return true
 		}
@@ -307,7 +309,11 @@ func (c *conn) open(i int, p []byte) {
 		if !s.begun && isMailReply(s.opening) {
 			c.mailed, c.client = true, 1-i
 		}
-		if !s.begun && isTLSRecord(s.opening) && c.sealed(i) {
+		switch {
+		case s.begun:
+		case isTLSRecord(s.opening) && c.loseLate(i, "what went through a connection of TLS is not seen"):
+			return
+		case isFrames(s.opening) && c.loseLate(i, "HTTP/2 is not read"):
 			return
 		}
 		if s.begun && !s.missing {
@@ -481,6 +487,45 @@ func isMailCommand(p []byte) bool {
 // isTLSRecord reports whether p begins with a record of TLS: RFC 8446, section 5.1.
 func isTLSRecord(p []byte) bool {
 	return len(p) >= 5 && p[0] >= 0x14 && p[0] <= 0x17 && p[1] == 3 && p[2] <= 4
+}
+
+// isFrames reports whether p is frames of HTTP/2, the last of which may go on: RFC 9113,
+// sections 4.1 and 6. Of a single frame it wants the whole.
+func isFrames(p []byte) bool {
+	for n := 0; len(p) > 0; n++ {
+		if len(p) < 9 {
+			return n > 0
+		}
+		size, kind, stream := int(p[0])<<16|int(p[1])<<8|int(p[2]), p[3], binary.BigEndian.Uint32(p[5:])
+		const data, headers, priority, reset, settings, push, ping, away, window, more = 0, 1, 2, 3, 4, 5, 6, 7, 8, 9
+		ok := size <= 1<<14 && stream>>31 == 0
+		switch kind {
+		case data, headers, push, more:
+			ok = ok && stream > 0
+		case priority:
+			ok = ok && stream > 0 && size == 5
+		case reset:
+			ok = ok && stream > 0 && size == 4
+		case settings:
+			ok = ok && stream == 0 && size%6 == 0
+		case ping:
+			ok = ok && stream == 0 && size == 8
+		case away:
+			ok = ok && stream == 0 && size >= 8
+		case window:
+			ok = ok && size == 4
+		default:
+			return false
+		}
+		if !ok {
+			return false
+		}
+		if p = p[9:]; len(p) < size {
+			return n > 0
+		}
+		p = p[size:]
+	}
+	return true
 }
 
 // isMailReply reports whether p begins with a reply by which a server of SMTP takes a

@@ -375,11 +375,12 @@ func TestHalves(t *testing.T) {
 		hasEvidence(fmt.Sprintf("%d bytes of a request", n), play([]line{{true, get[:n]}}, 0, all, true))
 	}
 	for name, lines := range map[string][]line{
-		"HTTP/2":                  {{true, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"}},
-		"LMTP":                    {{false, "220 mail\r\n"}, {true, "LHLO app\r\n"}},
-		"TLS, from the middle on": {{true, "\x17\x03\x03\x00\x10" + strings.Repeat("x", 16)}},
+		"HTTP/2":                     {{true, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"}},
+		"LMTP":                       {{false, "220 mail\r\n"}, {true, "LHLO app\r\n"}},
+		"TLS, from the middle on":    {{true, "\x17\x03\x03\x00\x10" + strings.Repeat("x", 16)}},
+		"HTTP/2, from the middle on": {{true, "\x00\x00\x04\x08\x00\x00\x00\x00\x00\x00\x01\x00\x00" + "\x00\x00\x03\x00\x01\x00\x00\x00\x05abc"}},
 	} {
-		for _, open := range []bool{false, name != "TLS, from the middle on"} {
+		for _, open := range []bool{false, !strings.Contains(name, "middle")} {
 			hasEvidence(name, play(lines, 0, all, open))
 		}
 	}
