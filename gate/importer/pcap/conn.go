@@ -42,6 +42,7 @@ type side struct {
 	begun   bool   // its beginning was captured, or it is as good as that
 	opening []byte // what came before the protocol was known
 	missing bool   // some of it was lost before the protocol was known
+	proxied bool   // it is known whether a balancer of load put a header before it
 	closed  bool
 }
 
@@ -156,9 +157,9 @@ func (c *conn) ReassemblyComplete(reassembly.AssemblerContext) bool {
 	return true
 }
 
-// loseLate puts a gap for a connection that began before the capture in a protocol that is not
-// read, where it is to a site or from one. Which side is the client is not known; i spoke
-// first. It reports whether there is a gap.
+// loseLate puts a gap for a connection in a protocol that is not read and whose beginning is
+// not in the capture, or not that of its client, where it is to a site or from one. Which
+// side is the client may not be known; i spoke. It reports whether there is a gap.
 func (c *conn) loseLate(i int, detail string) bool {
 	was := c.client
 	for _, client := range []int{i, 1 - i} {
@@ -286,8 +287,19 @@ func (c *conn) failed(err error) {
 func (c *conn) open(i int, p []byte) {
 	s := &c.sides[i]
 	s.opening = append(s.opening, p...)
+	if s.begun && !s.proxied {
+		rest, from, whole := proxied(s.opening)
+		if !whole {
+			return
+		}
+		s.opening, s.proxied = rest, true
+		if from != "" {
+			s.key = c.r.clients.Key(from)
+		}
+	}
 	kind := protocolOf(s.opening)
-	if kind == isOther && !s.begun && isMailCommand(s.opening) {
+	greeted := bytes.HasPrefix(c.sides[1-i].opening, []byte("220"))
+	if kind == isOther && isMailCommand(s.opening) && (!s.begun || greeted && !bytes.HasPrefix(s.opening, []byte("AUTH "))) {
 		kind = isMailClient
 	}
 	switch kind {
@@ -310,7 +322,6 @@ func (c *conn) open(i int, p []byte) {
 			c.mailed, c.client = true, 1-i
 		}
 		switch {
-		case s.begun:
 		case isTLSRecord(s.opening) && c.loseLate(i, "what went through a connection of TLS is not seen"):
 			return
 		case isFrames(s.opening) && c.loseLate(i, "HTTP/2 is not read"):
@@ -481,7 +492,7 @@ func isMailCommand(p []byte) bool {
 	case "DATA", "RSET", "NOOP", "STARTTLS":
 		return whole
 	}
-	return whole && (bytes.HasPrefix(line, []byte("RCPT TO:")) || bytes.HasPrefix(line, []byte("BDAT ")) || bytes.HasPrefix(line, []byte("AUTH ")))
+	return whole && (bytes.HasPrefix(line, []byte("RCPT TO:")) || bytes.HasPrefix(line, []byte("BDAT ")) || bytes.HasPrefix(line, []byte("AUTH ")) || bytes.HasPrefix(line, []byte("XCLIENT ")))
 }
 
 // isTLSRecord reports whether p begins with a record of TLS: RFC 8446, section 5.1.

@@ -378,11 +378,49 @@ func TestHalves(t *testing.T) {
 		"HTTP/2":                     {{true, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"}},
 		"LMTP":                       {{false, "220 mail\r\n"}, {true, "LHLO app\r\n"}},
 		"TLS, from the middle on":    {{true, "\x17\x03\x03\x00\x10" + strings.Repeat("x", 16)}},
+		"TLS, the server alone":      {{false, "\x16\x03\x03\x00\x30\x02" + strings.Repeat("x", 47)}},
+		"HTTP/2, the server alone":   {{false, "\x00\x00\x06\x04\x00\x00\x00\x00\x00\x00\x03\x00\x00\x00\x64"}},
 		"HTTP/2, from the middle on": {{true, "\x00\x00\x04\x08\x00\x00\x00\x00\x00\x00\x01\x00\x00" + "\x00\x00\x03\x00\x01\x00\x00\x00\x05abc"}},
 	} {
 		for _, open := range []bool{false, !strings.Contains(name, "middle")} {
 			hasEvidence(name, play(lines, 0, all, open))
 		}
+	}
+}
+
+// What a balancer of load puts before a request is taken off, and says who the client is.
+func TestProxied(t *testing.T) {
+	four := append([]byte("\r\n\r\n\x00\r\nQUIT\n\x21\x11\x00\x0c"), 203, 0, 113, 7, 192, 0, 2, 2, 15, 160, 0, 80)
+	six := append(append([]byte("\r\n\r\n\x00\r\nQUIT\n\x21\x21\x00\x24"), make([]byte, 32)...), 15, 160, 0, 80)
+	local := []byte("\r\n\r\n\x00\r\nQUIT\n\x20\x00\x00\x00")
+	s := newScript(t)
+	for i, head := range []string{
+		"", "PROXY TCP4 203.0.113.7 192.0.2.2 4000 80\r\n", "PROXY TCP6 2001:db8::7 2001:db8::2 4000 80\r\n", "PROXY UNKNOWN\r\n", string(four), string(six), string(local),
+	} {
+		k := s.connect(client, 4000+i, server, 80)
+		text := head + get
+		for n := range len(text) { // byte by byte
+			k.segment(true, text[n:n+1])
+		}
+		k.say(false, ok)
+		k.end()
+	}
+	k := s.connect(client, 4100, server, 25)
+	k.say(false, "220 mail\r\n")
+	k.say(true, "NOOP\r\n")
+	k.say(false, "250 ok\r\n")
+	k.say(true, "MAIL FROM:<a@x>\r\n")
+	items := readAll(t, s.pcap(), importer.Options{})
+	var keys []string
+	for _, s := range importertest.Stimuli(items) {
+		keys = append(keys, s.Key)
+	}
+	want := []string{"client-1", "client-3", "client-4", "client-1", "client-3", "client-5", "client-1"}
+	if d := cmp.Diff(want, keys); d != "" {
+		t.Errorf("(-want +got):\n%s", d)
+	}
+	if gaps := importertest.Gaps(items); len(gaps) != 1 || !strings.Contains(gaps[0].Detail, "no reply") {
+		t.Errorf("gaps %+v", gaps)
 	}
 }
 

@@ -22,7 +22,9 @@
 // messages. All other connections are passed over ("elsewhere"). Without sites, every
 // connection is taken for one that production received.
 //
-// Stimuli have the key of the client's address, which is numbered and not named. They
+// Stimuli have the key of the client's address, which is numbered and not named: that of the
+// connection, or which a header of the PROXY protocol tells, as balancers of load put it
+// before what a client says. They
 // stand in the order in which requests were whole, and mails were answered. What was
 // answered to a request is its outcome, where it follows within some thousands of
 // requests and some megabytes. Mails of production that were refused after their content
