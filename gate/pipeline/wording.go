@@ -18,6 +18,7 @@ type hunk struct {
 	identifies string // see identifying
 	request    bool   // it stands in a request, not in a mail
 	follows    bool   // it says in another form what the same message says already
+	asIs       bool   // what it says is somebody's, however new it looks
 }
 
 // stated is a hunk at a volatile place: it is never wording.
@@ -261,14 +262,16 @@ func isProse(part string, kind gate.PartKind) bool {
 	case "body", "query":
 		// A leaf of a structure is Text where a rule says that people read it. What is Text
 		// by itself, a page or a text of unknown use, is not.
-		first, _, _ := strings.Cut(sub, "/")
-		return sub != "" && first != "html" && first != "text" && first != "malformed" && !strings.HasSuffix(sub, "/comment") && !strings.HasSuffix(sub, "/malformed")
+		return strings.Contains(sub, "$") || sub != "" && !strings.Contains(sub, "/") && sub != "html" && sub != "text" && sub != "malformed"
 	}
 	return false
 }
 
 // isHidden reports whether readers do not see parts of this name, though they are sent.
 func isHidden(part string, kind gate.PartKind) bool {
+	if part == "html/data" { // attributes for scripts
+		return true
+	}
 	if kind != gate.Text {
 		return false
 	}
