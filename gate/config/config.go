@@ -101,7 +101,7 @@ type Build struct {
 	Name        string            `toml:"name"`         // shown in reports; the role where it was not given
 	Command     []string          `toml:"command"`      // none: it runs already, or has only jobs
 	Dir         string            `toml:"dir"`          // where commands run; absolute once loaded, unless it begins with ${
-	Env         map[string]string `toml:"env"`          // added to the environment
+	Env         map[string]string `toml:"env"`          // added to the few variables that builds inherit: PATH, HOME, TZ, caches of tools and such
 	Setup       [][]string        `toml:"setup"`        // commands that fill a fresh state folder
 	Reset       [][]string        `toml:"reset"`        // commands that make kept state fit for the next replay; nil: every replay gets fresh state and Setup
 	HookTimeout Duration          `toml:"hook_timeout"` // for each command of Setup and Reset
