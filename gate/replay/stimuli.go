@@ -47,7 +47,7 @@ func (r *run) stimulate(ctx context.Context) {
 			}
 		}
 		read++
-		i := &item{Stimulus: s, due: pace.due(s.At), after: r.answers.before(&s), needed: r.plan.Needs.Of(s.ID) != nil}
+		i := &item{Stimulus: s, place: read, due: pace.due(s.At), after: r.answers.before(&s), needed: r.plan.Needs.Of(s.ID) != nil}
 		if ctx.Err() == nil && waitUntil(ctx, i.due) && q.put(i) {
 			continue
 		}
