@@ -135,6 +135,9 @@ func (p *program) gather(c *cli.Context, conf *config.Config, in *verdict.Input)
 		if err := p.judged(ctx, options, production, staging, in); err != nil {
 			return err
 		}
+		if err := attested(conf, s.keys, conf.Corpus.Path, production, staging, in); err != nil {
+			return err
+		}
 		if !proven {
 			if err := proveEyes(ctx, options, production[0], c.Uint64("seed"), in); err != nil {
 				return err

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/waybill-dev/waybill/gate"
+	"github.com/waybill-dev/waybill/gate/answered"
 	"github.com/waybill-dev/waybill/gate/build"
 	"github.com/waybill-dev/waybill/gate/channel"
 	"github.com/waybill-dev/waybill/gate/channel/http"
@@ -259,6 +260,7 @@ func (s *session) replay(ctx context.Context, scenario config.Scenario, role gat
 	w, err := tape.Create(out.path, gate.Header{
 		Content: gate.RunTape, Version: version(), At: time.Now().UnixNano(), Role: role, Build: b.Name,
 		Scenario: scenario.Name, Replay: n, Shard: part, Corpus: s.corpus.Digest, Settings: s.settings,
+		Notes:      s.notes(scenario),
 		Identities: s.corpus.Header.Identities, Key: s.corpus.Header.Key, RetainUntil: s.corpus.Header.RetainUntil,
 	}, tape.Options{Overwrite: out.overwrite, Recipients: s.conf.Encryption.Recipients})
 	if errors.Is(err, fs.ErrExist) {
@@ -315,6 +317,14 @@ func (s *session) replay(ctx context.Context, scenario config.Scenario, role gat
 		return undecided(fmt.Errorf("%s: %w", what, err), hint)
 	}
 	return nil
+}
+
+// notes are those of a run: what it is to be held to by those who have nothing but it.
+func (s *session) notes(scenario config.Scenario) map[string]string {
+	if scenario.Kind == config.Alone {
+		return nil
+	}
+	return map[string]string{answered.Stimuli: fmt.Sprint(s.total())}
 }
 
 // A target is where a run is written.

@@ -192,6 +192,9 @@ func (p *program) judgeFolder(c *cli.Context, conf *config.Config, folder string
 		if err := p.judged(c.Context, options, production, staging, in); err != nil {
 			return err
 		}
+		if err := attested(conf, keys, conf.Corpus.Path, production, staging, in); err != nil {
+			return err
+		}
 		if in.Drill == "" {
 			if err := proveEyes(c.Context, options, production[0], c.Uint64("seed"), in); err != nil {
 				return err

@@ -149,6 +149,7 @@ type Replay struct {
 	Builds        Order    `toml:"builds"`
 	AnswerTimeout Duration `toml:"answer_timeout"` // for one stimulus
 	MaxMessages   uint64   `toml:"max_messages"`   // of one replay; more is a flood
+	MaxFailed     float64  `toml:"max_failed"`     // share of stimuli, from 0 to 1, that may be answered in another class of status than recorded
 }
 
 // Order says whether builds run one after the other.

@@ -148,6 +148,9 @@ func (r *run) judge(s *gate.Stimulus, o *gate.Outcome) (gate.Gap, bool) {
 		if time.Duration(o.Elapsed) < r.plan.AnswerTimeout {
 			g.Detail = "the build did not answer: the connection was refused or broke"
 		}
+	case known && o.Status >= from && o.Status != s.Status && o.Phase == outage && s.Channel != channelExec:
+		// What the build could not send it may answer for: whether both builds do is compared.
+		return g, false
 	case known && o.Status >= from && o.Status != s.Status:
 		g.Kind, g.Detail = gate.GapServerError, fmt.Sprintf("the build answered with status %d", o.Status)
 		if s.Status != 0 {

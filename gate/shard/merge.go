@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/waybill-dev/waybill/gate"
+	"github.com/waybill-dev/waybill/gate/answered"
 	"github.com/waybill-dev/waybill/gate/tape"
 )
 
@@ -142,6 +143,10 @@ func (j *joining) header() (gate.Header, error) {
 		whole.Sealed = whole.Sealed && h.Sealed
 	}
 	whole.Shard = ""
+	if _, ok := whole.Notes[answered.Stimuli]; ok {
+		whole.Notes = maps.Clone(whole.Notes)
+		whole.Notes[answered.Stimuli] = fmt.Sprint(j.total)
+	}
 	return whole, nil
 }
 
@@ -160,7 +165,7 @@ func (j *joining) copy(w *tape.Writer, p part, seq uint64) (gate.Footer, uint64,
 	if digest != p.run.Digest {
 		return gate.Footer{}, 0, mismatch("%s has the digest %s, and its manifest says %s", p.path, digest, p.run.Digest)
 	}
-	last, outcomes := seq, uint64(0)
+	last, outcomes, untold := seq, uint64(0), uint64(0)
 	for {
 		record, _, err := r.Next()
 		if err == io.EOF {
@@ -177,6 +182,9 @@ func (j *joining) copy(w *tape.Writer, p part, seq uint64) (gate.Footer, uint64,
 			if record.Gap.Seq > 0 {
 				record.Gap.Seq += seq
 			}
+			if k := record.Gap.Kind; k == gate.GapNotReplayed || k == gate.GapCutBody { // of stimuli without an outcome
+				untold += max(record.Gap.Count, 1)
+			}
 		case gate.KindOutcome:
 			if !strings.HasPrefix(record.Outcome.Stimulus, "job/") { // a job's is of no stimulus
 				outcomes++
@@ -188,6 +196,9 @@ func (j *joining) copy(w *tape.Writer, p part, seq uint64) (gate.Footer, uint64,
 	}
 	if outcomes > p.manifest.Stimuli {
 		return gate.Footer{}, 0, mismatch("%s has %d outcomes, and its shard has %d stimuli", p.path, outcomes, p.manifest.Stimuli)
+	}
+	if outcomes+untold < p.manifest.Stimuli {
+		return gate.Footer{}, 0, mismatch("%s has %d outcomes, and its shard has %d stimuli: the others were not replayed", p.path, outcomes, p.manifest.Stimuli)
 	}
 	f, _ := r.Footer()
 	return f, last, nil
