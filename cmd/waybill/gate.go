@@ -132,6 +132,9 @@ func (p *program) gather(c *cli.Context, conf *config.Config, in *verdict.Input)
 		if err != nil {
 			return err
 		}
+		if err := s.unchanged(append(production[:len(production):len(production)], staging)...); err != nil {
+			return err
+		}
 		if err := p.judged(ctx, options, production, staging, in); err != nil {
 			return err
 		}

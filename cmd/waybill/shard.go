@@ -52,7 +52,11 @@ func (p *program) replayShard(c *cli.Context, conf *config.Config, of shard.Of, 
 		Config: in.Made.Config, Commit: in.Made.Commit, Builds: map[string]string{}}
 	s.runs = out
 	for _, scenario := range conf.Scenarios {
-		if _, _, err := s.both(c.Context, scenario); err != nil {
+		production, staging, err := s.both(c.Context, scenario)
+		if err != nil {
+			return err
+		}
+		if err := s.unchanged(append(production, staging)...); err != nil {
 			return err
 		}
 		for _, role := range []gate.Role{gate.Production, gate.Staging} {
