@@ -18,6 +18,7 @@ type hunk struct {
 	identifies string // see identifying
 	request    bool   // it stands in a request, not in a mail
 	follows    bool   // it says in another form what the same message says already
+	asIs       bool   // what it says is somebody's, however new it looks
 }
 
 // stated is a hunk at a volatile place: it is never wording.
