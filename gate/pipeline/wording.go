@@ -140,15 +140,7 @@ const mostOther = 24
 // such as the "at" before a link that is spelled out.
 func alternative(hunks []diff.Hunk, before, after []gate.Part) func(*diff.Hunk) bool {
 	none := func(*diff.Hunk) bool { return false }
-	var form *diff.Hunk
-	for i := range hunks {
-		if h := &hunks[i]; h.Kind == gate.Text && (h.NewPart || h.GonePart) && (h.Part == "text" || h.Part == "html") {
-			if form != nil {
-				return none
-			}
-			form = h
-		}
-	}
+	form := secondForm(hunks)
 	if form == nil {
 		return none
 	}
@@ -223,6 +215,20 @@ func alternative(hunks []diff.Hunk, before, after []gate.Part) func(*diff.Hunk) 
 		}
 		return false
 	}
+}
+
+// secondForm returns the hunk that says that a form of the text is new, or gone; nil where
+// there is none, or more than one.
+func secondForm(hunks []diff.Hunk) (form *diff.Hunk) {
+	for i := range hunks {
+		if h := &hunks[i]; h.Kind == gate.Text && (h.NewPart || h.GonePart) && (h.Part == "text" || h.Part == "html") {
+			if form != nil {
+				return nil
+			}
+			form = h
+		}
+	}
+	return form
 }
 
 // sameLeaves reports whether two structures are of the same leaves but for the one that
