@@ -216,7 +216,13 @@ var families = []Field{
 	{Name: "x-datadog-*", Kind: Trace, Descriptive: true},
 	{Name: "x-mc-*", Routes: true}, // Mandrill
 	{Name: "x-mailgun-*", Routes: true},
-	{Name: "x-pm-*", Routes: true},     // Postmark
+	{Name: "x-pm-*", Routes: true},         // Postmark
+	{Name: "x-http-method*", Routes: true}, // what is done instead of the request's method
+	{Name: "x-method-override", Routes: true},
+	{Name: "x-sandbox*", Routes: true}, // whether anything is done at all
+	{Name: "x-test-mode", Routes: true},
+	{Name: "x-dry-run", Routes: true},
+	{Name: "x-copy-*", Routes: true},
 	{Name: "x-ses-*", Routes: true},    // Amazon SES
 	{Name: "x-mj-*", Routes: true},     // Mailjet
 	{Name: "x-mailin-*", Routes: true}, // Brevo

@@ -1,8 +1,11 @@
 package pipeline
 
 import (
+	"cmp"
 	"slices"
 	"strings"
+
+	"golang.org/x/net/publicsuffix"
 
 	"github.com/waybill-dev/waybill/gate"
 	"github.com/waybill-dev/waybill/gate/diff"
@@ -71,7 +74,9 @@ func read(hunks []diff.Hunk, own []string, before, after []gate.Part) []hunk {
 				}
 			}
 		case h.Kind == gate.Link:
-			if h.Within && (holdsToken(h.Before) || holdsToken(h.After)) {
+			if site := h.Whole[0]; !sendersSite(cmp.Or(site, h.Before), own) {
+				out[i].identifies = "the link leads to a site that is not the sender's own, where its path may say whom it is about"
+			} else if h.Within && (holdsToken(h.Before) || holdsToken(h.After)) {
 				out[i].identifies = "what differs in the link may be a token"
 			} else if !h.Within && !(sameOrigin(h.Before, h.After) && plainDifference(h.Before, h.After)) {
 				out[i].identifies = "the link leads to another place, or what differs in it may be a token"
@@ -79,7 +84,7 @@ func read(hunks []diff.Hunk, own []string, before, after []gate.Part) []hunk {
 		}
 		switch {
 		case h.Masked:
-		case spelled(&h, before, after):
+		case spelled(&h, before, after) || (h.Kind == gate.Text || h.Kind == gate.Value) && isProse(withoutIndexes(h.Part), h.Kind) && reformatted(&h):
 			out[i].follows, out[i].identifies = true, ""
 			out[i].Before, out[i].After = "", ""
 		default:
@@ -121,6 +126,30 @@ func hasLink(parts []gate.Part, name, link string) bool {
 		s, u, h, ok := origin(p.Value)
 		return ok && p.Name == name && s == scheme && u == user && h == host
 	})
+}
+
+// sendersSite reports whether a link leads to a page of one of the domains own. Where none is
+// known, as of a request, every page is taken for one; a link of another scheme than a
+// page's is none: it may pay or call somebody.
+func sendersSite(link string, own []string) bool {
+	scheme, _, host, ok := origin(link)
+	if !ok {
+		return !strings.Contains(link, ":") // it is relative
+	}
+	if scheme != "http" && scheme != "https" {
+		return false
+	}
+	host, _, _ = strings.Cut(host, ":")
+	return len(own) == 0 || slices.ContainsFunc(own, func(domain string) bool { return registrable(domain) == registrable(host) })
+}
+
+// registrable is the domain that somebody registered and a host belongs to; the host itself,
+// where none is known.
+func registrable(host string) string {
+	if d, err := publicsuffix.EffectiveTLDPlusOne(host); err == nil {
+		return d
+	}
+	return host
 }
 
 // upgraded makes of a link that differs in being encrypted alone an edit of its scheme,
