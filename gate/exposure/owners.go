@@ -443,13 +443,20 @@ func (o *Owners) Exposed(d Delivery) []gate.Exposure {
 			}
 		}
 	}
+	return t.exposures(d, func(n uint32) (own, distinct bool) { return known && n == me, distinctive[n] })
+}
+
+// exposures returns what was added up, heaviest first, of whose facts are evidence. of says
+// whether a person is the recipient, and whether the words of theirs are distinctive.
+func (t *tally) exposures(d Delivery, of func(n uint32) (own, distinct bool)) []gate.Exposure {
 	var out []gate.Exposure
 	for n, w := range t.mine {
-		if !w.strong && !distinctive[n] && !(d.Stimuli && w.Bits >= 3) {
+		own, distinct := of(n)
+		if !w.strong && !distinct && !(d.Stimuli && w.Bits >= 3) {
 			continue
 		}
-		w.Owner = o.person(n)
-		w.Own = known && n == me
+		w.Owner = t.owners.person(n)
+		w.Own = own
 		w.Stimuli = d.Stimuli
 		out = append(out, w.Exposure)
 	}
