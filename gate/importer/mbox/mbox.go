@@ -2,7 +2,8 @@
 // kin), plain or in gzip.
 //
 // A mail begins after a From_ line: "From ", a sender, and a date as asctime(3)
-// writes it, with a zone before or after the year where there is one. It must be the
+// writes it, with a zone before or after the year where there is one, or as RFC 5322 or
+// ISO 8601 do. It must be the
 // first line of the file, blank lines left out, or follow a blank line, which belongs
 // to neither mail. Where the first one has no date, but a sender alone and a header field
 // on the next line, the others may have none either. [Format] and [CL2] differ in what may stand in between:

@@ -71,6 +71,31 @@ func TestSuiteMeasured(t *testing.T) {
 	})
 }
 
+// The date of a From_ line is of any of three forms.
+func TestDates(t *testing.T) {
+	for line, want := range map[string]string{
+		"From a@x.example Thu Aug 22 12:36:23 2002":          "MAIL FROM:<a@x.example>",
+		"From a@x.example Thu Aug 22 12:36 2002 +0200":       "MAIL FROM:<a@x.example>",
+		"From a@x.example Thu, 22 Aug 2002 12:36:23 +0000":   "MAIL FROM:<a@x.example>",
+		"From a@x.example 22 Aug 2002 12:36:23":              "MAIL FROM:<a@x.example>",
+		"From a@x.example 2002-08-22T12:36:23Z":              "MAIL FROM:<a@x.example>",
+		"From a@x.example 2002-08-22 12:36:23.5+02:00":       "MAIL FROM:<a@x.example>",
+		"From MAILER-DAEMON Thu, 22 Aug 2002 12:36:23 +0000": "MAIL FROM:<>",
+		"From the first of 22 August 2002 on":                "",
+		"From a@x.example on 2002-08-22":                     "",
+		"From Monday, 22 Aug 2002":                           "",
+	} {
+		data := "From z@x.example Thu Aug 22 12:36:23 2002\nDelivered-To: b@x.example\n\none\n\n" + line + "\nDelivered-To: c@x.example\n\ntwo\n"
+		messages := importertest.Messages(importertest.Read(t, mbox.Format, importertest.Write(t, "x.mbox", []byte(data)), importer.Options{}))
+		if want == "" && len(messages) == 1 {
+			continue
+		}
+		if want == "" || len(messages) != 2 || !strings.HasPrefix(string(messages[1].Head), want+"\r\n") {
+			t.Errorf("%s: %d messages, want %q", line, len(messages), want)
+		}
+	}
+}
+
 // From_ lines may have no date, where the first has none.
 func TestUndated(t *testing.T) {
 	const one, two = "Delivered-To: a@example.org\nSubject: one\n\none\n", "Delivered-To: b@example.org\nSubject: two\n\ntwo\n"
