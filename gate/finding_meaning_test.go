@@ -1,0 +1,14 @@
+package gate
+
+import "testing"
+
+// Another fact of the same person at the same place is another finding.
+func TestMeaningIsSealed(t *testing.T) {
+	one := Finding{Check: "facts-disclosed", Gained: []string{"smtp:a@b.example"}, Meaning: "phone"}
+	other := one
+	other.Meaning = "diagnosis"
+	one.Seal()
+	if other.Seal(); one.Fingerprint == other.Fingerprint {
+		t.Error("two meanings have one fingerprint")
+	}
+}
