@@ -146,6 +146,9 @@ func approvers(c *cli.Context) (by people, err error) {
 			}
 		}
 	}
+	if strings.EqualFold(by.requested, by.approved) {
+		return by, usage(fmt.Errorf("%s asks for it and accepts it: nobody accepts what they ask for themselves", by.approved), "say who asks: --requested-by WHO")
+	}
 	return by, nil
 }
 

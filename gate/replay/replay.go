@@ -212,6 +212,9 @@ func (r *run) play(ctx context.Context) {
 	if ctx.Err() == nil {
 		r.quiet = r.awaitQuiet(ctx)
 	}
+	if r.quiet != "" {
+		r.linger(ctx)
+	}
 }
 
 // stopBuild stops the build while sinks still capture: what it flushes counts.
