@@ -336,7 +336,7 @@ var hidden = map[string][]string{
 	"B09": {"charset"},
 	"B11": {"html-style"},
 	"B13": {"a/a"},
-	"B15": {"helo-name", "user-agent"},
+	"B15": {"helo-name"},
 	"B16": {"one-click", "signature"},
 	"B17": {"json-null"},
 	"B22": {"encoding"},

@@ -1,5 +1,7 @@
 package gate
 
+import "strings"
+
 // RecipientKind is the kind of identity that a recipient is.
 type RecipientKind string
 
@@ -146,7 +148,7 @@ type Hidden struct {
 func (h *Hidden) NamesMessage() bool {
 	switch h.Rule {
 	case "message-id", "trace-id", "content-id", "idempotency-key":
-		return true
+		return !strings.HasSuffix(h.Part, "/domain") // which says who made it
 	}
 	return false
 }

@@ -132,13 +132,13 @@ func (t *Territory) Owner(g *gate.EditGroup) string {
 		return NewField
 	case owner == Role && t.Follows(g):
 		return Swapped
-	case owner == "" && g.Kind == gate.Value && (t.Follows(g) || !g.Alike && t.readdresses(g)):
+	case owner == "" && !g.Wording && g.Kind == gate.Value && (t.Follows(g) || !g.Alike && t.readdresses(g)):
 		return Swapped
 	case owner != "":
 		return owner
 	case load || g.Kind == gate.Link:
 		return Link
-	case g.Kind == gate.Addresses:
+	case g.Kind == gate.Addresses && !g.Wording:
 		return Role
 	case g.Kind == gate.Binary || strings.HasPrefix(g.Part, "attachment[]/"):
 		return Attachment

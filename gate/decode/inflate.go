@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync"
 
 	"github.com/andybalholm/brotli"
 	"github.com/klauspost/compress/flate"
@@ -35,7 +36,17 @@ func Inflate(kind Kind, raw []byte, b *Budget) (out, rest []byte, err error) {
 		}
 		return b.drain(z, src, kind, raw)
 	case Deflate:
-		return b.drain(flate.NewReader(src), src, kind, raw)
+		if !beginsBlock(raw) { // as most of what is no such stream does: it costs no reader
+			return nil, nil, broken(kind)
+		}
+		z, _ := inflaters.Get().(io.ReadCloser)
+		if z == nil {
+			z = flate.NewReader(src)
+		} else if err := z.(flate.Resetter).Reset(src, nil); err != nil {
+			return nil, nil, broken(kind)
+		}
+		defer inflaters.Put(z)
+		return b.drain(z, src, kind, raw)
 	case Brotli:
 		return b.drain(brotli.NewReader(src), src, kind, raw)
 	case Zstd:
@@ -47,6 +58,24 @@ func Inflate(kind Kind, raw []byte, b *Budget) (out, rest []byte, err error) {
 		return b.drain(d, src, kind, raw)
 	}
 	return nil, nil, ErrUnknownCoding
+}
+
+// inflaters are readers of DEFLATE, whose windows are large.
+var inflaters sync.Pool
+
+// beginsBlock reports whether raw may begin a DEFLATE stream (RFC 1951, 3.2.3): its first
+// block is of a known type, and where it is stored its length is there twice.
+func beginsBlock(raw []byte) bool {
+	if len(raw) < 2 {
+		return false
+	}
+	switch raw[0] >> 1 & 3 {
+	case 0:
+		return len(raw) >= 5 && raw[1] == ^raw[3] && raw[2] == ^raw[4]
+	case 3:
+		return false
+	}
+	return true
 }
 
 // Coding undoes a content coding (RFC 9110, 8.4.1) by its name, as a whole: bytes behind

@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/waybill-dev/waybill/gate"
+	"github.com/waybill-dev/waybill/gate/fields"
 )
 
 // Noise is what differs between replays of one build for one message: the places
@@ -129,6 +130,9 @@ type varied struct {
 // around it, reads as a recipient, and as different ones in different replays; or it stands in the
 // host of a link. Recipients are never volatile (invariant 3).
 func (v *varied) names(s span, bw words) bool {
+	if f, _, ok := fields.Part(v.first.Name); ok && (f.Kind == fields.Thread || f.Kind == fields.ID) {
+		return false // the id of a message is written as an address is
+	}
 	value := v.first.Value
 	from := len(value)
 	if s.start < len(bw.starts) {
@@ -149,11 +153,23 @@ func (v *varied) names(s span, bw words) bool {
 		} else {
 			at = max(0, strings.Index(text, s.texts[1+i]))
 		}
-		if is := recipientsAt(text, s.texts[1+i], at); is != was {
+		if is := recipientsAt(text, s.texts[1+i], at); is != was && !idsOfOneHost(is, was) {
 			return true
 		}
 	}
 	return false
+}
+
+// idsOfOneHost reports whether two addresses are ids, made anew each time, at one host: what
+// calendars, and others, write like addresses.
+func idsOfOneHost(x, y string) bool {
+	id := func(s string) (host string, ok bool) {
+		local, host, ok := strings.Cut(strings.TrimPrefix(s, string(gate.Mail)+":"), "@")
+		return host, ok && len(local) >= 2*minToken && fields.FreshID(local)
+	}
+	hx, okx := id(x)
+	hy, oky := id(y)
+	return okx && oky && hx == hy
 }
 
 // recipientsAt gives the recipient that a whole value reads as, or, where that is none, the
@@ -361,13 +377,39 @@ func (n *Noise) cut(part string, slot int, edits []edit, bw, aw words) (pieces [
 	}
 	for _, e := range edits {
 		if !hidden[e] {
-			pieces = append(pieces, n.peel(part, e, bw, aw, spans)...)
+			peeled := n.peel(part, e, bw, aw, spans)
+			for i := range values {
+				if v := &values[i]; !v.Masked {
+					if a0, a1, ok := covers(peeled, &spans[i]); ok { // it is hidden all the same, and has an identity
+						v.After, v.Masked = aw.text(a0, a1), true
+					}
+				}
+			}
+			pieces = append(pieces, peeled...)
 		}
 	}
 	slices.SortStableFunc(pieces, func(x, y piece) int {
 		return cmp.Or(cmp.Compare(x.b0, y.b0), cmp.Compare(x.a0, y.a0), cmp.Compare(x.b1, y.b1))
 	})
 	return pieces, values
+}
+
+// covers reports whether the masked ones of pieces, one behind the other, are all of s, and
+// returns the words of the other side that they stand for.
+func covers(pieces []piece, s *span) (a0, a1 int, ok bool) {
+	at := s.start
+	for _, p := range pieces {
+		switch {
+		case !p.masked || p.b0 != at || p.b1 > s.end:
+			continue
+		case at == s.start:
+			a0 = p.a0
+		case p.a0 != a1:
+			return 0, 0, false
+		}
+		at, a1 = p.b1, p.a1
+	}
+	return a0, a1, at == s.end && at > s.start
 }
 
 // form is what is known of the values at a place.
@@ -434,8 +476,10 @@ const (
 	minToken  = 8  // bytes of what may be a token of any alphabet
 	keptTexts = 64 // texts of a form that are kept as they are
 
-	// How many values, all different and of one length, are no choice out of words.
+	// How many values, all different and of one length, are no choice out of words, and
+	// how many runes they have at the least.
 	manyValues = 8
+	leastDrawn = 4
 )
 
 func newForm(texts ...string) *Form {
@@ -491,7 +535,10 @@ func (f *Form) Fresh() bool { return f.values > 1 && !f.repeats }
 // token reports whether the values are tokens: of any characters that base64, its
 // alphabet for URLs, or hexadecimal have, as chance gives them.
 func (f *Form) token() bool {
-	if f.wordy && !(f.values >= manyValues && f.lo == f.hi && f.Fresh()) {
+	if f.drawn() {
+		return true
+	}
+	if f.wordy {
 		return false
 	}
 	return !f.spaced && !f.short && f.sorts&at == 0 && (f.sorts&digit != 0 && f.sorts&(lower|upper) != 0 || f.sorts&lower != 0 && f.sorts&upper != 0 || f.Fresh())
@@ -499,6 +546,16 @@ func (f *Form) token() bool {
 
 // Fits reports whether text, by its form alone, could be one more of the values.
 func (f *Form) Fits(text string) bool { return f.fits(text, nil) }
+
+// drawn reports whether the values are too many, and too different, to be a choice out of
+// few: all of one length, and no two alike.
+func (f *Form) drawn() bool {
+	many := manyValues
+	if !f.wordy {
+		many /= 2
+	}
+	return f.Fresh() && f.values >= many && f.lo == f.hi && f.lo >= leastDrawn && f.sorts&(space|at) == 0
+}
 
 // fits reports whether text could be one more of the values: no longer and no shorter
 // than they vary, of the same sorts of characters, and known where the values are a
@@ -522,7 +579,7 @@ func (f *Form) fits(text string, known func(string) bool) bool {
 	sorts := f.sorts
 	if f.token() {
 		if !inToken(text) {
-			return mine&^sorts == 0 && mine&digit != 0
+			return mine&^sorts == 0 && (mine&digit != 0 || f.drawn())
 		}
 		sorts |= digit | mark
 		if sorts&lower != 0 && sorts&upper != 0 || !f.Fresh() {

@@ -3,6 +3,7 @@ package diff
 import (
 	"regexp"
 	"slices"
+	"strings"
 )
 
 const (
@@ -18,7 +19,7 @@ const (
 var stamp = regexp.MustCompile(
 	`\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}(?::\d{2}(?:[.,]\d+)?)?(?:[Zz]|[+-]\d{2}:?\d{2})?` +
 		`|` + weekday + `?\d{1,2}[ -]` + month + `[ -]\d{4},?(?: at)? ` + timeOf + timeZone +
-		`|` + weekday + `?` + month + ` \d{1,2}(?:, \d{4})?,?(?: at)? ` + timeOf + timeZone + `(?: \d{4}\b)?` +
+		`|` + weekday + `?` + month + ` {1,2}\d{1,2}(?:, \d{4})?,?(?: at)? ` + timeOf + timeZone + `(?: \d{4}\b)?` +
 		`|` + `\d{1,4}[/.]\d{1,2}[/.]\d{2,4},? ` + timeOf + timeZone +
 		`|\b` + timeOf + timeZone)
 
@@ -60,6 +61,9 @@ func wholeStamps(w words, spans []span) []span {
 
 // IsStamp reports whether text is a date with a time of day, or a time of day alone.
 func IsStamp(text string) bool {
+	if strings.IndexByte(text, ':') < 0 {
+		return false
+	}
 	at := stamp.FindStringIndex(text)
 	return at != nil && at[0] == 0 && at[1] == len(text)
 }

@@ -212,30 +212,48 @@ func (h *holders) add(n uint32) bool {
 // are distinctive. An address of one of the domains own, which nobody who receives has, is
 // the sender's.
 func (o *Owners) Foreign(part gate.Part, to []gate.Recipient, own []string) bool {
-	numbers := make([]int64, len(to))
-	for i, r := range to {
-		numbers[i] = -1
-		if n, ok := o.number(r); ok {
-			numbers[i] = int64(n)
+	var people []int64 // of to; an outside party has others' facts by rights, and of nobody's messages but theirs
+	parties := map[uint32]bool{}
+	for _, r := range to {
+		n, ok := o.number(r)
+		switch {
+		case r.Kind == gate.Host && ok:
+			parties[n] = true
+		case r.Kind == gate.Host:
+		case ok:
+			people = append(people, int64(n))
+		default:
+			people = append(people, -1)
 		}
 	}
 	all := func(h *holders) bool {
-		for _, n := range numbers {
+		for _, n := range people {
 			if n < 0 || !h.holds(uint32(n)) {
 				return false
 			}
 		}
-		return true
+		return len(people) > 0
+	}
+	owned := func(h *holders) bool {
+		return h.self >= 0 || slices.ContainsFunc(h.list, func(n uint32) bool { return !parties[n] })
 	}
 	foreign := false
 	In([]gate.Part{part}, func(f *Found) {
 		h := o.wanted[f.Key()]
-		if foreign || h == nil || h.common.Load() || !Typed(f.Kind) && !identifies(f) || len(h.list) == 0 && h.self < 0 || h.sender(f, own) {
+		if foreign || h == nil || h.common.Load() || !Typed(f.Kind) && !identifies(f) || !owned(h) || h.sender(f, own) {
 			return
 		}
 		foreign = (h.self >= 0 || o.bits(len(h.list)) > 0) && !all(h)
 	})
-	return foreign || len(o.distinctive([]gate.Part{part}, all)) > 0
+	if foreign {
+		return true
+	}
+	for n := range o.distinctive([]gate.Part{part}, all) {
+		if !parties[n] {
+			return true
+		}
+	}
+	return false
 }
 
 // identifies reports whether a whole value is more than a word of a vocabulary: two words,

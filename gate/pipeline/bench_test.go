@@ -57,8 +57,8 @@ func run(t testing.TB, path string, n int, name string, text func(i int) string)
 		records = append(records, &gate.Record{Kind: gate.KindMessage, Message: &gate.Message{
 			Seq: uint64(i + 1), Channel: "smtp", Sink: "mail",
 			Head: fmt.Appendf(nil, "EHLO app\r\nMAIL FROM:<portal@example.org>\r\nRCPT TO:<member%07d@example.net>\r\n", i),
-			Body: fmt.Appendf(nil, "Received: from app by mx id %s%d\r\nDate: Wed, 2 Aug 2000 10:%02d:%02d +0000\r\nMessage-ID: <%s.m%09d@portal.example.org>\r\nFrom: Portal <portal@example.org>\r\nTo: Member %d <member%07d@example.net>\r\nSubject: Your appointment\r\nMIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n%s\r\n",
-				name, i, i/60%60, i%60, name, i, i, i, text(i)),
+			Body: fmt.Appendf(nil, "Received: from app.example.org (app.example.org [192.0.2.7])\r\n\tby mx.example.org (Postfix) with ESMTP id 4X%s%09d;\r\n\tWed,  2 Aug 2000 10:%02d:%02d +0000\r\nDate: Wed, 2 Aug 2000 10:%02d:%02d +0000\r\nMessage-ID: <%s.m%09d@portal.example.org>\r\nFrom: Portal <portal@example.org>\r\nTo: Member %d <member%07d@example.net>\r\nSubject: Your appointment\r\nMIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n%s\r\n",
+				name, i, i/60%60, i%60, i/60%60, i%60, name, i, i, i, text(i)),
 		}})
 		if len(records) == batch || i == n-1 {
 			if err := w.Append(records...); err != nil {

@@ -37,6 +37,7 @@ type group struct {
 	identifies    string    // see hunk; of the first that has it
 	request       bool      // some of it stands in requests
 	follows       bool      // see hunk; of all
+	party         bool      // a header field, in messages to outside parties alone
 	whole         [2]string // the values that the edit is a piece of, where these are the same in all
 }
 
@@ -106,6 +107,10 @@ func (c *comparer) group() {
 			people[c.Changes[i].Recipient()] = true
 		}
 		g.People = len(people)
+		g.party = strings.HasPrefix(g.Part, "header/")
+		for r := range people {
+			g.party = g.party && r.Kind == gate.Host
+		}
 		g.Why = c.unlikely(g)
 		g.needed = g.Why == ""
 		if g.follows { // what the other form says is nothing new, to whomever; what it does not say is
@@ -159,12 +164,18 @@ func (c *comparer) unlikely(g *group) string {
 	case g.People < 2 && c.Changes[g.Changes[0]].Recipient().Kind != gate.Host:
 		return "one recipient's messages alone were edited so"
 	}
+	// A delivery that goes to somebody else too is judged for that, and shows nothing here.
+	var stayed []int
 	for _, i := range g.Changes {
-		if c.Changes[i].Kind != gate.Altered {
-			return "the messages go to other recipients too"
+		switch c.Changes[i].Kind {
+		case gate.Altered:
+			stayed = append(stayed, i)
+		case gate.Redirected:
+		default:
+			return "some of it is not edited, but new or gone"
 		}
 	}
-	return c.indistinct(g)
+	return c.indistinct(stayed)
 }
 
 // rare is how many deliveries of production a class needs to stand for itself.
@@ -173,7 +184,7 @@ const rare = 3
 const rareClass = "\x00rare\x00"
 
 // wideClass is the class of m, or, where production has few of it, everything
-// rare from one sender: subjects that are free text must not make every message
+// rare from one sender, or to one outside party: subjects that are free text must not make every message
 // a class of its own, in which every edit would be made to all. parts gives its parts
 // where m has none.
 func (c *comparer) wideClass(m *gate.Canonical, parts func() []gate.Part) string {
@@ -190,6 +201,9 @@ func (c *comparer) wideClass(m *gate.Canonical, parts func() []gate.Part) string
 			from = list[i].Value
 			break
 		}
+	}
+	if from == "" && len(m.Recipients) > 0 && m.Recipients[0].Kind == gate.Host {
+		from = m.Recipients[0].Address // requests to other parties are made by other code
 	}
 	return m.Channel + "\x00" + m.Sink + rareClass + from
 }

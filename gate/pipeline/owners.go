@@ -293,6 +293,9 @@ func (c *comparer) looker(groups map[string][]*group) func(m *gate.Canonical, ru
 		open, seen = open[:0], seen[:0]
 		c.looking.Lock()
 		for _, g := range groups[class] {
+			if g.party && (len(m.Recipients) == 0 || m.Recipients[0].Kind != gate.Host) {
+				continue // what a request is to send to one person, which has no header
+			}
 			if !g.refuted() && g.Channel == m.Channel && g.Sink == m.Sink {
 				open = append(open, g)
 			}

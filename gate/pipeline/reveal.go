@@ -3,6 +3,7 @@ package pipeline
 import (
 	"context"
 	"encoding/binary"
+	"iter"
 	"math"
 	"slices"
 	"strings"
@@ -18,7 +19,7 @@ import (
 //   - what somebody is sent in production in the open, a number, a digest, a telephone
 //     number, three words in a row, is a part wherever it stands hidden;
 //   - an id that is the same in two replays of production is not made anew for each
-//     message: all of that place and class are parts.
+//     message: all of that place are parts.
 //
 // Hidden values are gathered in the scan of each run. A run in which something is to be
 // revealed is scanned once more.
@@ -30,8 +31,9 @@ type revealing struct {
 	places map[uint64]struct{} // see placeKey
 }
 
+// placeKey names a place over all classes of a sink: a release may call a class otherwise.
 func placeKey(m *gate.Canonical, h *gate.Hidden) uint64 {
-	return gate.HashWord(m.Channel + "\x00" + m.Sink + "\x00" + m.Class + "\x00" + withoutIndexes(h.Part))
+	return gate.HashWord(m.Channel + "\x00" + m.Sink + "\x00" + withoutIndexes(h.Part))
 }
 
 // reveal makes parts of what m hides and must not.
@@ -84,6 +86,9 @@ func factsIn(h *gate.Hidden, found func(*exposure.Found)) {
 	if apart := joints.Replace(h.Value); apart != h.Value {
 		exposure.InText(h.Part, apart, found)
 	}
+	for run := range figures(h.Value) {
+		exposure.InText(h.Part, run, found)
+	}
 	for at := strings.IndexByte(h.Value, '='); at > 0; {
 		text := h.Value[:at] + "@" + h.Value[at+1:]
 		exposure.InText(h.Part, text, func(f *exposure.Found) {
@@ -98,6 +103,25 @@ func factsIn(h *gate.Hidden, found func(*exposure.Found)) {
 			return
 		}
 		at += 1 + next
+	}
+}
+
+// longRun is how many figures in a row may be a number of somebody's within a word.
+const longRun = 7
+
+// figures gives the runs of figures in text that stand within longer words.
+func figures(text string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for i := 0; i < len(text); {
+			end := i
+			for end < len(text) && '0' <= text[end] && text[end] <= '9' {
+				end++
+			}
+			if end-i >= longRun && end-i < len(text) && !yield(text[i:end]) {
+				return
+			}
+			i = max(end, i+1)
+		}
 	}
 }
 

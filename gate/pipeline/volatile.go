@@ -57,6 +57,7 @@ func (c *comparer) volatile(ctx context.Context, all []pairing) error {
 			c.unmask(all, b.pairing, b.value, renamedOf(b.value))
 		}
 		c.unanchored(all, single)
+		c.unprovenLinks(all, single)
 		if err := c.foreign(ctx, all); err != nil {
 			return err
 		}
@@ -144,7 +145,9 @@ func (c *comparer) unmask(all []pairing, pairing int, v *diff.Value, h diff.Hunk
 	v.Masked = false
 	for i := range all {
 		if c.first[i] == pairing {
-			all[i].hunks = append(slices.Clip(all[i].hunks), stated(h))
+			s := stated(h)
+			s.asIs = true // it is named already, or somebody's
+			all[i].hunks = append(slices.Clip(all[i].hunks), s)
 		}
 	}
 }
@@ -177,7 +180,7 @@ func (c *comparer) foreign(ctx context.Context, all []pairing) error {
 				continue
 			}
 			s := suspect{pairing: i, value: v}
-			exposure.InText(v.Part, v.After, func(f *exposure.Found) {
+			factsIn(&gate.Hidden{Part: v.Part, Value: v.After}, func(f *exposure.Found) {
 				if !exposure.Typed(f.Kind) {
 					return
 				}
@@ -207,7 +210,8 @@ func (c *comparer) foreign(ctx context.Context, all []pairing) error {
 		for k := range s.facts {
 			n = max(n, len(s.facts[k].Value()))
 		}
-		return n, owners.Foreign(gate.Part{Name: s.value.Part, Kind: gate.Text, Value: s.value.After}, to, all[s.pairing].own)
+		text := s.value.After + " " + joints.Replace(s.value.After)
+		return n, owners.Foreign(gate.Part{Name: s.value.Part, Kind: gate.Text, Value: text}, to, all[s.pairing].own)
 	}
 	for k := range suspects {
 		if n, ok := belongs(&suspects[k]); ok {
@@ -314,6 +318,32 @@ func (c *comparer) unanchored(all []pairing, single map[int][]*diff.Value) {
 			Kind: gate.GapUnanchored, Where: class.class, Count: n,
 			Detail: "nothing but a value that is new each time tells these messages from each other, and it stands nowhere else: an exchange would not be seen",
 		})
+	}
+}
+
+// unprovenLinks keeps edits of links that hold an unanchored value from being wording: the
+// constant rest of a link may change alike where the person's token in it stays the same, which
+// cannot be known of a token that is new each time and stands nowhere else.
+func (c *comparer) unprovenLinks(all []pairing, single map[int][]*diff.Value) {
+	type slot struct {
+		part string
+		slot int
+	}
+	for i := range all {
+		fresh := map[slot]bool{}
+		for _, v := range single[c.first[i]] {
+			fresh[slot{v.Part, v.Slot}] = true
+		}
+		cloned := false
+		for j, h := range all[i].hunks {
+			if !h.Within || !fresh[slot{h.Part, h.Slot}] || h.identifies != "" {
+				continue
+			}
+			if !cloned {
+				all[i].hunks, cloned = slices.Clone(all[i].hunks), true
+			}
+			all[i].hunks[j].identifies = "the token in the link is new each time, and stands nowhere else"
+		}
 	}
 }
 

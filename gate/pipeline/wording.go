@@ -18,6 +18,7 @@ type hunk struct {
 	identifies string // see identifying
 	request    bool   // it stands in a request, not in a mail
 	follows    bool   // it says in another form what the same message says already
+	asIs       bool   // what it says is somebody's, however new it looks
 }
 
 // stated is a hunk at a volatile place: it is never wording.
@@ -63,6 +64,12 @@ func read(hunks []diff.Hunk, own []string, before, after []gate.Part) []hunk {
 		case h.Masked:
 		case h.Kind == gate.Text || h.Kind == gate.Value:
 			out[i].identifies = identifying(&h, own)
+		case h.Kind == gate.Addresses:
+			for line := range strings.SplitSeq(h.Before+"\n"+h.After, "\n") {
+				if line != "" && !ownedBy(line, own) {
+					out[i].identifies = "the address is not one of the sender's own"
+				}
+			}
 		case h.Kind == gate.Link:
 			if h.Within && (holdsToken(h.Before) || holdsToken(h.After)) {
 				out[i].identifies = "what differs in the link may be a token"
@@ -70,10 +77,50 @@ func read(hunks []diff.Hunk, own []string, before, after []gate.Part) []hunk {
 				out[i].identifies = "the link leads to another place, or what differs in it may be a token"
 			}
 		}
-		out[i].follows = !h.Masked && other(&out[i].Hunk)
+		switch {
+		case h.Masked:
+		case spelled(&h, before, after):
+			out[i].follows, out[i].identifies = true, ""
+			out[i].Before, out[i].After = "", ""
+		default:
+			out[i].follows = other(&out[i].Hunk)
+		}
 		out[i].Around = [2]diff.Passage{} // a piece of a text that need not be kept
 	}
 	return out
+}
+
+// spelled reports whether h lies within a link that the text spells out on both sides: the
+// link is a part of its own, and judged there.
+func spelled(h *diff.Hunk, before, after []gate.Part) bool {
+	if h.Kind != gate.Text || h.NewPart || h.GonePart {
+		return false
+	}
+	for side, parts := range [][]gate.Part{before, after} {
+		p := h.Around[side]
+		inside := slices.ContainsFunc(marksIn(p), func(m marked) bool {
+			return m.mark == markLink && m.from <= p.From && p.To <= m.to && hasLink(parts, h.Part+"/link", m.text)
+		})
+		if !inside && !(p.From == p.To && endsLink(p, func(link string) bool { return hasLink(parts, h.Part+"/link", link) })) {
+			return false
+		}
+	}
+	return true
+}
+
+// endsLink reports whether nothing stands at p's place, directly behind a link that is known.
+func endsLink(p diff.Passage, known func(string) bool) (ends bool) {
+	eachMark(p.Text, func(m marked) { ends = ends || m.mark == markLink && m.to == p.From && known(m.text) })
+	return ends
+}
+
+// hasLink reports whether a part called name leads to where link does.
+func hasLink(parts []gate.Part, name, link string) bool {
+	scheme, user, host, ok := origin(link)
+	return ok && slices.ContainsFunc(parts, func(p gate.Part) bool {
+		s, u, h, ok := origin(p.Value)
+		return ok && p.Name == name && s == scheme && u == user && h == host
+	})
 }
 
 // upgraded makes of a link that differs in being encrypted alone an edit of its scheme,
@@ -105,16 +152,17 @@ func alternative(hunks []diff.Hunk, before, after []gate.Part) func(*diff.Hunk) 
 	if form == nil {
 		return none
 	}
-	stays, text := before, form.After
+	// What differs in the other form is judged there: here the two forms of one message.
+	message, text := after, form.After
 	if form.GonePart {
-		stays, text = after, form.Before
+		message, text = before, form.Before
 	}
 	other := map[string]string{"text": "html", "html": "text"}[form.Part]
 	known := map[string]bool{}
 	links := map[string]bool{}
 	var said strings.Builder // all of the other form
-	for i := range stays {
-		p := &stays[i]
+	for i := range message {
+		p := &message[i]
 		if p.Name != other && !strings.HasPrefix(p.Name, other+"/") && p.Name != "header/subject" || strings.HasPrefix(p.Name, other+"/hidden") {
 			continue
 		}
@@ -214,14 +262,37 @@ func isProse(part string, kind gate.PartKind) bool {
 	case "body", "query":
 		// A leaf of a structure is Text where a rule says that people read it. What is Text
 		// by itself, a page or a text of unknown use, is not.
-		first, _, _ := strings.Cut(sub, "/")
+		first, deeper, _ := strings.Cut(sub, "/")
+		if deeper != "" && first != "html" && first != "text" && first != "malformed" {
+			return isProseWithin(deeper)
+		}
 		return sub != "" && first != "html" && first != "text" && first != "malformed" && !strings.HasSuffix(sub, "/comment") && !strings.HasSuffix(sub, "/malformed")
 	}
 	return false
 }
 
+// isProseWithin is isProse of a part of kind Text of what a leaf of a structure holds: a page,
+// a mail. An uploaded file is an attachment.
+func isProseWithin(part string) bool {
+	if strings.HasPrefix(part, "attachment") || strings.Contains(part, "/attachment") {
+		return false
+	}
+	if at := strings.LastIndex("/"+part, "/header/"); at >= 0 {
+		name, sub, _ := strings.Cut(part[at+len("header/"):], "/")
+		return fields.Of(name).Kind == fields.Text && sub == ""
+	}
+	if at := strings.LastIndex("/"+part, "/html"); at >= 0 {
+		_, sub, _ := strings.Cut(part[at:], "/")
+		return sub == "" || sub == "title" || sub == "alt" || sub == "preheader"
+	}
+	return !strings.HasSuffix("/"+part, "/comment") && !strings.HasSuffix("/"+part, "/malformed") && !strings.HasSuffix(part, "/name")
+}
+
 // isHidden reports whether readers do not see parts of this name, though they are sent.
 func isHidden(part string, kind gate.PartKind) bool {
+	if part == "html/data" { // attributes for scripts
+		return true
+	}
 	if kind != gate.Text {
 		return false
 	}
@@ -234,16 +305,20 @@ func isHidden(part string, kind gate.PartKind) bool {
 // misplaced says why an edit cannot be wording where it stands, however it is made: it
 // stands in a structure, in an address, in what is loaded.
 func (g *group) misplaced() string {
+	f, _, field := fields.Part(g.Part)
+	field = field && !strings.HasPrefix(g.Part, "message[]/")
 	switch {
 	case isProse(g.Part, g.Kind), isHidden(g.Part, g.Kind):
 		return ""
+	case field && (g.NewPart || g.GonePart) && (f.Kind == fields.Signature || f.Kind == fields.Results):
+		return "" // of the sender's own domains, and of nobody's else: see identifying
 	case g.Kind == gate.Link:
 		if g.NewPart || g.GonePart || !g.Within && (g.before == "" || g.after == "") {
 			return "a link that is new, or gone, is never wording"
 		}
 		return ""
 	case g.Kind == gate.Value || g.Kind == gate.Text:
-		if f, _, ok := fields.Part(g.Part); ok && !strings.HasPrefix(g.Part, "message[]/") {
+		if field {
 			return g.fieldMisplaced(f)
 		}
 		return "a value of a structure is never wording"
@@ -274,10 +349,10 @@ const crowd = 8
 // distinct people.
 const mostCounted = 1000
 
-// indistinct says why the changes of g are not two messages at least, of distinct stimuli,
+// indistinct says why changes, of one edit, are not two messages at least, of distinct stimuli,
 // to distinct people: a mail to somebody and its copies are one.
-func (c *comparer) indistinct(g *group) string {
-	changes := g.Changes[:min(len(g.Changes), mostCounted)]
+func (c *comparer) indistinct(changes []int) string {
+	changes = changes[:min(len(changes), mostCounted)]
 	people := map[gate.Recipient]bool{} // recipients without roles
 	spread := map[string]map[string]bool{}
 	for _, i := range changes {
