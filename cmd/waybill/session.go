@@ -320,6 +320,9 @@ func (s *session) replay(ctx context.Context, scenario config.Scenario, role gat
 	if stop := stoppedBy(ctx); stop != nil {
 		return stop
 	}
+	for _, text := range result.Jobs {
+		s.p.printed(what, text)
+	}
 	if err != nil {
 		hint := startHint(err)
 		if first := firstLine(err.Error()); s.p.masked && first != err.Error() {
@@ -357,6 +360,18 @@ func (s *session) unchanged(tapes ...string) error {
 }
 
 const tampered = "a build can write where its runs are kept: see what it does there, and run it as another user"
+
+// printed says what a command of a build printed before it failed, where people may be named.
+func (p *program) printed(what, text string) {
+	lines := strings.Split(text, "\n")
+	if p.masked && len(lines) > 1 {
+		lines = []string{lines[0], "(left out, since nobody is to be named)"}
+	}
+	fmt.Fprintf(p.stderr, "%s: %s\n", what, printable(lines[0]))
+	for _, line := range lines[1:] {
+		fmt.Fprintln(p.stderr, "  | "+printable(line))
+	}
+}
 
 // lingers are how long staging is left running when it is quiet: where that is known by
 // idleness as it is measured by default, and where the build has a probe or its own time.

@@ -41,3 +41,23 @@ func TestLateMessages(t *testing.T) {
 		})
 	}
 }
+
+// What a job printed before it failed is told, to people who may see it; the gap holds none of it.
+func TestJobSaysWhy(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var st store
+		m := &memory{job: func(context.Context, string, []byte) gate.Outcome {
+			return gate.Outcome{Status: 3, Body: []byte(strings.Repeat("x", 5000) + "\nno such table: members of zoe\n")}
+		}}
+		p := m.plan(&st, stimuli(1, nil)...)
+		p.Scenario.Jobs = []string{"drain"}
+		r, err := replay.Run(t.Context(), p)
+		must(t, err)
+		if len(r.Jobs) != 1 || !strings.HasPrefix(r.Jobs[0], "job drain ended with status 3") || !strings.HasSuffix(r.Jobs[0], "no such table: members of zoe") || len(r.Jobs[0]) > 2200 {
+			t.Errorf("it is told as %q", r.Jobs)
+		}
+		if len(st.gaps) != 1 || strings.Contains(st.gaps[0].Detail, "zoe") {
+			t.Errorf("gaps are %+v", st.gaps)
+		}
+	})
+}

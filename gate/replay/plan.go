@@ -123,6 +123,7 @@ type Result struct {
 	Sinks  map[string]string // the address that each sink listened on
 	Late   uint64            // stimuli that were sent after they were due, by more than [Lateness]
 	Latest time.Duration     // by how much the last of them was, at the most
+	Jobs   []string          // what jobs that failed printed last; can hold anything
 	Crash  error             // why the build ended by itself; can hold what it printed. nil: it did not
 }
 
