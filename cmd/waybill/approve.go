@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"slices"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -42,13 +43,13 @@ func approverFlags() []cli.Flag {
 func (p *program) approveVerb() *cli.Command {
 	return &cli.Command{
 		Name:      "approve",
-		Usage:     "accept one finding, with a reason and a last day",
-		UsageText: "waybill approve [flags] --reason TEXT --until DAY FINGERPRINT",
-		Description: "The approval is of this finding in this corpus, of as many messages as it has now. It is a person's claim: where\n" +
+		Usage:     "accept findings, with a reason and a last day",
+		UsageText: "waybill approve [flags] --reason TEXT --until DAY FINGERPRINT...",
+		Description: "Each approval is of its finding in this corpus, of as many messages as it has now. It is a person's claim: where\n" +
 			"reviews are verified, an approving review of the pull request is the evidence for it.",
 		Flags: append(append(approvalFlags(), approverFlags()...),
 			&cli.StringFlag{Name: "reason", Usage: "why this change is right, for those who read it later"},
-			&cli.StringFlag{Name: "until", Usage: "last `DAY` on which it holds, as 2027-01-31"},
+			&cli.StringFlag{Name: "until", Usage: "last `DAY` on which it holds, as 2027-01-31, or so many days from today, as 30d"},
 			&cli.Uint64Flag{Name: "max-messages", Usage: "accept up to `N` messages, and not only as many as there are now"},
 			&cli.BoolFlag{Name: "any-corpus", Usage: "accept it for every corpus, and not only for the one that was replayed"},
 		),
@@ -57,7 +58,7 @@ func (p *program) approveVerb() *cli.Command {
 }
 
 func (p *program) approve(c *cli.Context) error {
-	if err := arguments(c, 1, 1); err != nil {
+	if err := arguments(c, 1, maxApproved); err != nil {
 		return err
 	}
 	for _, flag := range []string{"reason", "until"} {
@@ -73,31 +74,65 @@ func (p *program) approve(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	a, err := verdict.For(v, c.Args().First())
+	until, err := lastDay(c.String("until"), limits.Now)
 	if err != nil {
-		return usage(err, "the report of the gate gives the fingerprints")
+		return usage(fmt.Errorf("approve: --until: %w", err), "")
 	}
-	a.Reason, a.Expires = c.String("reason"), c.String("until")
-	if n := c.Uint64("max-messages"); c.IsSet("max-messages") {
-		if n < a.MaxMessages {
-			return usage(fmt.Errorf("--max-messages %d: the finding is of %d messages already", n, a.MaxMessages), "")
+	var list []gate.Approval
+	for _, fingerprint := range c.Args().Slice() {
+		a, err := verdict.For(v, fingerprint)
+		if err != nil {
+			return usage(err, "the report of the gate gives the fingerprints")
 		}
-		a.MaxMessages = n
-	}
-	if c.Bool("any-corpus") {
-		a.Scope = verdict.AnyCorpus
+		a.Reason, a.Expires = c.String("reason"), until
+		if n := c.Uint64("max-messages"); c.IsSet("max-messages") {
+			if n < a.MaxMessages {
+				return usage(fmt.Errorf("--max-messages %d: the finding is of %d messages already", n, a.MaxMessages), "")
+			}
+			a.MaxMessages = n
+		}
+		if c.Bool("any-corpus") {
+			a.Scope = verdict.AnyCorpus
+		}
+		list = append(list, a)
 	}
 	by, err := approvers(c)
 	if err != nil {
 		return err
 	}
-	a.RequestedBy, a.ApprovedBy = by.requested, by.approved
-	err = edit(path, func(data []byte) ([]byte, error) { return verdict.Approve(data, path, a, limits) })
+	err = edit(path, func(data []byte) ([]byte, error) {
+		for i := range list { // all of them or none
+			list[i].RequestedBy, list[i].ApprovedBy = by.requested, by.approved
+			var err error
+			if data, err = verdict.Approve(data, path, list[i], limits); err != nil {
+				return nil, err
+			}
+		}
+		return data, nil
+	})
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(p.stdout, "%s is accepted until %s, up to %d, in %s\n", a.Fingerprint, a.Expires, a.MaxMessages, printable(path))
+	for i := range list {
+		fmt.Fprintf(p.stdout, "%s is accepted until %s, up to %d, in %s\n", list[i].Fingerprint, list[i].Expires, list[i].MaxMessages, printable(path))
+	}
 	return nil
+}
+
+// maxApproved is how many findings are accepted at once.
+const maxApproved = 1000
+
+// lastDay is a last day as approvals hold it; "30d" is so many days from today, in UTC.
+func lastDay(s string, now time.Time) (string, error) {
+	digits, ok := strings.CutSuffix(s, "d")
+	if !ok {
+		return s, nil // looked at with the rest of the approval
+	}
+	n, err := strconv.ParseUint(digits, 10, 16)
+	if err != nil {
+		return "", fmt.Errorf("%q is neither a day, as 2027-01-31, nor a number of days, as 30d", s)
+	}
+	return now.UTC().AddDate(0, 0, int(n)).Format(time.DateOnly), nil
 }
 
 // people are who asks for an approval and who gives it.
@@ -110,6 +145,9 @@ func approvers(c *cli.Context) (by people, err error) {
 				return by, err
 			}
 		}
+	}
+	if strings.EqualFold(by.requested, by.approved) {
+		return by, usage(fmt.Errorf("%s asks for it and accepts it: nobody accepts what they ask for themselves", by.approved), "say who asks: --requested-by WHO")
 	}
 	return by, nil
 }

@@ -1,5 +1,7 @@
 package main
 
+import "time"
+
 // Run is run, for the tests of the whole program.
 var Run = run
 
@@ -11,3 +13,6 @@ var (
 	Hushed  = hushed
 	Quoted  = quoted
 )
+
+// Stories do not wait as long as people do.
+func init() { lingers = [2]time.Duration{100 * time.Millisecond, 50 * time.Millisecond} }

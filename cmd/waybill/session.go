@@ -307,8 +307,8 @@ func (s *session) replay(ctx context.Context, scenario config.Scenario, role gat
 		},
 		Scenario: scenario, Pace: s.conf.Replay.Pace, Concurrency: s.conf.Replay.Concurrency,
 		AnswerTimeout: s.conf.Replay.AnswerTimeout.Duration, QuietTimeout: b.Quiet.Timeout.Duration, Settle: b.Quiet.Settle.Duration,
-		MaxMessages: s.conf.Replay.MaxMessages,
-		Progress:    func(p replay.Progress) { bar.at(p.Done) },
+		MaxMessages: s.conf.Replay.MaxMessages, Linger: lingering(role, b),
+		Progress: func(p replay.Progress) { bar.at(p.Done) },
 	})
 	maps.Copy(s.listened[role], result.Sinks)
 	if closed := w.Close(result.Footer); closed != nil {
@@ -319,6 +319,9 @@ func (s *session) replay(ctx context.Context, scenario config.Scenario, role gat
 	s.mu.Unlock()
 	if stop := stoppedBy(ctx); stop != nil {
 		return stop
+	}
+	for _, text := range result.Jobs {
+		s.p.printed(what, text)
 	}
 	if err != nil {
 		hint := startHint(err)
@@ -357,6 +360,34 @@ func (s *session) unchanged(tapes ...string) error {
 }
 
 const tampered = "a build can write where its runs are kept: see what it does there, and run it as another user"
+
+// printed says what a command of a build printed before it failed, where people may be named.
+func (p *program) printed(what, text string) {
+	lines := strings.Split(text, "\n")
+	if p.masked && len(lines) > 1 {
+		lines = []string{lines[0], "(left out, since nobody is to be named)"}
+	}
+	fmt.Fprintf(p.stderr, "%s: %s\n", what, printable(lines[0]))
+	for _, line := range lines[1:] {
+		fmt.Fprintln(p.stderr, "  | "+printable(line))
+	}
+}
+
+// lingers are how long staging is left running when it is quiet: where that is known by
+// idleness as it is measured by default, and where the build has a probe or its own time.
+var lingers = [2]time.Duration{10 * time.Second, 2 * time.Second}
+
+// lingering is how long a build is left running when it is quiet. That of staging shows what
+// both send late; production is not waited for again.
+func lingering(role gate.Role, b *config.Build) time.Duration {
+	switch {
+	case role != gate.Staging:
+		return 0
+	case b.Quiet.Set() || b.Quiet.Settle.Duration != config.DefaultSettle:
+		return lingers[1]
+	}
+	return lingers[0]
+}
 
 // notes are those of a run: what it is to be held to by those who have nothing but it.
 func (s *session) notes(scenario config.Scenario) map[string]string {

@@ -100,6 +100,7 @@ type Plan struct {
 	AnswerTimeout time.Duration // for one stimulus
 	QuietTimeout  time.Duration // for the build to become quiet
 	Settle        time.Duration // how long nothing must happen for idleness
+	Linger        time.Duration // how long a build that is quiet is left running: what it sends then is a gap
 	MaxMessages   uint64        // more is a flood
 
 	// Progress is told how far the replay is, at most five times a second and once
@@ -122,6 +123,7 @@ type Result struct {
 	Sinks  map[string]string // the address that each sink listened on
 	Late   uint64            // stimuli that were sent after they were due, by more than [Lateness]
 	Latest time.Duration     // by how much the last of them was, at the most
+	Jobs   []string          // what jobs that failed printed last; can hold anything
 	Crash  error             // why the build ended by itself; can hold what it printed. nil: it did not
 }
 
@@ -140,7 +142,7 @@ func (p *Plan) validate() error {
 	need(p.Stimuli != nil || p.Scenario.Kind == config.Alone, "no stimuli")
 	need(len(p.Sinks) > 0, "no sinks: nothing that the build sends would be seen")
 	need(p.Concurrency > 0, "concurrency must be greater than 0")
-	need(p.AnswerTimeout > 0 && p.QuietTimeout > 0 && p.Settle >= 0, "time-outs must be greater than 0")
+	need(p.AnswerTimeout > 0 && p.QuietTimeout > 0 && p.Settle >= 0 && p.Linger >= 0, "time-outs must be greater than 0")
 	need(p.MaxMessages > 0, "the limit of messages must be greater than 0")
 	need(p.Pace >= 0, "pace must not be negative")
 	names := make(map[string]bool)

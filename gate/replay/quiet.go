@@ -114,3 +114,24 @@ func (r *run) awaitClosed(ctx context.Context) {
 		}
 	}
 }
+
+// linger leaves a build that was taken for quiet running for a while. What it sends then is
+// kept, and is a gap: quiet was declared too early, and nobody knows what more would come.
+func (r *run) linger(ctx context.Context) {
+	declared, seq := time.Now(), r.ledger.seq.Load()
+	before := r.activity()
+	after, last := before, time.Duration(0)
+	for time.Since(declared) < r.plan.Linger && wait(ctx, min(longPause, r.plan.Linger-time.Since(declared))) {
+		if now := r.activity(); now.accepted != after.accepted || now.refused != after.refused || now.busy > 0 {
+			after, last = now, time.Since(declared)
+		}
+	}
+	if n := after.accepted + after.refused - before.accepted - before.refused; n > 0 || last > 0 {
+		detail := fmt.Sprintf("it sent %d messages up to %.1f s after it was taken for quiet (%s), which are on the tape: whether that was all is not known", n, last.Seconds(), r.quiet)
+		g := gate.Gap{Kind: gate.GapNotQuiet, Where: "build", Detail: detail, Count: max(n, 1)}
+		if r.ledger.seq.Load() > seq {
+			g.Seq = seq + 1
+		}
+		r.gap(g)
+	}
+}

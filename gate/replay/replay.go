@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -207,10 +208,39 @@ func (r *run) play(ctx context.Context) {
 		r.ledger.outcome(&o)
 		if o.Error != "" || o.Status != 0 {
 			r.gap(gate.Gap{Kind: gate.GapJobFailed, Where: "job " + job, Detail: fmt.Sprintf("the job ended with status %d", o.Status)})
+			r.jobFailed(job, &o)
 		}
 	}
 	if ctx.Err() == nil {
 		r.quiet = r.awaitQuiet(ctx)
+	}
+	if r.quiet != "" {
+		r.linger(ctx)
+	}
+}
+
+// lastOutput bounds what is told of what a job printed.
+const lastOutput = 2000
+
+func (r *run) jobFailed(job string, o *gate.Outcome) {
+	said := strings.TrimSpace(string(o.Body))
+	if over := len(said) - lastOutput; over > 0 {
+		said = "..." + said[over:]
+	}
+	text := fmt.Sprintf("job %s ended with status %d", job, o.Status)
+	switch {
+	case o.Error != "":
+		text += ": " + o.Error
+	case said == "":
+		text += "; it printed nothing"
+	}
+	if said != "" {
+		text += "; last output:\n" + said
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.result.Jobs) < 10 {
+		r.result.Jobs = append(r.result.Jobs, text)
 	}
 }
 

@@ -117,6 +117,9 @@ func (r *run) send(ctx context.Context, i *item) {
 	r.ledger.outcome(&o)
 	if g, bad := r.judge(s, &o); bad {
 		r.gap(g)
+		if g.Kind == gate.GapJobFailed {
+			r.jobFailed(firstLine(s.Head), &o)
+		}
 	}
 }
 

@@ -17,22 +17,30 @@ import (
 // block stays first.
 
 // Approve returns the approvals file data with a added, and the blocks sorted by
-// fingerprint. data must be valid, and may be empty; a must be too, and approve
-// what nothing in data does. name stands for the file in errors.
+// fingerprint. data must be valid, and may be empty; a must be too, and its last day
+// must not have passed. What data has of that fingerprint is replaced. name stands for
+// the file in errors.
 func Approve(data []byte, name string, a gate.Approval, limits Limits) ([]byte, error) {
 	old, err := ReadApprovals(bytes.NewReader(data), name, limits)
 	if err != nil {
 		return nil, err
 	}
-	if i := slices.IndexFunc(old, func(o gate.Approval) bool { return o.Fingerprint == a.Fingerprint }); i >= 0 {
-		return nil, fmt.Errorf("add to approvals %s: %s is approved there already, until %s: remove that entry first", name, a.Fingerprint, old[i].Expires)
-	}
+	had := len(old)
+	old = slices.DeleteFunc(old, func(o gate.Approval) bool { return o.Fingerprint == a.Fingerprint })
 	head, blocks := blocksOf(string(data))
+	before := len(blocks)
+	blocks = slices.DeleteFunc(blocks, func(b block) bool { return b.fingerprint == a.Fingerprint })
+	if before-len(blocks) != had-len(old) {
+		return nil, fmt.Errorf("add to approvals %s: its layout is not understood: write one [[approval]] table for each, at the start of a line", name)
+	}
 	blocks = append(blocks, block{a.Fingerprint, blockFor(&a)})
 	text := joinBlocks(head, blocks)
 	now, err := ReadApprovals(strings.NewReader(text), name, limits)
 	if err != nil {
 		return nil, fmt.Errorf("add an approval: %w", err)
+	}
+	if stateUnder(&a, 0, limits.Now) == gate.Expired {
+		return nil, fmt.Errorf("add an approval: its last day, %s, has passed", a.Expires)
 	}
 	if len(now) != len(old)+1 || !slices.Contains(now, a) {
 		return nil, fmt.Errorf("add to approvals %s: its layout is not understood: write one [[approval]] table for each, at the start of a line", name)

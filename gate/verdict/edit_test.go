@@ -36,8 +36,11 @@ func TestApproveSortsAndKeepsWhatPeopleWrote(t *testing.T) {
 	if err != nil || len(list) != 2 || list[1] != entry(print2) {
 		t.Fatalf("read back %+v, %v", list, err)
 	}
-	if again, err := verdict.Approve(first, "a.toml", entry(print2), limits); err == nil {
-		t.Errorf("approved twice:\n%s", again)
+	renewed := entry(print2)
+	renewed.Reason = "renewed"
+	again, err := verdict.Approve(first, "a.toml", renewed, limits)
+	if list, more := verdict.ReadApprovals(strings.NewReader(string(again)), "a.toml", limits); err != nil || more != nil || len(list) != 2 || list[1] != renewed {
+		t.Errorf("renewed to %v, %v:\n%s", err, more, again)
 	}
 	pruned, err := verdict.Prune(first, "a.toml", []string{print1}, limits)
 	if err != nil {
@@ -59,6 +62,12 @@ func TestApproveRefuses(t *testing.T) {
 		{"a file that is not valid", "approvals = 1", nil, `unknown key "approvals"`},
 		{"no reason", "", func(a *gate.Approval) { a.Reason = " " }, "reason is empty"},
 		{"a day too far", "", func(a *gate.Approval) { a.Expires = "2039-01-01" }, "days ahead"},
+		{"a day that has passed", "", func(a *gate.Approval) { a.Expires = "2020-01-01" }, "has passed"},
+		{"who asks accepts", "", func(a *gate.Approval) { a.RequestedBy, a.ApprovedBy = "Ann  B", " ann b" }, "nobody accepts what they ask for"},
+		{"who asks accepts, in wide letters", "", func(a *gate.Approval) { a.RequestedBy, a.ApprovedBy = "ann", "\uff41\uff4e\uff4e" }, "nobody accepts what they ask for"},
+		{"a name with what nobody sees", "", func(a *gate.Approval) { a.RequestedBy, a.ApprovedBy = "ann", "ann\u200b" }, "U+200B"},
+		{"a name that is blank", "", func(a *gate.Approval) { a.ApprovedBy = "\u3164" }, "U+3164"},
+		{"a cap that is none", "", func(a *gate.Approval) { a.MaxMessages = 4_000_000_000 }, "a cap that nothing reaches"},
 		{"a wildcard", "", func(a *gate.Approval) { a.Fingerprint = "w1-*" }, "not whole"},
 		{"entries in one line", inline, nil, "write each approval as [[approval]]"},
 	} {

@@ -11,8 +11,10 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/BurntSushi/toml"
+	"golang.org/x/text/unicode/norm"
 
 	"github.com/waybill-dev/waybill/gate"
 )
@@ -27,6 +29,7 @@ const (
 	defaultMaxDays = 365
 	maxFile        = 4 << 20 // bytes of an approvals file
 	maxText        = 2000    // bytes of one text in it
+	maxCap         = 10_000_000
 )
 
 // LoadApprovals reads the approvals file at path. A file that is not there holds
@@ -139,7 +142,13 @@ func readApproval(table map[string]any, limits Limits) (gate.Approval, error) {
 		case len(s) > maxText:
 			return a, fmt.Errorf("%s is longer than %d bytes", text.key, maxText)
 		}
+		if r := invisible(s); r != 0 && strings.HasSuffix(text.key, "_by") { // a reason is shown with these escaped
+			return a, fmt.Errorf("%s holds the character U+%04X, which nobody sees", text.key, r)
+		}
 		*text.to = s
+	}
+	if sameName(a.RequestedBy, a.ApprovedBy) {
+		return a, fmt.Errorf("requested_by and approved_by are both %q: nobody accepts what they ask for themselves", a.ApprovedBy)
 	}
 	if scheme := otherScheme.FindStringSubmatch(a.Fingerprint); scheme != nil && scheme[1] != gate.FingerprintScheme {
 		return a, fmt.Errorf("fingerprint is of scheme %s and this version reads %s: approve the finding anew", scheme[1], gate.FingerprintScheme)
@@ -157,10 +166,32 @@ func readApproval(table map[string]any, limits Limits) (gate.Approval, error) {
 	if !ok || n < 1 {
 		return a, errors.New("max_messages is not a whole number of 1 or more")
 	}
+	if n > maxCap {
+		return a, fmt.Errorf("max_messages %d is more than %d: a cap that nothing reaches is none", n, maxCap)
+	}
 	a.MaxMessages = uint64(n)
 	var err error
 	a.Expires, err = readDate(table["expires"], limits)
 	return a, err
+}
+
+// sameName reports whether two names are one person's, however they are written.
+func sameName(a, b string) bool {
+	plain := func(s string) string { return strings.Join(strings.Fields(norm.NFKC.String(s)), " ") }
+	return strings.EqualFold(plain(a), plain(b))
+}
+
+// invisible is the first character of s that has no shape of its own or acts on others, so
+// that two names look like one; 0 is none.
+func invisible(s string) rune {
+	for _, r := range s {
+		switch {
+		case r == ' ':
+		case !unicode.IsPrint(r), unicode.Is(unicode.Variation_Selector, r), strings.ContainsRune("\u115f\u1160\u2800\u3164\uffa0\u034f\u17b4\u17b5", r):
+			return r
+		}
+	}
+	return 0
 }
 
 // readDate reads the last day of an approval.
