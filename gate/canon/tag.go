@@ -236,7 +236,7 @@ func (h *htmlReader) closeRaw() {
 		h.styleSheet(h.sheet(h.style))
 		h.style = h.style[:0]
 	case atom.Script:
-		h.part("script", gate.Text, collapse(string(h.script)))
+		h.squeezed("script", gate.Text, string(h.script))
 		h.script = h.script[:0]
 	case atom.Title:
 		h.title = append(h.title, ' ')
@@ -378,6 +378,13 @@ func (h *htmlReader) fieldState(tag atom.Atom, attrs attributes) {
 	h.part("state", gate.Value, b.String())
 }
 
+// squeezed adds a text whose runs of white space are one, and counts what that leaves out.
+func (h *htmlReader) squeezed(of string, kind gate.PartKind, text string) {
+	short := collapse(text)
+	h.spelling(h.concat(h.name, "/", of), uint64(len(text)-len(short)))
+	h.part(of, kind, short)
+}
+
 func (h *htmlReader) attribute(tag atom.Atom, attrs attributes, a *attribute) {
 	switch a.key {
 	case "href", "xlink:href":
@@ -431,7 +438,7 @@ func (h *htmlReader) attribute(tag atom.Atom, attrs attributes, a *attribute) {
 		case strings.HasPrefix(a.key, "data-"):
 			h.part("data", gate.Value, a.key+"="+collapse(a.value))
 		case strings.HasPrefix(a.key, "on"):
-			h.part("script", gate.Text, a.key+"="+collapse(a.value))
+			h.squeezed("script", gate.Text, a.key+"="+a.value)
 		case !h.plainAttribute(tag, a):
 			h.other(attrs, a)
 		}
