@@ -404,7 +404,8 @@ func tagsNormal(block string) string {
 func tracesNormal(block string) string {
 	var out strings.Builder
 	for line := range strings.SplitSeq(block, "\n") {
-		if strings.HasPrefix(line, "received: ") || strings.HasPrefix(line, "x-received: ") {
+		switch name, _, _ := strings.Cut(line, ":"); name {
+		case "received", "x-received", "in-reply-to", "references":
 			line = strings.NewReplacer(" (", "(", ") ", ")", " <", "<", "> ", ">", " ;", ";", "; ", ";").Replace(line)
 		}
 		out.WriteString(line + "\n")
@@ -506,8 +507,13 @@ func htmlNormal(doc []byte) (string, bool) {
 		switch n.Type {
 		case html.TextNode:
 			text := n.Data
-			if n.Parent != nil && n.Parent.Data == "style" {
-				text = cssNormal(text)
+			if n.Parent != nil {
+				switch n.Parent.Data {
+				case "style":
+					text = cssNormal(text)
+				case "iframe": // whose content readers that have none show
+					text, _ = htmlNormal([]byte(text))
+				}
 			}
 			if !verbatim {
 				text = strings.Join(strings.Fields(text), " ")
@@ -527,13 +533,17 @@ func htmlNormal(doc []byte) (string, bool) {
 				case "content":
 					value = refresh.ReplaceAllString(value, "${1}url=$2$3$4")
 				case "srcset":
-					value = manyCommas.ReplaceAllString(value, ",")
+					value = strings.Join(strings.Fields(manyCommas.ReplaceAllString(value, ",")), " ")
 				}
 				out.WriteString(" " + a.Key + "=" + value + ";")
 			}
 			out.WriteString(">")
 		default:
-			out.WriteString("<!" + strings.Join(strings.Fields(n.Data), " ") + ">")
+			text := strings.Join(strings.Fields(n.Data), " ")
+			if lower := strings.ToLower(text); strings.HasSuffix(lower, "[endif]") {
+				text = strings.TrimSuffix(text, text[len(text)-len("[endif]"):]) + "[endif]"
+			}
+			out.WriteString("<!" + text + ">")
 		}
 		for c := n.FirstChild; c != nil; c = c.NextSibling {
 			walk(c, verbatim || n.Data == "pre" || n.Data == "textarea" || n.Data == "script")
@@ -548,6 +558,7 @@ func htmlNormal(doc []byte) (string, bool) {
 
 var (
 	cssJoints  = regexp.MustCompile(`\s*([{};])\s*`)
+	cssEnds    = regexp.MustCompile(`\s*;[\s;]*`)
 	padding    = regexp.MustCompile(`([A-Za-z0-9+/]{16})=+"`)
 	cssEscape  = regexp.MustCompile(`\\[0-9A-Fa-f]{1,6}\s?`)
 	cssImport  = regexp.MustCompile(`@import\s*`)
@@ -596,6 +607,7 @@ func cssNormal(text string) string {
 		out.WriteByte(c)
 	}
 	css := cssImport.ReplaceAllString(strings.Join(strings.Fields(out.String()), " "), "@import ")
+	css = cssEnds.ReplaceAllString(css, ";")
 	css = strings.ReplaceAll(cssJoints.ReplaceAllString(css, "$1"), ": ", ":")
 	return css + strings.Repeat("}", max(0, open))
 }

@@ -77,6 +77,7 @@ type htmlReader struct {
 	written    uint64 // grows with each text that is not empty, and each part
 
 	comments    uint64
+	spaces      uint64 // in text that keeps its line ends, of which runs are one
 	tags        uint64 // how many there are
 	tagBytes    uint64 // in their names, and in the slashes of end tags
 	conditional bool   // in a conditional comment
@@ -154,6 +155,7 @@ func (h *htmlReader) flush() {
 	h.part("hidden/table", gate.Text, strings.TrimSpace(string(h.spans)))
 	h.part("title", gate.Text, collapse(string(h.title)))
 	h.mask("html-comment", h.name, h.comments)
+	h.mask("html-space", h.name, h.spaces)
 	if h.tags > 0 {
 		m := h.masked("html-tag", h.name)
 		m.Count += h.tags
@@ -238,6 +240,9 @@ func (h *htmlReader) text(t []byte) {
 		}
 		if len(bytes.TrimSpace(t)) > 0 {
 			h.written++
+		}
+		if h.look.pre {
+			h.spaces += uint64(bytes.Count(t, []byte(" ")) + bytes.Count(t, []byte("\t")))
 		}
 		h.block().text(t, h.look.pre, h.look.marks)
 		if h.look.special {

@@ -263,7 +263,7 @@ func digestNames(value string) string {
 	for item := range strings.SplitSeq(value, ",") {
 		item = strings.Trim(item, " ")
 		if k, v, ok := strings.Cut(item, "="); ok && len(k) <= 8 && v != "" && isToken(k) {
-			names, item = append(names, k), strings.Trim(v, ":")
+			names, item = append(names, k+strings.Repeat(":", strings.Count(v, ":"))), strings.Trim(v, ":")
 		}
 		if len(item)%4 != 0 {
 			names = append(names, "unpadded")
