@@ -44,7 +44,7 @@ func (s *state) sniffed(name string, kind *mediaType, data []byte) {
 		}
 		s.takeBack(mark, hidden)
 	}
-	if kind.word == "" && (!utf8.Valid(data) || bytes.IndexByte(data, 0) >= 0) {
+	if kind.word == "" && (decode.IsMail(data) || !utf8.Valid(data) || bytes.IndexByte(data, 0) >= 0) {
 		s.data(name, decode.Recognise(data), data, 0)
 		return
 	}
@@ -151,6 +151,8 @@ func (s *state) data(name string, kind decode.Kind, data []byte, depth int) {
 		s.attempt(name, data, func() error { return s.xml(name, "", data) })
 	case decode.Text:
 		s.text(s.join(name, "text"), &mediaType{}, data)
+	case decode.Mail:
+		s.mail(name, data, depth+1)
 	case decode.Unknown:
 		s.emit(s.join(name, "digest"), gate.Binary, digest(data))
 	default:

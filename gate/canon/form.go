@@ -42,8 +42,8 @@ func (s *state) pair(name, key, value string) {
 }
 
 // formData adds the fields and files of a multipart/form-data body (RFC 7578):
-// "name/key" for a field; "name/key/name", "name/key/type" and what is in it for a
-// file. The order of different keys does not matter.
+// "name/key" for a field; for a file "name/key/name", "name/key/type", and what is in
+// it under "name/key/attachment". The order of different keys does not matter.
 func (s *state) formData(name string, kind *mediaType, data []byte, depth int) error {
 	t := tree{limits: &s.canon.limits, arena: &s.arena, fields: &s.headers, names: &s.fieldNames}
 	root := &entity{kind: *kind}
@@ -80,7 +80,7 @@ func (s *state) formData(name string, kind *mediaType, data []byte, depth int) e
 		}
 		s.emit(s.join(e.name, "name"), gate.Value, normal(gate.Value, file))
 		s.emit(s.join(e.name, "type"), gate.Value, normal(gate.Value, e.kind.word))
-		s.content(e.name, &e.kind, s.transfer(e.name, e.encoding, e.body, false), depth+1)
+		s.content(s.join(e.name, "attachment"), &e.kind, s.transfer(e.name, e.encoding, e.body, false), depth+1)
 	}
 	s.sortByName(s.out.Parts[mark:])
 	return nil

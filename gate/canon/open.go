@@ -21,9 +21,18 @@ func (s *state) prose(globs []string) {
 		return
 	}
 	var links []gate.Part
-	for i := range s.out.Parts {
+	for i := 0; i < len(s.out.Parts); i++ {
 		p := &s.out.Parts[i]
 		if p.Kind != gate.Value || !slices.ContainsFunc(globs, func(g string) bool { return globMatch(g, p.Name) }) {
+			continue
+		}
+		if isPage(p.Value) {
+			page := *p
+			rest := slices.Clone(s.out.Parts[i+1:])
+			s.takeBack(i, len(s.out.Hidden))
+			s.html(s.join(page.Name, "html"), []byte(page.Value))
+			i = len(s.out.Parts) - 1
+			s.out.Parts = append(s.out.Parts, rest...)
 			continue
 		}
 		p.Kind = gate.Text
@@ -40,6 +49,20 @@ func (s *state) prose(globs []string) {
 	for _, l := range links {
 		s.emit(l.Name, l.Kind, l.Value)
 	}
+}
+
+// isPage reports whether text is HTML: it begins with a tag or a declaration, or ends with the
+// end of an element.
+func isPage(text string) bool {
+	text = strings.TrimSpace(text)
+	if len(text) < len("<p>") || strings.IndexByte(text, '<') < 0 {
+		return false
+	}
+	if text[0] == '<' && (text[1] == '!' || text[1]|0x20 >= 'a' && text[1]|0x20 <= 'z') && strings.IndexByte(text, '>') > 0 {
+		return true
+	}
+	end := strings.LastIndex(text, "</")
+	return end >= 0 && text[len(text)-1] == '>' && strings.Trim(strings.ToLower(text[end+2:len(text)-1]), "abcdefghijklmnopqrstuvwxyz0123456789") == ""
 }
 
 // openLayers opens what values hold under further layers. A token that surely holds
@@ -139,7 +162,7 @@ func (o *opening) wanted() bool {
 	return false
 }
 
-// whole opens a value that is JSON, a form or XML as a whole.
+// whole opens a value that is JSON, a form, XML or a mail as a whole.
 func (o *opening) whole() bool {
 	if o.part.Kind != gate.Value {
 		return false
@@ -167,6 +190,8 @@ func structure(v string) decode.Kind {
 		}
 	case strings.IndexByte(v, '&') > 0 && decode.Recognise([]byte(v)) == decode.Form:
 		return decode.Form
+	case decode.IsMail(v):
+		return decode.Mail
 	}
 	return decode.Unknown
 }

@@ -533,3 +533,92 @@ func TestProse(t *testing.T) {
 		}
 	}
 }
+
+// A page among the leaves that people read is read as HTML.
+func TestProsePage(t *testing.T) {
+	d := payload("application/json", "", []byte(`{"parts":[{"value":"<p>Dear Erin, <a href='https://app.example/visits'>look</a><img src='https://cdn.example/a.png'></p>"},{"value":"1 < 2"}],"to":"erin"}`))
+	d.Prose = []string{"body/$.parts[*].value"}
+	form := message(newCanon(t, canon.Options{}), d)
+	for _, want := range []gate.Part{
+		{Name: "body/$.parts[0].value/html", Kind: gate.Text, Value: "Dear Erin, look"},
+		{Name: "body/$.parts[0].value/html/link", Kind: gate.Link, Value: "https://app.example/visits"},
+		{Name: "body/$.parts[0].value/html/load", Kind: gate.Load, Value: "https://cdn.example/a.png"},
+		{Name: "body/$.parts[1].value", Kind: gate.Text, Value: "1 < 2"},
+		{Name: "body/$.to", Kind: gate.Value, Value: "erin"},
+	} {
+		if !slices.Contains(form.Parts, want) {
+			t.Errorf("no %+v:\n%s", want, show(&form))
+		}
+	}
+}
+
+// A whole mail in a leaf, however it is wrapped, is read as one: its boundary, its id and its
+// date are hidden, and its mailboxes are addresses.
+func TestMailInLeaf(t *testing.T) {
+	write := func(id, boundary, person string) string {
+		return strings.ReplaceAll("From: Clinic <desk@clinic.example>\nTo: "+person+"\nSubject: =?utf-8?q?Your_visit?=\nMessage-ID: <"+id+"@clinic.example>\n"+
+			"Date: Mon, 30 Nov 2026 10:0"+boundary[len(boundary)-1:]+":00 +0000\nMIME-Version: 1.0\nContent-Type: multipart/alternative; boundary=\""+boundary+"\"\n\n"+
+			"--"+boundary+"\nContent-Type: text/plain\nContent-Transfer-Encoding: 8bit\n\nGr\u00fc\u00dfe, "+person+"\n"+
+			"--"+boundary+"\nContent-Type: text/html\n\n<p>Hello <a href=\"https://app.example/v\">there</a></p>\n--"+boundary+"--\n", "\n", "\r\n")
+	}
+	first := write("8d3b2c1e-90ab-4cde-8f12-3456789abcde", "----=_Part_0_5566778899aabb1", "erin@example.org")
+	second := write("1f2e3d4c-5b6a-4788-9900-aabbccddeeff", "----=_Part_0_99ffee00112233a2", "erin@example.org")
+	second = strings.ReplaceAll(second, "10:0"+"2", "10:03")
+	other := write("8d3b2c1e-90ab-4cde-8f12-3456789abcde", "----=_Part_0_5566778899aabb1", "omar@example.net")
+	latin := strings.ReplaceAll(strings.ReplaceAll(first, "\u00fc", "\xfc"), "\u00df", "\xdf")
+	for _, c := range []struct {
+		name, prefix string
+		wrap         func(mail string) *gate.Decoded
+	}{
+		{"base64url in JSON", "body/$.raw/base64/", func(m string) *gate.Decoded {
+			return payload("application/json", "", fmt.Appendf(nil, `{"raw":%q}`, base64.URLEncoding.EncodeToString([]byte(m))))
+		}},
+		{"base64 in a form", "body/RawMessage.Data/base64/", func(m string) *gate.Decoded {
+			return payload("application/x-www-form-urlencoded", "", []byte(url.Values{"RawMessage.Data": {base64.StdEncoding.EncodeToString([]byte(m))}, "Action": {"Send"}}.Encode()))
+		}},
+		{"plain in JSON", "body/$.mail/mail/", func(m string) *gate.Decoded {
+			b, err := json.Marshal(map[string]string{"mail": m})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return payload("application/json", "", b)
+		}},
+		{"a file of a form", "body/message/attachment/", func(m string) *gate.Decoded {
+			return payload("multipart/form-data; boundary=b", "", []byte("--b\r\nContent-Disposition: form-data; name=\"message\"; filename=\"m.mime\"\r\nContent-Type: application/octet-stream\r\n\r\n"+m+"\r\n--b--\r\n"))
+		}},
+		{"a body without a type", "body/", func(m string) *gate.Decoded { return payload("", "", []byte(m)) }},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			cn := newCanon(t, canon.Options{})
+			a, b, o := message(cn, c.wrap(first)), message(cn, c.wrap(second)), message(cn, c.wrap(other))
+			for _, want := range []gate.Part{
+				{Name: c.prefix + "header/to", Kind: gate.Addresses, Value: "erin@example.org"},
+				{Name: c.prefix + "header/subject", Kind: gate.Text, Value: "Your visit"},
+				{Name: c.prefix + "html/link", Kind: gate.Link, Value: "https://app.example/v"},
+				{Name: c.prefix + "text", Kind: gate.Text, Value: "Gr\u00fc\u00dfe, erin@example.org"},
+			} {
+				if !slices.Contains(a.Parts, want) {
+					t.Errorf("no %+v:\n%s", want, show(&a))
+				}
+			}
+			if d := differing(&a, &b); len(d) > 0 {
+				t.Errorf("written anew, %q differ", d)
+			}
+			if d := differing(&a, &o); !slices.Contains(d, c.prefix+"header/to") {
+				t.Errorf("to another, %q differ", d)
+			}
+			if c.name == "base64url in JSON" {
+				l := message(cn, c.wrap(latin))
+				if !slices.Contains(l.Parts, gate.Part{Name: c.prefix + "header/to", Kind: gate.Addresses, Value: "erin@example.org"}) {
+					t.Errorf("bytes that are not UTF-8 in it:\n%s", show(&l))
+				}
+			}
+		})
+	}
+	for _, text := range []string{"To: Erin\n\nhello", "Note: this\nAlso: that\n\nend of it", "https://example.org/a\nTo: x\n\n"} {
+		l := message(newCanon(t, canon.Options{}), payload("application/json", "", fmt.Appendf(nil, `{"v":%q}`, text)))
+		if len(l.Parts) != 1 {
+			t.Errorf("%q is no mail:\n%s", text, show(&l))
+		}
+	}
+}

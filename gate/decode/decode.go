@@ -12,7 +12,7 @@
 //     the exact shape of something that is fresh each time, what is a document of its
 //     own, and what cannot be read.
 //
-// What is not undone here: JSON, forms, XML, HTML and MIME, which stages walk in ways
+// What is not undone here: JSON, forms, XML, HTML, mail and MIME, which stages walk in ways
 // of their own; [Recognise] only says what they are.
 package decode
 
@@ -46,6 +46,7 @@ const (
 	CMS      Kind = "cms"
 	Calendar Kind = "ical"
 	Card     Kind = "vcard"
+	Mail     Kind = "mail" // an internet message (RFC 5322), whole
 )
 
 // A Budget bounds what undoing may cost. It is spent by each call that is given it.

@@ -47,13 +47,14 @@ var coded = func() (t [256]bool) {
 func Layers(text string) iter.Seq[Layer] {
 	return func(yield func(Layer) bool) {
 		at := 0
+		var tried wraps
 		for at < len(text) {
 			armor, ok := nextArmor(text, at)
 			end := len(text)
 			if ok {
 				end = armor.Start
 			}
-			if !tokens(text, at, end, yield) {
+			if !tried.tokens(text, at, end, yield) {
 				return
 			}
 			if !ok {
@@ -90,7 +91,7 @@ func MayHold(text string) bool {
 }
 
 // tokens gives the layers of text[at:to] that are runs of letters.
-func tokens(text string, at, to int, yield func(Layer) bool) bool {
+func (w *wraps) tokens(text string, at, to int, yield func(Layer) bool) bool {
 	for p := at + minRun - 1; p < to; p += minRun {
 		if !coded[text[p]] {
 			continue
@@ -111,7 +112,7 @@ func tokens(text string, at, to int, yield func(Layer) bool) bool {
 			at = end
 			continue
 		}
-		next, more := runLayers(text[:to], start, end, yield)
+		next, more := w.runLayers(text[:to], start, end, yield)
 		if !more {
 			return false
 		}
@@ -142,17 +143,17 @@ func isWordy(run string) bool {
 }
 
 // runLayers gives the layers of the run text[start:end], and where the search goes on.
-func runLayers(text string, start, end int, yield func(Layer) bool) (next int, more bool) {
+func (w *wraps) runLayers(text string, start, end int, yield func(Layer) bool) (next int, more bool) {
 	head := start + strings.LastIndexAny(text[start:end], "/+") + 1
 	if l, ok := jwt(text, head, end); ok {
 		if head > start {
-			if _, more := runLayers(text, start, head-1, yield); !more {
+			if _, more := w.runLayers(text, start, head-1, yield); !more {
 				return 0, false
 			}
 		}
 		return l.End, yield(l)
 	}
-	if l, ok := wrapped(text, start, end); ok {
+	if l, ok := w.wrapped(text, start, end); ok {
 		return l.End, yield(l)
 	}
 	whole, ok := token(text, start, end)
@@ -160,7 +161,7 @@ func runLayers(text string, start, end int, yield func(Layer) bool) (next int, m
 		return whole.End, yield(whole)
 	}
 	given := false
-	next, more = segments(text, start, end, func(l Layer) bool {
+	next, more = w.segments(text, start, end, func(l Layer) bool {
 		given = true
 		return yield(l)
 	})
@@ -174,7 +175,7 @@ func runLayers(text string, start, end int, yield func(Layer) bool) (next int, m
 const maxSplit = 4096
 
 // segments gives the layers of a run that is a path, or a token and its signature.
-func segments(text string, start, end int, yield func(Layer) bool) (next int, more bool) {
+func (w *wraps) segments(text string, start, end int, yield func(Layer) bool) (next int, more bool) {
 	if end-start > maxSplit {
 		return end, true
 	}
@@ -184,12 +185,12 @@ func segments(text string, start, end int, yield func(Layer) bool) (next int, mo
 			continue
 		}
 		if i >= minRun {
-			if _, more := runLayers(text, start, start+i, yield); !more {
+			if _, more := w.runLayers(text, start, start+i, yield); !more {
 				return 0, false
 			}
 		}
 		if from := start + i + len(separator); end-from >= minRun {
-			return runLayers(text, from, end, yield)
+			return w.runLayers(text, from, end, yield)
 		}
 		break
 	}
@@ -264,6 +265,9 @@ func (l Layer) hold(b []byte, err error) (Layer, bool) {
 
 // Inside says what the bytes of a token are, and whether chance can be left out.
 func Inside(b []byte) (kind Kind, sure bool) {
+	if IsMail(b) {
+		return Mail, true
+	}
 	if Printable(b) {
 		kind = textKind(string(b))
 		return kind, kind == JSON && len(b) >= 7 || kind == XML || textBits(string(b)) >= sureBits
@@ -292,10 +296,26 @@ func Inside(b []byte) (kind Kind, sure bool) {
 	return Unknown, false
 }
 
+// maxTried is how many bytes of lines that are no base64 from one of them on are read again
+// from the next on: the first of a block may be another's. Without a bound a text of such
+// lines would cost the square of its size.
+const maxTried = 1 << 20
+
+// wraps remembers the lines of a text that were read as base64 in vain.
+type wraps struct {
+	end  int // of the last block of such lines
+	cost int // bytes read of it, from any of its lines
+}
+
 // wrapped reads base64 that goes on over lines, all but the last of one length.
-func wrapped(text string, start, end int) (Layer, bool) {
+func (w *wraps) wrapped(text string, start, end int) (Layer, bool) {
 	width := end - start
 	if width < 60 || width > 76 || width%4 != 0 || start > 0 && text[start-1] != '\n' {
+		return Layer{}, false
+	}
+	if start >= w.end {
+		w.cost = 0
+	} else if w.cost > maxTried {
 		return Layer{}, false
 	}
 	word := []byte(text[start:end])
@@ -327,6 +347,7 @@ func wrapped(text string, start, end int) (Layer, bool) {
 			break
 		}
 	}
+	w.end, w.cost = max(w.end, at), w.cost+len(word)
 	if at == end {
 		return Layer{}, false
 	}
@@ -430,10 +451,11 @@ func nextArmor(text string, from int) (Layer, bool) {
 			continue
 		}
 		end := "-----END " + label + "-----"
-		content, _, ok := strings.Cut(body, end)
-		if !ok {
+		stop := strings.Index(body, "-----") // no line of what is between has these
+		if stop < 0 || !strings.HasPrefix(body[stop:], end) {
 			continue
 		}
+		content := body[:stop]
 		data, ok := dearmor(content)
 		if !ok {
 			continue

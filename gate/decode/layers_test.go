@@ -204,3 +204,27 @@ func FuzzOpen(f *testing.F) {
 		}
 	})
 }
+
+// Lines that could be base64 over lines and are not cost no more than their size: without a
+// bound, 4 MiB of them take minutes. A block behind a line of its width is still found.
+func TestLinesInVain(t *testing.T) {
+	rule := strings.Repeat("0123456789abcdef", 4) + "\n"
+	for range decode.Layers(strings.Repeat(rule, 4<<20/len(rule))) {
+		t.Fatal("lines of hexadecimal hold nothing")
+	}
+	for range decode.Layers(strings.Repeat("-----BEGIN PGP MESSAGE-----\n", 1<<16) + "-----END PGP MESSAGE-----") {
+		t.Fatal("armor without an end holds nothing")
+	}
+	inside := strings.Repeat("your appointment with erin@example.org is on Monday. ", 5)
+	word := base64.StdEncoding.EncodeToString([]byte(inside))
+	text := rule
+	for ; len(word) > 64; word = word[64:] {
+		text += word[:64] + "\n"
+	}
+	for l := range decode.Layers(text + word) {
+		if l.Sure && string(l.Pieces[0].Data) == inside {
+			return
+		}
+	}
+	t.Error("a block behind a line of its width was not found")
+}

@@ -16,6 +16,9 @@ func Recognise(b []byte) Kind {
 	if k := magic(b); k != Unknown {
 		return k
 	}
+	if IsMail(b) {
+		return Mail
+	}
 	if Printable(b) {
 		return textKind(string(b))
 	}

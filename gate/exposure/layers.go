@@ -71,7 +71,7 @@ func contents(layer string, kind decode.Kind, data []byte, depth int, inner func
 			}
 		}
 		return
-	case decode.Text, decode.JSON, decode.XML, decode.Calendar, decode.Card:
+	case decode.Text, decode.JSON, decode.XML, decode.Mail, decode.Calendar, decode.Card:
 		if len(data) <= maxUnwrap && utf8.Valid(data) {
 			inner(layer, string(data))
 		}

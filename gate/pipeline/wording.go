@@ -18,6 +18,7 @@ type hunk struct {
 	identifies string // see identifying
 	request    bool   // it stands in a request, not in a mail
 	follows    bool   // it says in another form what the same message says already
+	asIs       bool   // what it says is somebody's, however new it looks
 }
 
 // stated is a hunk at a volatile place: it is never wording.
@@ -139,15 +140,7 @@ const mostOther = 24
 // such as the "at" before a link that is spelled out.
 func alternative(hunks []diff.Hunk, before, after []gate.Part) func(*diff.Hunk) bool {
 	none := func(*diff.Hunk) bool { return false }
-	var form *diff.Hunk
-	for i := range hunks {
-		if h := &hunks[i]; h.Kind == gate.Text && (h.NewPart || h.GonePart) && (h.Part == "text" || h.Part == "html") {
-			if form != nil {
-				return none
-			}
-			form = h
-		}
-	}
+	form := secondForm(hunks)
 	if form == nil {
 		return none
 	}
@@ -224,6 +217,20 @@ func alternative(hunks []diff.Hunk, before, after []gate.Part) func(*diff.Hunk) 
 	}
 }
 
+// secondForm returns the hunk that says that a form of the text is new, or gone; nil where
+// there is none, or more than one.
+func secondForm(hunks []diff.Hunk) (form *diff.Hunk) {
+	for i := range hunks {
+		if h := &hunks[i]; h.Kind == gate.Text && (h.NewPart || h.GonePart) && (h.Part == "text" || h.Part == "html") {
+			if form != nil {
+				return nil
+			}
+			form = h
+		}
+	}
+	return form
+}
+
 // sameLeaves reports whether two structures are of the same leaves but for the one that
 // form is.
 func sameLeaves(whole [2]string, form *diff.Hunk) bool {
@@ -261,14 +268,37 @@ func isProse(part string, kind gate.PartKind) bool {
 	case "body", "query":
 		// A leaf of a structure is Text where a rule says that people read it. What is Text
 		// by itself, a page or a text of unknown use, is not.
-		first, _, _ := strings.Cut(sub, "/")
+		first, deeper, _ := strings.Cut(sub, "/")
+		if deeper != "" && first != "html" && first != "text" && first != "malformed" {
+			return isProseWithin(deeper)
+		}
 		return sub != "" && first != "html" && first != "text" && first != "malformed" && !strings.HasSuffix(sub, "/comment") && !strings.HasSuffix(sub, "/malformed")
 	}
 	return false
 }
 
+// isProseWithin is isProse of a part of kind Text of what a leaf of a structure holds: a page,
+// a mail. An uploaded file is an attachment.
+func isProseWithin(part string) bool {
+	if strings.HasPrefix(part, "attachment") || strings.Contains(part, "/attachment") {
+		return false
+	}
+	if at := strings.LastIndex("/"+part, "/header/"); at >= 0 {
+		name, sub, _ := strings.Cut(part[at+len("header/"):], "/")
+		return fields.Of(name).Kind == fields.Text && sub == ""
+	}
+	if at := strings.LastIndex("/"+part, "/html"); at >= 0 {
+		_, sub, _ := strings.Cut(part[at:], "/")
+		return sub == "" || sub == "title" || sub == "alt" || sub == "preheader"
+	}
+	return !strings.HasSuffix("/"+part, "/comment") && !strings.HasSuffix("/"+part, "/malformed") && !strings.HasSuffix(part, "/name")
+}
+
 // isHidden reports whether readers do not see parts of this name, though they are sent.
 func isHidden(part string, kind gate.PartKind) bool {
+	if part == "html/data" { // attributes for scripts
+		return true
+	}
 	if kind != gate.Text {
 		return false
 	}
