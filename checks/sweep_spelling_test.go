@@ -15,6 +15,7 @@ import (
 	"net/url"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode"
 
@@ -150,6 +151,9 @@ var spellings = []spellingRule{
 		}
 		return jsonNormal(data)
 	}},
+	{"base64 without its padding (RFC 4648, 3.2)", "http", body, func(s *specimen, data []byte, _ int) (string, bool) {
+		return padding.ReplaceAllString(string(data), `$1"`), strings.Contains(contentTypeOf(s), "json")
+	}},
 	{"forms: order of fields of other names, and escapes", "http", body, func(s *specimen, data []byte, _ int) (string, bool) {
 		if !strings.Contains(contentTypeOf(s), "urlencoded") {
 			return "", false
@@ -188,7 +192,7 @@ func namesNormal(block string) string {
 	for line := range strings.SplitSeq(block, "\n") {
 		name, value, _ := strings.Cut(line, ": ")
 		switch name {
-		case "from", "to", "cc", "bcc", "sender", "reply-to", "resent-from", "resent-to":
+		case "from", "to", "cc", "bcc", "sender", "reply-to", "resent-from", "resent-to", "mail-followup-to", "errors-to", "mail-reply-to":
 			list, err := mail.ParseAddressList(value)
 			if err != nil {
 				value = unreadNames(value)
@@ -248,10 +252,13 @@ func fieldsNormal(block []byte) string {
 			scheme, rest, _ := strings.Cut(value, " ")
 			value = strings.ToLower(scheme) + " " + rest
 		}
-		out.WriteString(name + ": " + hostsLower(value) + "\n")
+		out.WriteString(name + ": " + escape.ReplaceAllStringFunc(hostsLower(value), strings.ToUpper) + "\n")
 	}
 	return out.String()
 }
+
+// escape finds a percent escape, whose digits are the same in either case (RFC 3986, 2.1).
+var escape = regexp.MustCompile(`%[0-9A-Fa-f]{2}`)
 
 // tokensLower is a value with everything but the values of parameters that are names or
 // boundaries in lower case.
@@ -397,7 +404,8 @@ func tagsNormal(block string) string {
 func tracesNormal(block string) string {
 	var out strings.Builder
 	for line := range strings.SplitSeq(block, "\n") {
-		if strings.HasPrefix(line, "received: ") || strings.HasPrefix(line, "x-received: ") {
+		switch name, _, _ := strings.Cut(line, ":"); name {
+		case "received", "x-received", "in-reply-to", "references":
 			line = strings.NewReplacer(" (", "(", ") ", ")", " <", "<", "> ", ">", " ;", ";", "; ", ";").Replace(line)
 		}
 		out.WriteString(line + "\n")
@@ -465,7 +473,10 @@ func contentAround(data []byte, at int) (content []byte, kind string, ok bool) {
 			return r
 		}, string(content))
 		out, err := base64.StdEncoding.DecodeString(text)
-		return out, kind, err == nil
+		if err != nil {
+			return bytes.TrimRight(content, " \t\r\n"), "", true
+		}
+		return out, kind, true
 	case "quoted-printable":
 		out, err := io.ReadAll(quotedprintable.NewReader(bytes.NewReader(content)))
 		return out, kind, err == nil
@@ -496,8 +507,13 @@ func htmlNormal(doc []byte) (string, bool) {
 		switch n.Type {
 		case html.TextNode:
 			text := n.Data
-			if n.Parent != nil && n.Parent.Data == "style" {
-				text = cssNormal(text)
+			if n.Parent != nil {
+				switch n.Parent.Data {
+				case "style":
+					text = cssNormal(text)
+				case "iframe": // whose content readers that have none show
+					text, _ = htmlNormal([]byte(text))
+				}
 			}
 			if !verbatim {
 				text = strings.Join(strings.Fields(text), " ")
@@ -512,16 +528,22 @@ func htmlNormal(doc []byte) (string, bool) {
 				switch a.Key {
 				case "style":
 					value = cssNormal(value)
-				case "method":
+				case "method", "http-equiv":
 					value = strings.ToLower(value)
+				case "content":
+					value = refresh.ReplaceAllString(value, "${1}url=$2$3$4")
 				case "srcset":
-					value = manyCommas.ReplaceAllString(value, ",")
+					value = strings.Join(strings.Fields(manyCommas.ReplaceAllString(value, ",")), " ")
 				}
 				out.WriteString(" " + a.Key + "=" + value + ";")
 			}
 			out.WriteString(">")
 		default:
-			out.WriteString("<!" + strings.Join(strings.Fields(n.Data), " ") + ">")
+			text := strings.Join(strings.Fields(n.Data), " ")
+			if lower := strings.ToLower(text); strings.HasSuffix(lower, "[endif]") {
+				text = strings.TrimSuffix(text, text[len(text)-len("[endif]"):]) + "[endif]"
+			}
+			out.WriteString("<!" + text + ">")
 		}
 		for c := n.FirstChild; c != nil; c = c.NextSibling {
 			walk(c, verbatim || n.Data == "pre" || n.Data == "textarea" || n.Data == "script")
@@ -536,6 +558,11 @@ func htmlNormal(doc []byte) (string, bool) {
 
 var (
 	cssJoints  = regexp.MustCompile(`\s*([{};])\s*`)
+	cssEnds    = regexp.MustCompile(`\s*;[\s;]*`)
+	padding    = regexp.MustCompile(`([A-Za-z0-9+/]{16})=+"`)
+	cssEscape  = regexp.MustCompile(`\\[0-9A-Fa-f]{1,6}\s?`)
+	cssImport  = regexp.MustCompile(`@import\s*`)
+	refresh    = regexp.MustCompile(`(?i)^([0-9;\s]*)url\s*=\s*(?:"([^"]*).*|'([^']*).*|(.*))$`)
 	urlScheme  = regexp.MustCompile(`^[A-Za-z]+:`)
 	manyCommas = regexp.MustCompile(`,[\s,]*`)
 )
@@ -550,6 +577,13 @@ func cssNormal(text string) string {
 	quote := byte(0)
 	url := false
 	open := 0
+	text = cssEscape.ReplaceAllStringFunc(text, func(e string) string {
+		n, err := strconv.ParseUint(strings.TrimSpace(e[1:]), 16, 32)
+		if err != nil {
+			return e
+		}
+		return string(rune(n))
+	})
 	for i := 0; i < len(text); i++ {
 		c := text[i]
 		switch {
@@ -572,7 +606,8 @@ func cssNormal(text string) string {
 		}
 		out.WriteByte(c)
 	}
-	css := strings.Join(strings.Fields(out.String()), " ")
+	css := cssImport.ReplaceAllString(strings.Join(strings.Fields(out.String()), " "), "@import ")
+	css = cssEnds.ReplaceAllString(css, ";")
 	css = strings.ReplaceAll(cssJoints.ReplaceAllString(css, "$1"), ": ", ":")
 	return css + strings.Repeat("}", max(0, open))
 }

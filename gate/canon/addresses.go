@@ -18,7 +18,7 @@ type addressList struct {
 	comments  []string // that are no mailbox's name
 	routes    []string // hosts of source routes (RFC 5322, 4.4), as "host:NAME"
 	loose     []string // addresses that stand where names and comments do
-	stray     uint64   // quotes around names that do not close
+	stray     uint64   // quotes that do not close, commas too many or too few
 
 	known  memo // canonical addresses, by what stands for them
 	folded memo // names as they are compared, by names
@@ -39,6 +39,9 @@ func (l *addressList) parse(s string) {
 			l.groups = append(l.groups, phrase(m.before))
 			l.look(m.before)
 		default:
+			if sep == ',' && strings.Trim(m.raw, " ") == "" {
+				l.stray++
+			}
 			l.add(&m)
 		}
 	}
@@ -161,6 +164,7 @@ func (l *addressList) add(m *mailbox) {
 		l.route(route)
 	}
 	if strings.Trim(rest, " ") != "" {
+		l.stray++
 		l.keep(rest)
 	}
 }

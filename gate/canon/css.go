@@ -243,7 +243,10 @@ func (r *cssReader) word() cssToken {
 	for r.at < len(r.text) && isSpace(r.text[r.at]) {
 		r.at++
 	}
-	if r.at < len(r.text) && r.text[r.at] == ')' {
+	if r.at < len(r.text) {
+		if r.text[r.at] != ')' {
+			return cssBad
+		}
 		r.at++
 	}
 	return cssURL
@@ -272,7 +275,9 @@ func (r *cssReader) rules(in cssScope) {
 				continue
 			}
 			return
-		case cssSpace, cssFrame, ';':
+		case cssSpace, cssFrame:
+		case ';': // which readers take with the rule that follows, and drop both
+			r.keep(r.from, r.at)
 		case cssComment:
 			r.note()
 		case cssAt:
@@ -492,6 +497,9 @@ func (r *cssReader) importRule(name string) {
 		case ';', '}', '{', cssEnd:
 			r.at = r.from
 		default:
+			if target == "" { // what stands before a target makes the rule none
+				r.keep(r.from, r.at)
+			}
 			continue
 		}
 		break

@@ -1,6 +1,7 @@
 package canon
 
 import (
+	"math/bits"
 	"strconv"
 	"strings"
 
@@ -78,6 +79,9 @@ type openElement struct {
 	step    int    // what is added to that for each
 	ordered bool   // its items have numbers
 	over    bool   // its end came, but something in it is still open
+	written uint64 // see [htmlReader]
+	cells   uint8  // of a row: how many there were
+	filled  uint64 // which of them hold anything, the last at the end
 }
 
 // maxScope bounds how far the element is looked for that an end tag ends: browsers
@@ -100,8 +104,13 @@ func (h *htmlReader) pop(i int) {
 		if e.suffix != "" && !e.over {
 			h.write(e.suffix)
 		}
-		if e.atom == atom.P {
+		switch e.atom {
+		case atom.P:
 			h.paragraphs--
+		case atom.Td, atom.Th:
+			h.cell(n)
+		case atom.Tr:
+			h.row(e)
 		}
 		outer := h.root
 		if n > 0 {
@@ -114,6 +123,38 @@ func (h *htmlReader) pop(i int) {
 		h.stack = h.stack[:n]
 		h.look = outer
 	}
+}
+
+// cell notes in the row that the n-th element, a cell, is in whether it holds anything.
+func (h *htmlReader) cell(n int) {
+	for i := n - 1; i >= 0 && n-i <= maxScope && !isTable(h.stack[i].atom); i-- {
+		if row := &h.stack[i]; row.atom == atom.Tr {
+			if row.cells < 64 {
+				row.cells++
+				row.filled <<= 1
+				if h.written != h.stack[n].written {
+					row.filled |= 1
+				}
+			}
+			return
+		}
+	}
+}
+
+// row adds which cells of a row are empty, where some are: a value in another column says
+// something else.
+func (h *htmlReader) row(e *openElement) {
+	if e.filled == 0 || bits.OnesCount64(e.filled) == int(e.cells) {
+		return
+	}
+	for i := int(e.cells) - 1; i >= 0; i-- {
+		if e.filled>>i&1 == 1 {
+			h.spans = append(h.spans, 'x')
+		} else {
+			h.spans = append(h.spans, '.')
+		}
+	}
+	h.spans = append(h.spans, ' ')
 }
 
 // close ends the element that an end tag names, and what is in it. An end tag of a

@@ -112,6 +112,7 @@ func (s *state) fieldExtras(name string, e *entity) {
 	}
 	for i := range e.fields {
 		f := &e.fields[i]
+		s.bareCR(s.join(field.name, f.part), f)
 		first := fields.add(f.name)
 		switch f.name {
 		case "content-disposition", "content-type", "content-transfer-encoding", "content-length":

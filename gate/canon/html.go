@@ -1,6 +1,7 @@
 package canon
 
 import (
+	"bytes"
 	"strings"
 
 	"golang.org/x/net/html/atom"
@@ -22,13 +23,13 @@ import (
 //	name/meta               "name=content"
 //	name/data               data attributes
 //	name/script             scripts, as text
-//	name/frame              a document within, from srcdoc, with parts of its own as here
+//	name/frame              a document within, from srcdoc or a URL "data:", with parts of its own as here
 //	name/hidden             text that is not shown, and text in conditional comments
 //	name/hidden/media       text that some media show and others do not
 //	name/hidden/comment     comments of HTML and of CSS, one each
 //	name/hidden/css         strings of CSS that may be shown, and what is not CSS of a known shape
 //	name/hidden/attribute   attributes that are none of those above, "name=value"
-//	name/hidden/table       how many columns and rows the cells of tables span
+//	name/hidden/table       how many columns and rows the cells of tables span, and which of a row's are empty: "x.x"
 //	name/hidden/doctype, name/hidden/instruction, name/hidden/cdata, name/hidden/element
 //	                        declarations, processing instructions and names of elements of no known shape
 //
@@ -72,9 +73,11 @@ type htmlReader struct {
 	look    look      // of the text at hand
 	counted int       // bytes read ahead
 
-	paragraphs int // how many are open
+	paragraphs int    // how many are open
+	written    uint64 // grows with each text that is not empty, and each part
 
 	comments    uint64
+	spaces      uint64 // in text that keeps its line ends, of which runs are one
 	tags        uint64 // how many there are
 	tagBytes    uint64 // in their names, and in the slashes of end tags
 	conditional bool   // in a conditional comment
@@ -132,6 +135,7 @@ func (h *htmlReader) part(of string, kind gate.PartKind, value string) {
 		h.exceed("it has too many parts")
 		return
 	}
+	h.written++
 	h.parts = append(h.parts, gate.Part{Name: h.concat(h.name, "/", of), Kind: kind, Value: normal(kind, validText(value))})
 }
 
@@ -151,6 +155,7 @@ func (h *htmlReader) flush() {
 	h.part("hidden/table", gate.Text, strings.TrimSpace(string(h.spans)))
 	h.part("title", gate.Text, collapse(string(h.title)))
 	h.mask("html-comment", h.name, h.comments)
+	h.mask("html-space", h.name, h.spaces)
 	if h.tags > 0 {
 		m := h.masked("html-tag", h.name)
 		m.Count += h.tags
@@ -233,6 +238,12 @@ func (h *htmlReader) text(t []byte) {
 		if n := len(h.stack); n > 0 && h.stack[n-1].atom == atom.Rp && isParenthesis(t) {
 			return // which readers show only where they cannot show what is in it
 		}
+		if len(bytes.TrimSpace(t)) > 0 {
+			h.written++
+		}
+		if h.look.pre {
+			h.spaces += uint64(bytes.Count(t, []byte(" ")) + bytes.Count(t, []byte("\t")))
+		}
 		h.block().text(t, h.look.pre, h.look.marks)
 		if h.look.special {
 			h.media.text(t, h.look.pre, h.look.marks)
@@ -272,7 +283,7 @@ func (h *htmlReader) start(m *markup) {
 	h.imply(tag)
 	attrs := h.collect(m)
 	closed := m.closed && tag == 0 || isVoid(tag)
-	e := openElement{atom: tag, look: h.look}
+	e := openElement{atom: tag, look: h.look, written: h.written}
 	if tag == 0 {
 		e.tag = h.copy(name)
 	}

@@ -214,8 +214,9 @@ func (s *state) mimeFields(e *entity, root bool) {
 		case "content-transfer-encoding":
 			first, haveEncoding = !haveEncoding && (e.kids == nil && !e.broken || isIdentity(e.encoding)), true
 			if first {
-				_, comment := cutComments(f.unfold(&s.arena))
+				encoding, comment := cutComments(f.unfold(&s.arena))
 				s.comment(s.join(e.name, f.part), comment)
+				s.keep("encoding", s.join(e.name, f.part), encoding)
 			}
 		case "content-id":
 			first, haveID = !haveID, true

@@ -35,14 +35,14 @@ func (h *htmlReader) meta(attrs attributes) {
 		case "generator":
 			h.plainMeta(name, content, noShape)
 		default:
-			h.part("meta", gate.Value, collapse(name)+"="+collapse(content))
+			h.squeezed("meta", gate.Value, collapse(name)+"="+content)
 		}
 		return
 	default:
 		h.part("meta", gate.Value, equiv+"="+collapse(content))
 	}
 	if name != "" {
-		h.part("meta", gate.Value, collapse(name)+"="+collapse(content))
+		h.squeezed("meta", gate.Value, collapse(name)+"="+content)
 	}
 }
 
@@ -50,7 +50,7 @@ func (h *htmlReader) meta(attrs attributes) {
 // of the shape of that.
 func (h *htmlReader) plainMeta(name, content string, shape shape) {
 	if !shape.has([]byte(content)) && !(shape == noShape && productShape.MatchString(content)) {
-		h.part("meta", gate.Value, collapse(name)+"="+collapse(content))
+		h.squeezed("meta", gate.Value, collapse(name)+"="+content)
 		return
 	}
 	h.plain = append(append(append(append(h.plain, name...), '='), content...), ' ')

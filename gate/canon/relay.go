@@ -309,6 +309,9 @@ func (s *state) results(name, value string) {
 			}
 		case !ok && first && fields.IsHost(word):
 			s.hide(rule, s.join(name, "server"), word)
+			if rest := strings.TrimLeft(text, " "); rest != word && !strings.HasPrefix(rest[len(word):], ";") {
+				s.spelling(name, 1)
+			}
 		case !ok || lower == "" || len(lower) > maxTag || strings.Trim(lower, "abcdefghijklmnopqrstuvwxyz0123456789.-/_") != "":
 			unread = append(unread, word)
 		case strings.IndexByte(v, '@') > 0:

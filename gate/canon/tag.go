@@ -8,6 +8,7 @@ import (
 	"golang.org/x/net/html/atom"
 
 	"github.com/waybill-dev/waybill/gate"
+	"github.com/waybill-dev/waybill/gate/decode"
 )
 
 type attribute struct{ key, value string }
@@ -235,7 +236,7 @@ func (h *htmlReader) closeRaw() {
 		h.styleSheet(h.sheet(h.style))
 		h.style = h.style[:0]
 	case atom.Script:
-		h.part("script", gate.Text, collapse(string(h.script)))
+		h.squeezed("script", gate.Text, string(h.script))
 		h.script = h.script[:0]
 	case atom.Title:
 		h.title = append(h.title, ' ')
@@ -377,6 +378,13 @@ func (h *htmlReader) fieldState(tag atom.Atom, attrs attributes) {
 	h.part("state", gate.Value, b.String())
 }
 
+// squeezed adds a text whose runs of white space are one, and counts what that leaves out.
+func (h *htmlReader) squeezed(of string, kind gate.PartKind, text string) {
+	short := collapse(text)
+	h.spelling(h.concat(h.name, "/", of), uint64(len(text)-len(short)))
+	h.part(of, kind, short)
+}
+
 func (h *htmlReader) attribute(tag atom.Atom, attrs attributes, a *attribute) {
 	switch a.key {
 	case "href", "xlink:href":
@@ -430,7 +438,7 @@ func (h *htmlReader) attribute(tag atom.Atom, attrs attributes, a *attribute) {
 		case strings.HasPrefix(a.key, "data-"):
 			h.part("data", gate.Value, a.key+"="+collapse(a.value))
 		case strings.HasPrefix(a.key, "on"):
-			h.part("script", gate.Text, a.key+"="+collapse(a.value))
+			h.squeezed("script", gate.Text, a.key+"="+a.value)
 		case !h.plainAttribute(tag, a):
 			h.other(attrs, a)
 		}
@@ -508,11 +516,15 @@ func (h *htmlReader) plainAttribute(tag atom.Atom, a *attribute) bool {
 	return true
 }
 
-func (h *htmlReader) link(url string) { h.part("link", gate.Link, h.canonicalURL(url)) }
+func (h *htmlReader) link(url string) {
+	h.part("link", gate.Link, h.canonicalURL(url))
+	h.dataURL(url)
+}
 
 // load adds something that a reader loads by itself. A part of the same mail
 // (RFC 2392) is called by the name that it has here: its id is chance.
 func (h *htmlReader) load(url string) {
+	defer h.dataURL(url)
 	url = h.canonicalURL(url)
 	if id, ok := strings.CutPrefix(url, "cid:"); ok {
 		if name, ok := h.cids[unescapePercent(id)]; ok {
@@ -521,6 +533,53 @@ func (h *htmlReader) load(url string) {
 		}
 	}
 	h.part("load", gate.Load, url)
+}
+
+// dataURL adds the text that a URL carries (RFC 2397), beside its digest: a document as
+// one that is within, any other text as it stands.
+func (h *htmlReader) dataURL(url string) {
+	url = strings.Trim(url, " \t\r\n\f\x00")
+	const scheme = "data:"
+	if len(url) < len(scheme) || !strings.EqualFold(url[:len(scheme)], scheme) {
+		return
+	}
+	head, content, ok := strings.Cut(url[len(scheme):], ",")
+	if !ok {
+		return
+	}
+	data := lenientPercent(content)
+	head, encoded := strings.CutSuffix(strings.TrimRight(asciiLower(head), " "), "base64")
+	if encoded {
+		data, _ = decode.Base64(data)
+	}
+	kind := mediaTypeOf(collapse(strings.TrimRight(head, "; ")))
+	page := kind.word == "text/html" || strings.HasSuffix(kind.word, "+xml")
+	if !page && kind.word != "" && !strings.HasPrefix(kind.word, "text/") {
+		return
+	}
+	text, _, _ := decodeCharset(data, kind.get("charset"))
+	if !h.spend(int64(len(text))) {
+		return
+	}
+	if page {
+		h.frame(string(text))
+	} else {
+		h.part("frame", gate.Text, collapse(string(text)))
+	}
+}
+
+// lenientPercent undoes percent escapes, and keeps what is none.
+func lenientPercent(s string) []byte {
+	out := make([]byte, 0, len(s))
+	for i := 0; i < len(s); i++ {
+		if s[i] == '%' && i+2 < len(s) && isHex(s[i+1]) && isHex(s[i+2]) {
+			out = append(out, byte(unhex(s[i+1])<<4|unhex(s[i+2])))
+			i += 2
+			continue
+		}
+		out = append(out, s[i])
+	}
+	return out
 }
 
 // maxFrames bounds how deep documents stand within documents.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/xml"
 	"io"
+	"strings"
 
 	"github.com/emersion/go-message/charset"
 
@@ -12,7 +13,7 @@ import (
 
 // xml adds the leaves of an XML document: "name/order/item[1]/@id" for an
 // attribute, "name/order/item[1]" for an element's own text with white space
-// collapsed. A namespace is a part of the element where it changes, so that prefixes
+// collapsed and a mark where elements stand in it. A namespace is a part of the element where it changes, so that prefixes
 // do not matter; one that is declared and not used is a part "@xmlns". An element with
 // nothing in it is a part with no value, a comment is "name/hidden/comment", a processing
 // instruction "?target", a document type "name/!".
@@ -44,15 +45,16 @@ func (s *state) xml(name, label string, data []byte) error {
 		switch tok := tok.(type) {
 		case xml.StartElement:
 			e := top.child(&tok)
+			if len(stack) > 1 {
+				top.text = append(top.text, joint...)
+			}
 			if !s.deep(len(stack)) || !s.spend(int64(len(e.path))) {
 				return nil
 			}
 			s.attributes(e, top, tok.Attr, &spaces)
 			stack = append(stack, e)
 		case xml.EndElement:
-			if text := collapse(string(top.text)); text != "" || !top.filled {
-				s.emit(top.path, gate.Value, normal(gate.Value, text))
-			}
+			s.ownText(top)
 			stack = stack[:len(stack)-1]
 		case xml.CharData:
 			switch {
@@ -86,6 +88,25 @@ func (s *state) xml(name, label string, data []byte) error {
 		}
 	}
 	return nil
+}
+
+// joint stands in an element's own text where an element in it stood.
+const joint = "\ufffc"
+
+// ownText adds an element's own text. Where elements stood in it is marked, unless white
+// space is all that is between them; a word that one stood in is added as a whole, too.
+func (s *state) ownText(e *element) {
+	text := collapse(string(e.text))
+	whole := collapse(strings.ReplaceAll(text, joint, ""))
+	if whole == "" {
+		text = ""
+	}
+	if text != "" || !e.filled {
+		s.emit(e.path, gate.Value, normal(gate.Value, text))
+	}
+	if apart := collapse(strings.ReplaceAll(text, joint, " ")); apart != whole {
+		s.emit(s.join(e.path, "joined"), gate.Value, normal(gate.Value, whole))
+	}
 }
 
 // namespaces are those of one document.

@@ -56,3 +56,31 @@ func TestShapes(t *testing.T) {
 		t.Errorf("the trace is %q", id)
 	}
 }
+
+// Atoms of RFC 5322 may join words to the token of an id; a path, or a domain, was chosen.
+func TestMessageIDAtoms(t *testing.T) {
+	for id, fresh := range map[string]bool{
+		"<20310304141049.x1Yab%erin@mill>":            true,
+		"<20310304141049.x1Yab@mill.example>":         true,
+		"<x1!20310304141049*a@mill.example>":          true,
+		"<ward/7/20310304141049@mill.example>":        false,
+		"<20310304141049%mill.example@relay.example>": false,
+		"<case%erin@mill.example>":                    false,
+		"<20310304141049%a=b@mill.example>":           false,
+		"<20310304141049%a b@mill.example>":           false,
+	} {
+		if _, _, ok := fields.MessageID(id); ok != fresh {
+			t.Errorf("%s: fresh is %v", id, ok)
+		}
+	}
+}
+
+func TestUneven(t *testing.T) {
+	for list, want := range map[string]uint64{
+		"a; b; c": 0, "a": 0, "a;b": 1, "a;; b": 1, "a ; b": 1, "a; b;": 1, `a; b="x;y"`: 0, `a; b="x`: 1, ";a": 1,
+	} {
+		if got := fields.Uneven(list, ';'); got != want {
+			t.Errorf("%q: %d, want %d", list, got, want)
+		}
+	}
+}

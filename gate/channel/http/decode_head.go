@@ -261,8 +261,12 @@ func (r *request) isBodyDigest(value string) bool {
 func digestNames(value string) string {
 	var names []string
 	for item := range strings.SplitSeq(value, ",") {
-		if k, v, ok := strings.Cut(strings.Trim(item, " "), "="); ok && len(k) <= 8 && v != "" && isToken(k) {
-			names = append(names, k)
+		item = strings.Trim(item, " ")
+		if k, v, ok := strings.Cut(item, "="); ok && len(k) <= 8 && v != "" && isToken(k) {
+			names, item = append(names, k+strings.Repeat(":", strings.Count(v, ":"))), strings.Trim(v, ":")
+		}
+		if len(item)%4 != 0 {
+			names = append(names, "unpadded")
 		}
 	}
 	return strings.Join(names, " ")
@@ -272,7 +276,11 @@ func digestNames(value string) string {
 func (r *request) digests(s string) bool {
 	sum, err := hex.DecodeString(s)
 	if err != nil {
-		sum, err = base64.RawStdEncoding.Strict().DecodeString(strings.TrimRight(s, "="))
+		enc := base64.StdEncoding
+		if !strings.HasSuffix(s, "=") {
+			enc = base64.RawStdEncoding
+		}
+		sum, err = enc.Strict().DecodeString(s)
 		if err != nil {
 			return false
 		}
