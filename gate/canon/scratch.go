@@ -8,6 +8,7 @@ type scratch struct {
 	list    addressList
 	page    htmlReader
 	parts   []gate.Part // of the form, until it is whole
+	hidden  []gate.Hidden
 	order   []partOrder // of parts that are sorted
 	sorted  []gate.Part // those parts
 	lines   []byte      // of one text body
@@ -36,9 +37,11 @@ func (s *scratch) clear() {
 	s.people.reset()
 	clear(s.parts)
 	s.parts = s.parts[:0]
+	clear(s.hidden)
+	s.hidden = s.hidden[:0]
 	b := s.page.buffers.reset()
 	bytes, others := b.size()
-	if bytes+cap(s.lines)+cap(s.decoded) > maxScratch || others+cap(s.headers)+cap(s.parts)+cap(s.order)+cap(s.sorted) > maxScratch/64 {
+	if bytes+cap(s.lines)+cap(s.decoded) > maxScratch || others+cap(s.headers)+cap(s.parts)+cap(s.hidden)+cap(s.order)+cap(s.sorted) > maxScratch/64 {
 		*s = scratch{headers: make([]field, 0, 32)}
 		return
 	}

@@ -76,6 +76,17 @@ func (h *htmlReader) attributeName(key []byte) string {
 	return h.copy(key)
 }
 
+// attributeOf returns the value of an attribute of the tag at hand, whose name is key in lower
+// case.
+func (m *markup) attributeOf(key string) (value string, ok bool) {
+	for i := range m.attrs {
+		if string(m.lower(m.attrs[i].key)) == key {
+			return string(m.attributeValue(m.attrs[i].value)), true
+		}
+	}
+	return "", false
+}
+
 // resolve returns what style does to the text of the element at hand.
 func (h *htmlReader) resolve(m *markup, e *openElement, attrs attributes) (own effect) {
 	var declared settings
@@ -89,16 +100,9 @@ func (h *htmlReader) resolve(m *markup, e *openElement, attrs attributes) (own e
 	}
 	e.tag = tagName(e.atom, e.tag)
 	e.id, e.class = attrs.get("id"), attrs.get("class")
-	e.get = func(key string) (string, bool) {
-		for i := range m.attrs {
-			if string(m.lower(m.attrs[i].key)) == key {
-				return string(m.attributeValue(m.attrs[i].value)), true
-			}
-		}
-		return "", false
-	}
+	e.markup = m
 	own, special := h.rules.effects(&e.subject, h.stack, declared)
-	e.get = nil
+	e.markup = nil
 	e.look = h.look.apply(&own)
 	if other := h.look.apply(&special); other.hidden() != e.look.hidden() {
 		e.look.special = true
