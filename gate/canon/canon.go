@@ -103,7 +103,7 @@ func (c *Canon) Message(m *gate.Message, d *gate.Decoded, ref gate.Ref) gate.Can
 			Recipients: d.Recipients,
 			Parts:      scratch.parts,
 			Traces:     slices.Clone(d.Traces),
-			Masks:      make([]gate.Masked, 0, len(d.Masks)+12),
+			Masks:      scratch.counts,
 			Gaps:       slices.Clone(d.Gaps),
 		},
 	}
@@ -139,6 +139,8 @@ func (c *Canon) Message(m *gate.Message, d *gate.Decoded, ref gate.Ref) gate.Can
 	}
 	s.parts = s.out.Parts
 	s.out.Parts = slices.Clone(s.parts)
+	s.counts = s.out.Masks
+	s.out.Masks = append(make([]gate.Masked, 0, len(s.counts)), s.counts...)
 	s.hidden = s.out.Hidden
 	s.out.Hidden = nil
 	if len(s.hidden) > 0 {
