@@ -54,5 +54,5 @@ func (s *scratch) clear() {
 	if !used {
 		return
 	}
-	s.page = htmlReader{buffers: b, sheets: s.page.sheets, inline: s.page.inline, doctypes: s.page.doctypes, document: s.page.document}
+	s.page = htmlReader{buffers: b, sheets: s.page.sheets, inline: s.page.inline, shapes: s.page.shapes, document: s.page.document}
 }

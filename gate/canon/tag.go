@@ -2,6 +2,7 @@ package canon
 
 import (
 	"bytes"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -264,7 +265,7 @@ func (h *htmlReader) comment(m *markup, text []byte) {
 		h.condition(text)
 		return
 	case bytes.HasPrefix(raw, []byte("<?")):
-		if instructionShape.Match(text) {
+		if h.shaped(instructionShape, text) {
 			h.hide("html-instruction", h.concat(h.name, "/hidden/instruction", ""), collapse(string(text)))
 		} else {
 			h.part("hidden/instruction", gate.Text, collapse(string(text)))
@@ -285,11 +286,30 @@ func isEndif(text string) bool {
 
 // condition hides the condition of a comment, or compares it where it is none.
 func (h *htmlReader) condition(text []byte) {
-	if conditionShape.Match(text) {
+	if h.shaped(conditionShape, text) {
 		h.styles = append(append(h.styles, text...), ' ')
 	} else {
 		h.part("hidden/comment", gate.Text, collapse(string(text)))
 	}
+}
+
+// maxShapes is how many texts of a shape are remembered: there are some dozens.
+const maxShapes = 128
+
+// shaped reports whether text, a document type, a condition or an instruction, has the shape of
+// its kind. No text has that of two. It remembers those that have.
+func (h *htmlReader) shaped(shape *regexp.Regexp, text []byte) bool {
+	if h.shapes[string(text)] {
+		return true
+	}
+	if !shape.Match(text) {
+		return false
+	}
+	if h.shapes == nil || len(h.shapes) >= maxShapes {
+		h.shapes = make(map[string]bool)
+	}
+	h.shapes[string(text)] = true
+	return true
 }
 
 // conditionalComment reads what some readers show.
