@@ -39,7 +39,12 @@ var substitutions = []substitution{
 		}
 		return []byte("x")
 	}},
-	{"control", func(c byte) []byte { return []byte{0x1f} }},
+	{"control", func(c byte) []byte {
+		if c == 0x1f {
+			return nil
+		}
+		return []byte{0x1f}
+	}},
 	{"removed", func(c byte) []byte { return []byte{} }},
 	{"twice", func(c byte) []byte { return []byte{c, c} }},
 }

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"io"
 	"maps"
+	"math/big"
 	"mime"
 	"mime/quotedprintable"
 	"net/mail"
@@ -18,6 +19,7 @@ import (
 	"unicode"
 
 	"golang.org/x/net/html"
+	"golang.org/x/net/html/charset"
 )
 
 // spelling names the rule by which a message that has b at p says the same; "" where there
@@ -49,7 +51,7 @@ type spellingRule struct {
 var spellings = []spellingRule{
 	{"SMTP commands are the same in either case (RFC 5321, 2.4), and space ends a line", "smtp", head, func(_ *specimen, data []byte, _ int) (string, bool) {
 		var out strings.Builder
-		for line := range bytes.SplitSeq(data, []byte("\n")) {
+		for line := range bytes.SplitSeq(bytes.TrimRight(data, "\r\n"), []byte("\n")) {
 			before, path, ok := strings.Cut(strings.TrimRight(string(line), " \t\r"), "<")
 			inner, rest, _ := strings.Cut(path, ">")
 			out.WriteString(strings.ToUpper(strings.Join(strings.Fields(before), " ")))
@@ -63,8 +65,8 @@ var spellings = []spellingRule{
 	{"HTTP fields: names in any case, space around values (RFC 9110, 5)", "http", head, func(_ *specimen, data []byte, _ int) (string, bool) {
 		return fieldsNormal(data), true
 	}},
-	{"lines end in CR, LF or both", "smtp", body, func(_ *specimen, data []byte, _ int) (string, bool) {
-		return strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(string(data)), true
+	{"lines end in CR, LF or both, and to most readers in any number of CR and LF", "smtp", body, func(_ *specimen, data []byte, _ int) (string, bool) {
+		return strings.TrimRight(lineEnd.ReplaceAllString(string(data), "\n"), "\n"), true
 	}},
 	{"mail fields: names in any case, folding and runs of space (RFC 5322, 2.2)", "smtp", body, func(_ *specimen, data []byte, at int) (string, bool) {
 		block, ok := headerAround(data, at)
@@ -83,8 +85,43 @@ var spellings = []spellingRule{
 		if !ok {
 			return "", false
 		}
-		text, err := new(mime.WordDecoder).DecodeHeader(fieldsNormal(block))
-		return text, err == nil
+		d := mime.WordDecoder{CharsetReader: func(label string, in io.Reader) (io.Reader, error) { return charset.NewReaderLabel(label, in) }}
+		text, err := d.DecodeHeader(wordPadding.ReplaceAllStringFunc(fieldsNormal(block), padWord))
+		return strings.Join(strings.Fields(text), " "), err == nil
+	}},
+	{"signatures and results: lists of tags, with domains in any case (RFC 6376, 3.2; RFC 8601, 2.2)", "smtp", body, func(_ *specimen, data []byte, at int) (string, bool) {
+		block, ok := headerAround(data, at)
+		return tagsNormal(fieldsNormal(block)), ok
+	}},
+	{"traces: space around comments and brackets (RFC 5322, 3.2.2)", "smtp", body, func(_ *specimen, data []byte, at int) (string, bool) {
+		block, ok := headerAround(data, at)
+		return tracesNormal(fieldsNormal(block)), ok
+	}},
+	{"a mail within a mail, its fields as in any", "smtp", body, func(_ *specimen, data []byte, at int) (string, bool) {
+		content, kind, ok := contentAround(data, at)
+		if !ok || !strings.HasPrefix(kind, "message/") {
+			return "", false
+		}
+		top, rest, _ := bytes.Cut(content, []byte("\r\n\r\n"))
+		return namesNormal(fieldsNormal(top)) + "\n" + linesNormal(rest), true
+	}},
+	{"calendars and cards: names in any case, and empty lines (RFC 5545, 1.3)", "smtp", body, func(_ *specimen, data []byte, at int) (string, bool) {
+		content, kind, ok := contentAround(data, at)
+		return calendarNormal(content), ok && (strings.HasPrefix(kind, "text/calendar") || strings.HasPrefix(kind, "text/vcard"))
+	}},
+	{"flowed text: a space that is stuffed (RFC 3676, 4.4)", "smtp", body, func(_ *specimen, data []byte, at int) (string, bool) {
+		content, kind, ok := contentAround(data, at)
+		return stuffed.ReplaceAllString(string(content), "$1"), ok && strings.Contains(kind, "format=flowed")
+	}},
+	{"JSON: order, space, escapes and forms of numbers (RFC 8259)", "smtp", body, func(_ *specimen, data []byte, at int) (string, bool) {
+		content, kind, ok := contentAround(data, at)
+		if !ok || !strings.Contains(kind, "json") {
+			return "", false
+		}
+		return jsonNormal(content)
+	}},
+	{"digests in hexadecimal of either case", "http", head, func(_ *specimen, data []byte, _ int) (string, bool) {
+		return hexDigest.ReplaceAllStringFunc(string(data), strings.ToLower), true
 	}},
 	{"transfer encoding of the same bytes (RFC 2045, 6)", "smtp", body, func(_ *specimen, data []byte, at int) (string, bool) {
 		content, _, ok := contentAround(data, at)
@@ -135,8 +172,11 @@ var spellings = []spellingRule{
 		}
 		return xmlNormal(data)
 	}},
-	{"text: space at the ends of lines, and how they end", "http", body, func(s *specimen, data []byte, _ int) (string, bool) {
+	{"text: space at the ends of lines, and how they end", "http", body, func(s *specimen, data []byte, at int) (string, bool) {
 		kind := contentTypeOf(s)
+		if content, of, ok := contentAround(data, at); ok && strings.HasPrefix(kind, "multipart/") && strings.HasPrefix(of, "text/") {
+			return linesNormal(content), true
+		}
 		return linesNormal(data), strings.HasPrefix(kind, "text/plain") || strings.HasPrefix(kind, "multipart/")
 	}},
 }
@@ -151,6 +191,7 @@ func namesNormal(block string) string {
 		case "from", "to", "cc", "bcc", "sender", "reply-to", "resent-from", "resent-to":
 			list, err := mail.ParseAddressList(value)
 			if err != nil {
+				value = unreadNames(value)
 				break
 			}
 			value = ""
@@ -162,7 +203,7 @@ func namesNormal(block string) string {
 		case "received":
 			words := strings.Fields(value)
 			for i, w := range words {
-				if slices.Contains(strings.Fields("from by with via id for smtp esmtp esmtps esmtpsa esmtpa local"), strings.ToLower(w)) {
+				if slices.Contains(strings.Fields("from by with via id for smtp esmtp esmtps esmtpsa esmtpa local imap pop3"), strings.ToLower(w)) {
 					words[i] = strings.ToLower(w)
 				}
 			}
@@ -222,6 +263,9 @@ func tokensLower(value string) string {
 		switch {
 		case !ok:
 			parts[i] = name
+		case strings.HasSuffix(name, "*"):
+			label, rest, _ := strings.Cut(strings.TrimSpace(v), "'")
+			parts[i] = name + "=" + strings.ToLower(label) + "'" + rest
 		case name == "charset" || name == "format" || name == "delsp":
 			parts[i] = name + "=" + strings.ToLower(strings.Trim(strings.TrimSpace(v), `"`))
 		default:
@@ -264,7 +308,8 @@ func isLetter(c byte) bool { return 'a' <= c|0x20 && c|0x20 <= 'z' }
 func sectionAround(data []byte, at int) (top, content []byte, start int, ok bool) {
 	end := len(data)
 	boundary := func(i int) bool {
-		return bytes.HasPrefix(data[i:], []byte("--")) && len(bytes.TrimSpace(lineAt(data, i))) > 4
+		line := bytes.TrimSpace(lineAt(data, i))
+		return bytes.HasPrefix(line, []byte("--")) && (len(line) > 4 && bytes.IndexByte(line, ' ') < 0 || isDeclared(data, line))
 	}
 	for i := 0; i < len(data); {
 		n := len(lineAt(data, i))
@@ -286,6 +331,98 @@ func sectionAround(data []byte, at int) (top, content []byte, start int, ok bool
 		return nil, nil, 0, false
 	}
 	return section[:i[0]], section[i[1]:], start, true
+}
+
+var (
+	lineEnd     = regexp.MustCompile(`\r*\n|\r`)
+	stuffed     = regexp.MustCompile(`(?m)^(>*) `)
+	hexDigest   = regexp.MustCompile(`\b[0-9a-fA-F]{64}\b`)
+	wordPadding = regexp.MustCompile(`(?i)\?b\?[A-Za-z0-9+/]*=*\?=`)
+)
+
+// isDeclared reports whether a line is one of a boundary that the message declares, or, in
+// a form, of the one that the message begins with.
+func isDeclared(data, line []byte) bool {
+	word := bytes.TrimSuffix(line[2:], []byte("--"))
+	return len(word) > 0 && (bytes.Contains(data, append([]byte("boundary="), word...)) || bytes.Contains(data, append([]byte(`boundary="`), word...)) ||
+		bytes.HasPrefix(data, append([]byte("--"), word...)))
+}
+
+// padWord gives an encoded word in base64 the padding that it needs.
+func padWord(word string) string {
+	text := strings.TrimRight(strings.TrimSuffix(word[3:], "?="), "=")
+	return word[:3] + text + strings.Repeat("=", -len(text)&3) + "?="
+}
+
+// unreadNames is a list of mailboxes that is malformed, with what stands before an address
+// in brackets in lower case.
+func unreadNames(value string) string {
+	var out strings.Builder
+	for item := range strings.SplitSeq(value, ",") {
+		name, rest, ok := strings.Cut(item, "<")
+		if ok {
+			name = strings.ToLower(strings.TrimSpace(name))
+			rest = " <" + rest
+		}
+		out.WriteString(strings.TrimSpace(name+rest) + ",")
+	}
+	return out.String()
+}
+
+// tagsNormal is a block of fields in which lists of tags are split at each semicolon, and
+// the domain and results among them are in lower case.
+func tagsNormal(block string) string {
+	var out strings.Builder
+	for line := range strings.SplitSeq(block, "\n") {
+		name, value, _ := strings.Cut(line, ": ")
+		if strings.Contains(name, "signature") || strings.Contains(name, "results") || strings.HasPrefix(name, "arc-") {
+			for tag := range strings.SplitSeq(value, ";") {
+				tag = strings.TrimSpace(tag)
+				if k, v, ok := strings.Cut(tag, "="); ok && k == "d" {
+					tag = k + "=" + strings.ToLower(v)
+				}
+				if tag != "" {
+					out.WriteString(tag + ";")
+				}
+			}
+			continue
+		}
+		out.WriteString(line + "\n")
+	}
+	return out.String()
+}
+
+// tracesNormal is a block of fields in which those that servers leave have no space around
+// comments and brackets.
+func tracesNormal(block string) string {
+	var out strings.Builder
+	for line := range strings.SplitSeq(block, "\n") {
+		if strings.HasPrefix(line, "received: ") || strings.HasPrefix(line, "x-received: ") {
+			line = strings.NewReplacer(" (", "(", ") ", ")", " <", "<", "> ", ">", " ;", ";", "; ", ";").Replace(line)
+		}
+		out.WriteString(line + "\n")
+	}
+	return out.String()
+}
+
+// calendarNormal is a calendar with the names of its properties and components in upper
+// case, without empty lines.
+func calendarNormal(content []byte) string {
+	text := strings.NewReplacer("\r\n ", "", "\n ", "", "\r", "").Replace(string(content))
+	var out strings.Builder
+	for line := range strings.SplitSeq(text, "\n") {
+		if strings.TrimSpace(line) == "" {
+			continue
+		}
+		end := strings.IndexAny(line, ":;")
+		name := strings.ToUpper(line[:max(end, 0)])
+		rest := line[max(end, 0):]
+		if name == "BEGIN" || name == "END" {
+			rest = strings.ToUpper(rest)
+		}
+		out.WriteString(name + hostsLower(rest) + "\n")
+	}
+	return out.String()
 }
 
 var blankLine = regexp.MustCompile(`\r?\n\r?\n`)
@@ -349,7 +486,7 @@ func linesNormal(text []byte) string {
 // htmlNormal is a document as a tree, in which runs of space are one; hosts are in lower
 // case.
 func htmlNormal(doc []byte) (string, bool) {
-	root, err := html.Parse(bytes.NewReader(doc))
+	root, err := html.ParseWithOptions(bytes.NewReader(doc), html.ParseOptionEnableScripting(false))
 	if err != nil {
 		return "", false
 	}
@@ -359,6 +496,9 @@ func htmlNormal(doc []byte) (string, bool) {
 		switch n.Type {
 		case html.TextNode:
 			text := n.Data
+			if n.Parent != nil && n.Parent.Data == "style" {
+				text = cssNormal(text)
+			}
 			if !verbatim {
 				text = strings.Join(strings.Fields(text), " ")
 			}
@@ -367,11 +507,21 @@ func htmlNormal(doc []byte) (string, bool) {
 			out.WriteString("<" + n.Data)
 			slices.SortStableFunc(n.Attr, func(a, b html.Attribute) int { return strings.Compare(a.Key, b.Key) })
 			for _, a := range n.Attr {
-				out.WriteString(" " + a.Key + "=" + hostsLower(strings.TrimSpace(a.Val)) + ";")
+				value := emptyPath.ReplaceAllString(hostsLower(strings.TrimSpace(a.Val)), "$1/$2")
+				value = urlScheme.ReplaceAllStringFunc(value, strings.ToLower)
+				switch a.Key {
+				case "style":
+					value = cssNormal(value)
+				case "method":
+					value = strings.ToLower(value)
+				case "srcset":
+					value = manyCommas.ReplaceAllString(value, ",")
+				}
+				out.WriteString(" " + a.Key + "=" + value + ";")
 			}
 			out.WriteString(">")
 		default:
-			out.WriteString("<!" + n.Data + ">")
+			out.WriteString("<!" + strings.Join(strings.Fields(n.Data), " ") + ">")
 		}
 		for c := n.FirstChild; c != nil; c = c.NextSibling {
 			walk(c, verbatim || n.Data == "pre" || n.Data == "textarea" || n.Data == "script")
@@ -384,21 +534,84 @@ func htmlNormal(doc []byte) (string, bool) {
 	return out.String(), true
 }
 
+var (
+	cssJoints  = regexp.MustCompile(`\s*([{};])\s*`)
+	urlScheme  = regexp.MustCompile(`^[A-Za-z]+:`)
+	manyCommas = regexp.MustCompile(`,[\s,]*`)
+)
+
+// emptyPath finds a URL that ends behind its host.
+var emptyPath = regexp.MustCompile(`^([a-z]+://[^/?#]+)($|[?#])`)
+
+// cssNormal is CSS in lower case but for strings and URLs, without space that separates
+// nothing, and closed where it was left open (CSS Syntax 3, 4 and 5).
+func cssNormal(text string) string {
+	var out strings.Builder
+	quote := byte(0)
+	url := false
+	open := 0
+	for i := 0; i < len(text); i++ {
+		c := text[i]
+		switch {
+		case quote != 0:
+			if c == quote {
+				quote = 0
+			}
+		case url:
+			url = c != ')'
+		case c == '"' || c == '\'':
+			quote = c
+		case c == '(' && strings.HasSuffix(strings.ToLower(out.String()), "url"):
+			url = true
+		case isLetter(c):
+			c |= 0x20
+		case c == '{':
+			open++
+		case c == '}':
+			open--
+		}
+		out.WriteByte(c)
+	}
+	css := strings.Join(strings.Fields(out.String()), " ")
+	css = strings.ReplaceAll(cssJoints.ReplaceAllString(css, "$1"), ": ", ":")
+	return css + strings.Repeat("}", max(0, open))
+}
+
 func jsonNormal(data []byte) (string, bool) {
 	var out []string
 	for d := json.NewDecoder(bytes.NewReader(data)); ; {
+		d.UseNumber()
 		var v any
 		if err := d.Decode(&v); errors.Is(err, io.EOF) {
 			return strings.Join(out, "\n"), true
 		} else if err != nil {
 			return "", false
 		}
-		text, err := json.Marshal(v)
+		text, err := json.Marshal(numbersNormal(v))
 		if err != nil {
 			return "", false
 		}
 		out = append(out, string(text))
 	}
+}
+
+// numbersNormal gives the numbers in a value as fractions.
+func numbersNormal(v any) any {
+	switch v := v.(type) {
+	case json.Number:
+		if r, ok := new(big.Rat).SetString(v.String()); ok {
+			return "number " + r.String()
+		}
+	case []any:
+		for i := range v {
+			v[i] = numbersNormal(v[i])
+		}
+	case map[string]any:
+		for k := range v {
+			v[k] = numbersNormal(v[k])
+		}
+	}
+	return v
 }
 
 // formNormal gives the pairs of a form by their names. What is no valid escape stays as it

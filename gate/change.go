@@ -129,7 +129,9 @@ type EditGroup struct {
 	Alike bool `json:"alike"`
 
 	// Wording is true where the edit is Alike, in prose, and holds nobody's facts and
-	// nothing that addresses, pays or identifies (invariant 12). Why says what failed.
+	// nothing that addresses, pays or identifies (invariant 12); and where the same is true
+	// of what readers do not see, of a header field that describes, of the constant rest of a
+	// link, and of a second form of one text. Why says what failed.
 	Wording bool   `json:"wording"`
 	Why     string `json:"why,omitempty"`
 }

@@ -93,6 +93,7 @@ const (
 	GapNotReplayed      = "not-replayed"      // a stimulus that was not sent to the build
 	GapNoAnswer         = "no-answer"         // a stimulus that the build did not answer
 	GapServerError      = "server-error"      // a stimulus that the build answered with a failure, and production when recorded did not
+	GapAnswer           = "other-answer"      // a stimulus that was answered in another class of status than when recorded, or than by the other build
 	GapBuildCrashed     = "build-crashed"     // the build ended by itself
 	GapNotQuiet         = "not-quiet"         // the build was still sending when time ran out
 	GapFlood            = "flood"             // the build sent more than the limit

@@ -31,6 +31,10 @@ type Finding struct {
 	Lost    []string `json:"lost,omitempty"`    // who receives less
 	Owners  []string `json:"owners,omitempty"`  // whose facts are received by somebody else
 	Parties []string `json:"parties,omitempty"` // outside hosts concerned
+	// Meaning is a digest of what else the finding means: whose facts, of which kinds and
+	// values, who receives, and what is edited into what. It is set where a check is listed
+	// in package pipeline, so that an approval of one telephone number is none of a diagnosis.
+	Meaning string `json:"meaning,omitempty"`
 
 	// Classes are those of the deliveries concerned, sorted, at most 50. They are no part of
 	// the meaning: one cause may show in many.
@@ -70,6 +74,9 @@ func (f *Finding) Seal() {
 		for _, s := range l {
 			digestString(h, s)
 		}
+	}
+	if f.Meaning != "" {
+		digestString(h, f.Meaning)
 	}
 	f.Fingerprint = FingerprintScheme + "-" + hex.EncodeToString(h.Sum(nil)[:16])
 }

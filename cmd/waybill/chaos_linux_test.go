@@ -125,7 +125,7 @@ var chaosTapes = []string{"steady-production-1.tape", "steady-production-2.tape"
 func newScene(t *testing.T, swap bool, earlier *scene) *scene {
 	t.Helper()
 	s := &scene{dir: t.TempDir(), swap: swap, patience: 10 * time.Second}
-	s.id = "CHAOS_SCENE=" + s.dir
+	s.id = "TMPDIR=" + s.path("tmp") // builds are given it too
 	writeChaosCorpus(t, s.path("c.tape"))
 	s.write(t, "waybill.toml", strings.Replace(chaosConfig, "SWAP", fmt.Sprint(swap), 1))
 	if err := errors.Join(os.MkdirAll(s.path(".waybill/runs"), 0o700), os.Mkdir(s.path("tmp"), 0o700)); err != nil {
@@ -168,7 +168,7 @@ func (s *scene) gate(t *testing.T, before ...string) (cmd *exec.Cmd, printed *by
 	}
 	printed = new(bytes.Buffer)
 	cmd = &exec.Cmd{Path: path, Args: argv, Dir: s.dir, Stdout: printed, Stderr: printed, WaitDelay: chaosDeadline}
-	cmd.Env = append(os.Environ(), s.id, "TMPDIR="+s.path("tmp"), "CI=", "GITHUB_ACTIONS=", "GOTRACEBACK=single")
+	cmd.Env = append(os.Environ(), s.id, "CI=", "GITHUB_ACTIONS=", "GOTRACEBACK=single")
 	return cmd, printed
 }
 

@@ -25,11 +25,13 @@ func (p *program) diffVerb() *cli.Command {
 		Name:      "diff",
 		Usage:     "compare two captures: runs, or what can be imported; nothing is replayed",
 		UsageText: "waybill diff [flags] A B",
-		Description: "A and B are runs, or mail in one of these forms:" + formatList() +
-			"\n\nOf mail on disk the recipients are those of "+importer.RecipientHeaders+",\nthe first of these that a mail has. Where it has none, its recipients are not known.",
+		Description: "A and B are runs, or what was sent, in one of these forms:" + formatList() +
+			"\n\nAll requests in a source are compared as what was sent: a comparison has no production that\nreceives. With --site, requests to these entrances are left out, and counted." +
+			"\n\nOf mail on disk the recipients are those of " + importer.RecipientHeaders + ",\nthe first of these that a mail has. Where it has none, its recipients are not known.",
 		Flags: append([]cli.Flag{
 			&cli.StringFlag{Name: "json", Usage: "write the verdict to `FILE`"},
-			&cli.StringFlag{Name: "sink", Value: "mail", Usage: "compare imported mail as if sink `NAME` had taken it"},
+			&cli.StringFlag{Name: "sink", Usage: "compare what is imported as if sink `NAME` had taken it; the default is mail, and web for requests"},
+			&cli.StringSliceFlag{Name: "site", Usage: "leave out requests to `HOST[:PORT]` or :PORT, where production received them; may be given again, and lists them between commas"},
 			&cli.BoolFlag{Name: "report-only", Usage: "exit with 0 where something differs that blocks, and only there"},
 			identitiesFlag(), seedFlag(),
 		}, nameFlags()...),
@@ -97,6 +99,11 @@ func (p *program) captures(c *cli.Context, keys tape.Keys, scratch string, in *v
 			isRun[i], like = true, *h
 		}
 	}
+	options := importer.Options{Say: func(text string) { note(in, text) }}
+	if options.Sites, err = givenSites(c); err != nil {
+		return "", "", err
+	}
+	options.Sent = len(options.Sites) == 0
 	for i, role := range []gate.Role{gate.Production, gate.Staging} {
 		if isRun[i] {
 			continue
@@ -106,7 +113,8 @@ func (p *program) captures(c *cli.Context, keys tape.Keys, scratch string, in *v
 			Content: gate.RunTape, Version: version(), Role: role, Build: filepath.Base(paths[i]),
 			Scenario: like.Scenario, Corpus: like.Corpus, Replay: 1,
 		}
-		if err := p.imported(c.Context, paths[i], out, c.String("sink"), h, in); err != nil {
+		s := captured{path: paths[i], out: out, sink: c.String("sink"), header: h, options: options}
+		if err := p.imported(c.Context, s, in); err != nil {
 			return "", "", err
 		}
 		paths[i] = out
@@ -141,8 +149,17 @@ func header(keys tape.Keys, path string) (*gate.Header, error) {
 	return &h, nil
 }
 
-// imported writes what path holds, in a foreign form, to a run at out.
-func (p *program) imported(ctx context.Context, path, out, sink string, h gate.Header, in *verdict.Input) error {
+// A captured is a capture in a foreign form, and the run that is made of it.
+type captured struct {
+	path, out string
+	sink      string // "" is that of the format
+	header    gate.Header
+	options   importer.Options
+}
+
+// imported writes what a capture holds to a run.
+func (p *program) imported(ctx context.Context, s captured, in *verdict.Input) error {
+	path := s.path
 	format, err := importer.Detect(path, formats.Formats())
 	if err != nil {
 		if errors.Is(err, fs.ErrNotExist) {
@@ -150,14 +167,14 @@ func (p *program) imported(ctx context.Context, path, out, sink string, h gate.H
 		}
 		return usage(fmt.Errorf("import %s: %w", path, err), "waybill diff --help lists the forms")
 	}
-	w, err := tape.Create(out, h, tape.Options{})
+	w, err := tape.Create(s.out, s.header, tape.Options{})
 	if err != nil {
 		return undecided(fmt.Errorf("import %s: %w", path, err), "")
 	}
-	var messages, unknown uint64
+	var messages, unknown, received uint64
 	skipped := map[string]uint64{}
 	batch := batch{w: w}
-	for item, err := range format.Read(path, importer.Options{}) {
+	for item, err := range format.Read(path, s.options) {
 		if err == nil {
 			err = stoppedBy(ctx)
 		}
@@ -171,8 +188,13 @@ func (p *program) imported(ctx context.Context, path, out, sink string, h gate.H
 		r := item.Record
 		switch {
 		case r.Message != nil:
-			r.Message.Sink = sink
+			if s.sink != "" {
+				r.Message.Sink = s.sink
+			}
 			messages++
+		case r.Stimulus != nil:
+			received++
+			continue
 		case r.Gap != nil && r.Gap.Kind == gate.GapRecipientUnknown:
 			unknown++
 		}
@@ -183,11 +205,18 @@ func (p *program) imported(ctx context.Context, path, out, sink string, h gate.H
 	if err := errors.Join(batch.flush(), w.Close(gate.Footer{Accepted: messages})); err != nil {
 		return undecided(fmt.Errorf("import %s: %w", path, err), "")
 	}
-	text := fmt.Sprintf("%s (%s): %d messages; recipients are those of "+importer.RecipientHeaders, path, format.Name, messages)
+	text := fmt.Sprintf("%s (%s): %d messages; recipients of mail are those of "+importer.RecipientHeaders, path, format.Name, messages)
 	if unknown > 0 {
 		text += fmt.Sprintf("; %d have none of these, or one that cannot be read", unknown)
 	}
 	note(in, text)
+	if received > 0 {
+		text := fmt.Sprintf("%s: %d stimuli were left out and are not compared: what production received is no message", path, received)
+		if !s.options.Sent {
+			text = fmt.Sprintf("%s: %d requests to %s (--site) were left out and are not compared: production received them", path, received, s.options.Sites)
+		}
+		note(in, text)
+	}
 	for _, reason := range sortedKeys(skipped) {
 		note(in, fmt.Sprintf("%s: %d items were passed over: %s", path, skipped[reason], reason))
 	}

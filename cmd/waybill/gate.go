@@ -132,7 +132,13 @@ func (p *program) gather(c *cli.Context, conf *config.Config, in *verdict.Input)
 		if err != nil {
 			return err
 		}
+		if err := s.unchanged(append(production[:len(production):len(production)], staging)...); err != nil {
+			return err
+		}
 		if err := p.judged(ctx, options, production, staging, in); err != nil {
+			return err
+		}
+		if err := attested(conf, s.keys, conf.Corpus.Path, production, staging, in); err != nil {
 			return err
 		}
 		if !proven {

@@ -182,14 +182,21 @@ func importOptions(c *cli.Context, conf *config.Config) (o importer.Options, err
 	default:
 		return o, usage(fmt.Errorf("--as %q: it is %s or %s", c.String("as"), asSent, asReceived), "")
 	}
-	var sites []string
-	for _, list := range c.StringSlice("site") {
-		sites = append(sites, strings.Split(list, ",")...)
+	o.Sites, err = givenSites(c)
+	return o, err
+}
+
+// givenSites are the entrances that --site names.
+func givenSites(c *cli.Context) (importer.Sites, error) {
+	var list []string
+	for _, text := range c.StringSlice("site") {
+		list = append(list, strings.Split(text, ",")...)
 	}
-	if o.Sites, err = importer.ParseSites(sites); err != nil {
-		return o, usage(fmt.Errorf("--%w", err), "")
+	sites, err := importer.ParseSites(list)
+	if err != nil {
+		return nil, usage(fmt.Errorf("--%w", err), "")
 	}
-	return o, nil
+	return sites, nil
 }
 
 // channelsOf are the names of doors or sinks, by channel.

@@ -50,6 +50,9 @@ func TestInterruptStages(t *testing.T) {
 					}
 					config = strings.Replace(config, r[0], r[1], 1)
 				}
+				for _, role := range []string{"[production]", "[staging]"} {
+					config = strings.Replace(config, role, role+"\nenv = { ROGUE_NOTIFY = \"${env.ROGUE_NOTIFY}\" }", 1)
+				}
 				s.write(t, "waybill.toml", config)
 				l, err := net.Listen("tcp", "127.0.0.1:0")
 				if err != nil {

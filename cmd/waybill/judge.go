@@ -103,6 +103,9 @@ func (p *program) judge(c *cli.Context) error {
 			return err
 		}
 	}
+	if err := attested(conf, keys, corpus, production, staging, in); err != nil {
+		return err
+	}
 	return p.weigh(c, options, production, staging, in, o)
 }
 

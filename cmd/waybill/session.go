@@ -13,14 +13,17 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/waybill-dev/waybill/gate"
+	"github.com/waybill-dev/waybill/gate/answered"
 	"github.com/waybill-dev/waybill/gate/build"
 	"github.com/waybill-dev/waybill/gate/channel"
 	"github.com/waybill-dev/waybill/gate/channel/http"
 	"github.com/waybill-dev/waybill/gate/config"
 	"github.com/waybill-dev/waybill/gate/dynamic"
+	"github.com/waybill-dev/waybill/gate/pipeline"
 	"github.com/waybill-dev/waybill/gate/replay"
 	"github.com/waybill-dev/waybill/gate/shard"
 	"github.com/waybill-dev/waybill/gate/tape"
@@ -50,6 +53,9 @@ type session struct {
 	keep      bool
 	locked    *os.File
 
+	mu      sync.Mutex
+	written map[string]string // what was written of each tape that is closed, by path: SHA-256; and the corpus as it was read
+
 	// settled reports whether the last of some replays of production shows nothing that
 	// the others do not explain. nil: it is not asked, and production is replayed as
 	// often as is configured at least.
@@ -74,7 +80,7 @@ func loadConfig(path string) (*config.Config, error) {
 // openSession checks everything that can be checked before a build is started.
 // The caller closes the session.
 func (p *program) openSession(conf *config.Config, o sessionOptions) (*session, error) {
-	s := &session{p: p, conf: conf, folder: filepath.Join(conf.Dir, ".waybill"), sites: map[gate.Role]*build.Site{}, settings: map[string]string{},
+	s := &session{p: p, conf: conf, folder: filepath.Join(conf.Dir, ".waybill"), sites: map[gate.Role]*build.Site{}, settings: map[string]string{}, written: map[string]string{},
 		listened: map[gate.Role]map[string]string{gate.Production: {}, gate.Staging: {}}}
 	if conf.Replay.Builds == config.InTurn {
 		s.listened[gate.Staging] = s.listened[gate.Production]
@@ -120,6 +126,9 @@ func (s *session) openCorpus() error {
 	path := s.conf.Corpus.Path
 	if !s.conf.Dynamic.Off {
 		s.needs = dynamic.NewNeeds(dynamic.Options{Ignore: s.conf.Dynamic.Ignore})
+	}
+	if sum, err := tape.FileSum(path); err == nil { // else told below
+		s.written[path] = sum
 	}
 	r, err := s.keys.Verify(path, func(rec *gate.Record) error {
 		if rec.Gap != nil {
@@ -259,6 +268,7 @@ func (s *session) replay(ctx context.Context, scenario config.Scenario, role gat
 	w, err := tape.Create(out.path, gate.Header{
 		Content: gate.RunTape, Version: version(), At: time.Now().UnixNano(), Role: role, Build: b.Name,
 		Scenario: scenario.Name, Replay: n, Shard: part, Corpus: s.corpus.Digest, Settings: s.settings,
+		Notes:      s.notes(scenario),
 		Identities: s.corpus.Header.Identities, Key: s.corpus.Header.Key, RetainUntil: s.corpus.Header.RetainUntil,
 	}, tape.Options{Overwrite: out.overwrite, Recipients: s.conf.Encryption.Recipients})
 	if errors.Is(err, fs.ErrExist) {
@@ -304,6 +314,9 @@ func (s *session) replay(ctx context.Context, scenario config.Scenario, role gat
 	if closed := w.Close(result.Footer); closed != nil {
 		err = errors.Join(err, fmt.Errorf("write the end of the run: %w", closed))
 	}
+	s.mu.Lock()
+	s.written[out.path] = w.Sum()
+	s.mu.Unlock()
 	if stop := stoppedBy(ctx); stop != nil {
 		return stop
 	}
@@ -315,6 +328,42 @@ func (s *session) replay(ctx context.Context, scenario config.Scenario, role gat
 		return undecided(fmt.Errorf("%s: %w", what, err), hint)
 	}
 	return nil
+}
+
+// unchanged makes sure, when no build runs any more, that tapes and the corpus hold what was
+// written and read: a build runs where they are, and what it sends is what they are to show.
+// What is kept beside a tape to judge it sooner is made anew.
+func (s *session) unchanged(tapes ...string) error {
+	for _, path := range append(tapes[:len(tapes):len(tapes)], s.conf.Corpus.Path) {
+		was, known := s.written[path]
+		if !known {
+			return undecided(fmt.Errorf("the run %s was not written here", path), "")
+		}
+		now, err := tape.FileSum(path)
+		if err != nil {
+			return undecided(fmt.Errorf("the evidence was changed after it was written: %w", err), tampered)
+		}
+		if now != was {
+			return undecided(fmt.Errorf("the evidence was changed after it was written: %s holds something else", path), tampered)
+		}
+		if path == s.conf.Corpus.Path {
+			continue
+		}
+		if err := os.Remove(path + pipeline.DigestsSuffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return undecided(fmt.Errorf("remove what was kept beside a run: %w", err), "")
+		}
+	}
+	return nil
+}
+
+const tampered = "a build can write where its runs are kept: see what it does there, and run it as another user"
+
+// notes are those of a run: what it is to be held to by those who have nothing but it.
+func (s *session) notes(scenario config.Scenario) map[string]string {
+	if scenario.Kind == config.Alone {
+		return nil
+	}
+	return map[string]string{answered.Stimuli: fmt.Sprint(s.total())}
 }
 
 // A target is where a run is written.

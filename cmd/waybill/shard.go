@@ -25,11 +25,6 @@ func (p *program) replayShard(c *cli.Context, conf *config.Config, of shard.Of, 
 			return usage(fmt.Errorf("replay: --shard replays every scenario to both builds, and --%s asks for less", flag), "leave one of the two out")
 		}
 	}
-	for _, scenario := range conf.Scenarios {
-		if scenario.Kind == config.Alone && of.Total > 1 {
-			return usage(fmt.Errorf("%s: scenario %s is of jobs alone, which cannot be split", conf.Path, scenario.Name), "run the gate with it in one job of its own")
-		}
-	}
 	s, err := p.openSession(conf, sessionOptions{concurrency: c.Int("concurrency"), keepState: c.Bool("keep-state")})
 	if err != nil {
 		return err
@@ -38,6 +33,7 @@ func (p *program) replayShard(c *cli.Context, conf *config.Config, of shard.Of, 
 	if err := s.only(of); err != nil {
 		return err
 	}
+	part := s.part
 	if s.total() == 0 {
 		return usage(fmt.Errorf("replay: shard %s has no stimuli: the corpus has fewer sessions than that", of), "replay it in fewer shards")
 	}
@@ -49,10 +45,28 @@ func (p *program) replayShard(c *cli.Context, conf *config.Config, of shard.Of, 
 		return err
 	}
 	m := &shard.Manifest{Schema: gate.Schema, Version: version(), Shard: of, Corpus: s.corpus.Digest, Total: s.corpus.Stimuli, Stimuli: s.total(),
-		Config: in.Made.Config, Commit: in.Made.Commit, Builds: map[string]string{}}
+		Config: in.Made.Config, Commit: in.Made.Commit, Builds: map[string]string{}, Files: map[string]string{}}
+	for _, role := range []gate.Role{gate.Production, gate.Staging} {
+		if s.sites[role] == nil {
+			continue
+		}
+		if m.Files[string(role)], err = filesOf(conf.Build(role), conf.Dir); err != nil {
+			return undecided(fmt.Errorf("read the files of build %s: %w", role, err), "")
+		}
+	}
 	s.runs = out
 	for _, scenario := range conf.Scenarios {
-		if _, _, err := s.both(c.Context, scenario); err != nil {
+		whole := of.Total > 1 && joins(conf, &scenario)
+		if s.part = part; whole {
+			if s.part = nil; of.Number > 1 {
+				continue
+			}
+		}
+		production, staging, err := s.both(c.Context, scenario)
+		if err != nil {
+			return err
+		}
+		if err := s.unchanged(append(production, staging)...); err != nil {
 			return err
 		}
 		for _, role := range []gate.Role{gate.Production, gate.Staging} {
@@ -70,7 +84,7 @@ func (p *program) replayShard(c *cli.Context, conf *config.Config, of shard.Of, 
 				if err != nil {
 					return tapeFailure(err)
 				}
-				m.Runs = append(m.Runs, shard.Run{File: filepath.Base(path), Scenario: scenario.Name, Role: role, Replay: i + 1, Digest: digest})
+				m.Runs = append(m.Runs, shard.Run{File: filepath.Base(path), Scenario: scenario.Name, Role: role, Replay: i + 1, Digest: digest, Whole: whole})
 			}
 		}
 	}
@@ -79,6 +93,18 @@ func (p *program) replayShard(c *cli.Context, conf *config.Config, of shard.Of, 
 	}
 	_, err = fmt.Fprintf(p.stdout, "wrote %s: shard %s, %d of %d stimuli, %d runs; put all shards together by waybill merge\n", printable(out), of, m.Stimuli, m.Total, len(m.Runs))
 	return err
+}
+
+// joins reports whether what a scenario makes a build send can depend on more than one
+// session: what jobs find piled up, what an outage held back, what is to be in order. It is
+// replayed whole, and by one shard.
+func joins(conf *config.Config, s *config.Scenario) bool {
+	for _, sink := range conf.Sinks {
+		if sink.Ordered {
+			return true
+		}
+	}
+	return s.Kind != config.Steady || len(s.Jobs) > 0
 }
 
 // only makes the session replay one shard.
@@ -190,6 +216,9 @@ func (p *program) judgeFolder(c *cli.Context, conf *config.Config, folder string
 			return err
 		}
 		if err := p.judged(c.Context, options, production, staging, in); err != nil {
+			return err
+		}
+		if err := attested(conf, keys, conf.Corpus.Path, production, staging, in); err != nil {
 			return err
 		}
 		if in.Drill == "" {

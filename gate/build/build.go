@@ -302,8 +302,7 @@ func (s *Site) state() string { return filepath.Join(s.folder, "state") }
 
 // environment is what every command of the build is given.
 func (b *Build) environment(sinks map[string]string) ([]string, error) {
-	env := slices.DeleteFunc(os.Environ(), func(e string) bool { return strings.HasPrefix(e, "WAYBILL_") })
-	env = append(env, "WAYBILL_STATE="+b.site.state(), "WAYBILL_ROLE="+string(b.site.spec.Role))
+	env := append(inherited(os.Environ()), "WAYBILL_STATE="+b.site.state(), "WAYBILL_ROLE="+string(b.site.spec.Role))
 	for prefix, addresses := range map[string]map[string]string{"WAYBILL_DOOR_": b.doors, "WAYBILL_SINK_": sinks} {
 		for name, address := range addresses {
 			env = append(env, prefix+strings.ToUpper(strings.ReplaceAll(name, "-", "_"))+"="+address)

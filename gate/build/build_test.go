@@ -120,6 +120,8 @@ func httpGet(url string) *http.Request {
 }
 
 func TestWellBehaved(t *testing.T) {
+	t.Setenv("GITHUB_TOKEN", "the job's")
+	t.Setenv("WAYBILL_IDENTITY", "the gate's")
 	s := site(t, func(c *config.Build, spec *build.Spec) {
 		c.Env = map[string]string{"TZ": "UTC", "MIX": "${role}-${scenario}-${sink.mail-out.port}-${ca}"}
 	})
@@ -131,7 +133,7 @@ func TestWellBehaved(t *testing.T) {
 		"TZ": "UTC", "MIX": "staging-steady-2525-/ca.pem",
 		"WAYBILL_ROLE": "staging", "WAYBILL_STATE": filepath.Join(s.Folder(), "state"),
 		"WAYBILL_SINK_MAIL_OUT": "127.0.0.1:2525", "WAYBILL_DOOR_WEB": b.Doors()["web"],
-		"WAYBILL_SUPERVISE": "", "PATH": os.Getenv("PATH"),
+		"WAYBILL_SUPERVISE": "", "PATH": os.Getenv("PATH"), "GITHUB_TOKEN": "", "WAYBILL_IDENTITY": "",
 	} {
 		if got := get(t, b, "/env?"+name); got != want {
 			t.Errorf("%s is %q, want %q", name, got, want)

@@ -18,6 +18,7 @@ type addressList struct {
 	comments  []string // that are no mailbox's name
 	routes    []string // hosts of source routes (RFC 5322, 4.4), as "host:NAME"
 	loose     []string // addresses that stand where names and comments do
+	stray     uint64   // quotes around names that do not close
 
 	known  memo // canonical addresses, by what stands for them
 	folded memo // names as they are compared, by names
@@ -48,6 +49,7 @@ func (l *addressList) reset() {
 		clear(*list)
 		*list = (*list)[:0]
 	}
+	l.stray = 0
 }
 
 // mailbox is one entry of a list, cut at its brackets.
@@ -125,6 +127,7 @@ func (l *addressList) add(m *mailbox) {
 	case m.bracket:
 		l.look(m.before)
 		spec, name = m.angle, phrase(m.before)
+		l.stray += uint64(strings.Count(m.before, `"`) & 1)
 		rest, comment = cutComments(m.after)
 		if strings.IndexByte(spec, '(') >= 0 {
 			_, within := cutComments(spec)

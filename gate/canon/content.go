@@ -38,11 +38,11 @@ func (s *state) payload(p *gate.Payload) {
 func (s *state) sniffed(name string, kind *mediaType, data []byte) {
 	start := bytes.TrimLeft(data, " \t\r\n")
 	if len(start) > 0 && (start[0] == '{' || start[0] == '[') {
-		mark := len(s.out.Parts)
+		mark, hidden := len(s.out.Parts), len(s.out.Hidden)
 		if s.json(name, data) == nil {
 			return
 		}
-		s.out.Parts = s.out.Parts[:mark]
+		s.takeBack(mark, hidden)
 	}
 	if kind.word == "" && (decode.IsMail(data) || !utf8.Valid(data) || bytes.IndexByte(data, 0) >= 0) {
 		s.data(name, decode.Recognise(data), data, 0)

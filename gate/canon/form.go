@@ -91,7 +91,20 @@ func (s *state) formData(name string, kind *mediaType, data []byte, depth int) e
 func (s *state) fieldExtras(name string, e *entity) {
 	key, _ := shortName(normal(gate.Value, e.shown.get("name")))
 	field := entity{name: s.join(name, key)}
+	if e.unended {
+		s.emit(s.join(field.name, "header/unended"), gate.Value, "")
+	}
 	var params, fields wordSet
+	for _, t := range []struct {
+		field string
+		*mediaType
+	}{{"content-type", &e.kind}, {"content-disposition", &e.shown}} {
+		if t.rest != "" {
+			s.emit(s.join(field.name, "header/"+t.field+"/malformed"), gate.Value, normal(gate.Value, t.rest))
+		}
+		s.comment(s.join(field.name, "header/"+t.field), t.comments)
+		s.spelling(s.join(field.name, "header/"+t.field), t.uneven)
+	}
 	for _, p := range e.shown.params {
 		if first := params.add(p.name); !first || p.name != "name" && p.name != "filename" {
 			s.param(&field, p)

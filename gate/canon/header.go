@@ -174,8 +174,12 @@ func (s *state) headerField(in string, f *field) {
 	case fields.MIME:
 		s.mimeVersion(name, value)
 	default:
-		if f.name == "list-unsubscribe-post" && strings.EqualFold(value, "List-Unsubscribe=One-Click") {
+		const oneClick = "List-Unsubscribe=One-Click"
+		if f.name == "list-unsubscribe-post" && strings.EqualFold(value, oneClick) {
 			s.mask("one-click", name, 1) // the only value there is (RFC 8058, 3.1)
+			if value != oneClick {
+				s.keep("one-click", name, value)
+			}
 			return
 		}
 		s.emit(name, gate.Value, normal(gate.Value, decodeWords(value)))
@@ -255,6 +259,7 @@ func (s *state) bareCR(name string, f *field) {
 			}
 		}
 		if len(bytes.TrimSpace(line)) == 0 {
+			s.emit(s.join(name, "bare-cr"), gate.Value, "") // an empty line to some: there the header ends
 			continue
 		}
 		colon := bytes.IndexByte(line, ':')
@@ -279,6 +284,7 @@ func (s *state) addressField(in, name, field, value string) {
 	if len(l.addresses) > 0 || len(l.unparsed) == 0 {
 		s.emit(name, gate.Addresses, strings.Join(l.addresses, "\n"))
 	}
+	s.spelling(s.join(name, "name"), l.stray)
 	if names := strings.TrimRight(l.foldedNames(), "\n"); names != "" {
 		s.emit(s.join(name, "name"), gate.Text, normal(gate.Text, names))
 	}
@@ -314,6 +320,8 @@ func (s *state) addressField(in, name, field, value string) {
 func (s *state) listField(name, value string) {
 	var addresses []string
 	var around strings.Builder
+	s.spelling(name, fields.Uneven(value, ','))
+	whole := len(value)
 	for value != "" {
 		before, after, ok := strings.Cut(value, "<")
 		if !ok {
@@ -326,6 +334,9 @@ func (s *state) listField(name, value string) {
 			break
 		}
 		around.WriteString(strings.Trim(before, " ,"))
+		if first := len(value) == whole; !first && strings.IndexByte(before, ',') < 0 {
+			s.spelling(name, 1) // a comma too few
+		}
 		value = rest
 		url = strings.ReplaceAll(url, " ", "")
 		if scheme := schemeEnd(url); scheme == len("mailto:") && strings.EqualFold(url[:scheme], "mailto:") {

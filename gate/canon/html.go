@@ -35,7 +35,8 @@ import (
 // Left out, and kept as hidden values, is what only styles and has the exact shape of
 // that: declarations of CSS, names of classes and ids (name/hidden/style), sizes,
 // colours and keywords (name/hidden/attribute), document types. How it is written is
-// not compared: the order and case of attributes, white space, end tags.
+// not compared: the order and case of attributes, white space, end tags. How many tags there
+// are, and how long their names, is counted as masked.
 func (s *state) html(name string, text []byte) {
 	h := &s.page
 	*h = htmlReader{state: s, name: name, buffers: h.buffers.reset(), sheets: h.sheets, inline: h.inline, shapes: h.shapes, document: h.document + 1}
@@ -74,7 +75,9 @@ type htmlReader struct {
 	paragraphs int // how many are open
 
 	comments    uint64
-	conditional bool // in a conditional comment
+	tags        uint64 // how many there are
+	tagBytes    uint64 // in their names, and in the slashes of end tags
+	conditional bool   // in a conditional comment
 }
 
 // buffers collect what a document says.
@@ -148,6 +151,11 @@ func (h *htmlReader) flush() {
 	h.part("hidden/table", gate.Text, strings.TrimSpace(string(h.spans)))
 	h.part("title", gate.Text, collapse(string(h.title)))
 	h.mask("html-comment", h.name, h.comments)
+	if h.tags > 0 {
+		m := h.masked("html-tag", h.name)
+		m.Count += h.tags
+		m.Bytes += h.tagBytes
+	}
 	h.hideText("html-style", "/hidden/style", h.styles)
 	h.hideText("html-attribute", "/hidden/attribute", h.plain)
 	if h.rules.tries < 0 {
@@ -176,8 +184,12 @@ func (h *htmlReader) read(m *markup, doc []byte) {
 		case textToken:
 			h.text(m.value(kind))
 		case startToken:
+			h.tags++
+			h.tagBytes += uint64(len(m.data))
 			h.start(m)
 		case closeToken:
+			h.tags++
+			h.tagBytes += uint64(len("/") + len(m.data))
 			h.end(m)
 		case commentToken:
 			h.comment(m, m.value(kind))

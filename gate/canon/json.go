@@ -14,7 +14,7 @@ import (
 
 // json adds the leaves of one JSON text (RFC 8259): "name/$.user.id". Strings are
 // in normal form C and numbers in one spelling of their value. A member that is
-// null counts as absent and is masked; in an array null has a place and stays. A
+// null counts as absent: its name is hidden. In an array null has a place and stays. A
 // string that reads like another leaf ("1", "true") is told from it by a part of its
 // own, "name/$.user.id/type".
 func (s *state) json(name string, data []byte) error {
@@ -148,6 +148,7 @@ func (w *jsonWalk) object(depth int) error {
 				return errMalformed
 			}
 			w.mask("json-null", w.name, 1)
+			w.keep("json-null", string(w.path), key)
 		} else {
 			left, err := w.value(depth + 1)
 			if err != nil {

@@ -37,6 +37,9 @@ func (s *state) entities(in string, t *tree, root *entity, size, depth int) {
 	if root.odd != nil {
 		s.verbatim(s.join(in, "header/malformed"), root.odd)
 	}
+	if root.unended {
+		s.emit(s.join(in, "header/unended"), gate.Value, "")
+	}
 	s.attempt(s.join(in, "header"), root.head, func() error {
 		s.header(in, root.fields)
 		return nil
@@ -111,6 +114,9 @@ func (s *state) entity(root, e *entity, cut bool, depth int) {
 	if e != root && e.odd != nil {
 		s.verbatim(s.join(e.name, "header/malformed"), e.odd)
 	}
+	if e != root && e.unended {
+		s.emit(s.join(e.name, "header/unended"), gate.Value, "")
+	}
 	if e.kids == nil {
 		s.attempt(e.name, e.body, func() error {
 			s.leaf(e, cut, depth)
@@ -119,6 +125,7 @@ func (s *state) entity(root, e *entity, cut bool, depth int) {
 		return
 	}
 	s.aside(s.join(e.name, "preamble"), e.preamble)
+	s.spelling(s.join(e.name, "preamble"), uint64(e.lead-len(e.preamble)))
 	for _, kid := range e.kids {
 		s.entity(root, kid, cut, depth+1)
 	}
@@ -128,6 +135,7 @@ func (s *state) entity(root, e *entity, cut bool, depth int) {
 // aside adds what stands around the parts of a multipart, where it says anything.
 func (s *state) aside(name string, raw []byte) {
 	if len(bytes.TrimSpace(raw)) == 0 {
+		s.spelling(name, uint64(len(raw)))
 		return
 	}
 	s.attempt(name, raw, func() error {
@@ -142,6 +150,7 @@ func (s *state) leaf(e *entity, cut bool, depth int) {
 		s.emit(s.join(e.name, "digest"), gate.Binary, digest(e.body))
 		return
 	case e.broken:
+		s.emit(s.join(e.name, "type"), gate.Value, normal(gate.Value, e.kind.word))
 		s.verbatim(e.name, e.body)
 		return
 	}
@@ -275,6 +284,7 @@ func (s *state) typeParams(e *entity, f *field) {
 		s.emit(s.join(e.name, "header/content-type/malformed"), gate.Value, normal(gate.Value, f.unfold(&s.arena)))
 	}
 	s.comment(s.join(e.name, "header/content-type"), e.kind.comments)
+	s.spelling(s.join(e.name, "header/content-type"), e.kind.uneven)
 	attachment := e.kids == nil && !e.broken
 	var seen wordSet // of a parameter that stands twice, readers differ in which they use
 	for _, p := range e.kind.params {
@@ -306,6 +316,7 @@ func (s *state) shownParams(e *entity) {
 		s.emit(s.join(e.name, "header/content-disposition/malformed"), gate.Value, normal(gate.Value, e.shown.rest))
 	}
 	s.comment(s.join(e.name, "header/content-disposition"), e.shown.comments)
+	s.spelling(s.join(e.name, "header/content-disposition"), e.shown.uneven)
 	first := true
 	for _, p := range e.shown.params {
 		switch {

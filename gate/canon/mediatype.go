@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/waybill-dev/waybill/gate/fields"
 )
 
 // A mediaType is the value of Content-Type or Content-Disposition: a word and its
@@ -15,6 +17,7 @@ type mediaType struct {
 	rest   string // what could not be read, verbatim
 
 	comments string // RFC 2045, 5.1, allows them wherever white space may be
+	uneven   uint64 // see [fields.Uneven]
 }
 
 type param struct{ name, value string } // name is lower case
@@ -35,7 +38,7 @@ func (t *mediaType) get(name string) string {
 func mediaTypeOf(s string) mediaType {
 	s, comments := cutComments(s)
 	word, rest, _ := strings.Cut(s, ";")
-	t := mediaType{word: asciiLower(strings.Trim(word, " ")), comments: comments}
+	t := mediaType{word: asciiLower(strings.Trim(word, " ")), comments: comments, uneven: fields.Uneven(s, ';')}
 	var pieces []piece
 	for rest != "" {
 		var name, value string
@@ -49,7 +52,9 @@ func mediaTypeOf(s string) mediaType {
 		}
 		t.params = append(t.params, param{name, decodeWords(value)})
 	}
-	t.params = append(t.params, assemble(pieces)...)
+	params, unknown := assemble(pieces)
+	t.params = append(t.params, params...)
+	t.keep(unknown)
 	return t
 }
 
@@ -129,24 +134,29 @@ func pieceOf(name, value string) (piece, bool) {
 	return p, true
 }
 
-// assemble joins the pieces of each name in order and decodes them.
-func assemble(pieces []piece) []param {
+// assemble joins the pieces of each name in order and decodes them. unknown is the names
+// of charsets by which they could not be decoded.
+func assemble(pieces []piece) (out []param, unknown string) {
 	slices.SortStableFunc(pieces, func(a, b piece) int {
 		return cmp.Or(strings.Compare(a.name, b.name), cmp.Compare(a.index, b.index))
 	})
-	var out []param
 	for len(pieces) > 0 {
 		n := 1
 		for n < len(pieces) && pieces[n].name == pieces[0].name {
 			n++
 		}
-		out = append(out, param{pieces[0].name, joinPieces(pieces[:n])})
+		value, charset := joinPieces(pieces[:n])
+		out = append(out, param{pieces[0].name, value})
+		if charset != "" {
+			unknown = strings.Trim(unknown+" "+charset, " ")
+		}
 		pieces = pieces[n:]
 	}
-	return out
+	return out, unknown
 }
 
-func joinPieces(pieces []piece) string {
+// joinPieces returns the value of pieces, and the charset that it says if that is not known.
+func joinPieces(pieces []piece) (value, unknown string) {
 	var raw []byte
 	charset := ""
 	for i, p := range pieces {
@@ -169,6 +179,9 @@ func joinPieces(pieces []piece) string {
 			raw = append(raw, v[j])
 		}
 	}
-	text, _, _ := decodeCharset(raw, charset)
-	return collapse(string(text))
+	text, _, known := decodeCharset(raw, charset)
+	if known {
+		charset = ""
+	}
+	return collapse(string(text)), charset
 }

@@ -19,10 +19,7 @@ func (h *htmlReader) meta(attrs attributes) {
 	case "refresh":
 		delay, target, _ := strings.Cut(content, ";")
 		target = strings.Trim(target, " \t\r\n")
-		if len(target) >= 3 && strings.EqualFold(target[:3], "url") {
-			target = strings.TrimLeft(target[3:], " \t\r\n=")
-		}
-		if target = strings.Trim(target, `"' `); target != "" {
+		if target = refreshTarget(target); target != "" {
 			h.load(target)
 		}
 		h.part("meta", gate.Value, "refresh="+collapse(delay))
@@ -59,9 +56,24 @@ func (h *htmlReader) plainMeta(name, content string, shape shape) {
 	h.plain = append(append(append(append(h.plain, name...), '='), content...), ' ')
 }
 
-// srcset splits a list of images and their sizes (WHATWG HTML, 4.8.4.2.1).
-func srcset(s string) []string {
-	var urls []string
+// refreshTarget returns the URL in what follows the delay of a refresh (WHATWG HTML,
+// 4.2.5.3): only behind "url" and "=" it may stand in quotes.
+func refreshTarget(s string) string {
+	const spaces = " \t\r\n\f"
+	if len(s) >= 3 && strings.EqualFold(s[:3], "url") {
+		if rest, ok := strings.CutPrefix(strings.TrimLeft(s[3:], spaces), "="); ok {
+			s = strings.TrimLeft(rest, spaces)
+		}
+	}
+	if s != "" && (s[0] == '"' || s[0] == '\'') {
+		s, _, _ = strings.Cut(s[1:], s[:1])
+	}
+	return strings.Trim(s, spaces)
+}
+
+// srcset splits a list of images and their sizes (WHATWG HTML, 4.8.4.2.1). Those are
+// returned with a space between them.
+func srcset(s string) (urls []string, sizes string) {
 	for s != "" {
 		s = strings.TrimLeft(s, " \t\r\n\f,")
 		end := strings.IndexAny(s, " \t\r\n\f")
@@ -76,7 +88,9 @@ func srcset(s string) []string {
 			s = s[end:]
 			continue
 		}
-		_, s, _ = strings.Cut(s[end:], ",")
+		var size string
+		size, s, _ = strings.Cut(s[end:], ",")
+		sizes = strings.TrimLeft(sizes+" "+collapse(size), " ")
 	}
-	return urls
+	return urls, sizes
 }

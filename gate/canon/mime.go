@@ -20,8 +20,10 @@ type entity struct {
 	body     []byte    // of a leaf, still encoded
 	kids     []*entity // of a multipart
 	preamble []byte
+	lead     int // bytes before the first delimiter
 	epilogue []byte
 	unclosed bool // a multipart without its last delimiter
+	unended  bool // a header that no empty line ends: readers differ in where the body begins
 	broken   bool // a multipart without a boundary, or without a part: its body is a leaf
 
 	name string // of its parts
@@ -47,6 +49,7 @@ func (t *tree) parse(raw []byte, depth int, inDigest bool) *entity {
 	*t.fields, e.odd, body = splitHeader(t.names, *t.fields, raw)
 	e.fields = (*t.fields)[from:]
 	e.head = raw[:len(raw)-len(body)]
+	e.unended = len(body) > 0 && !bytes.HasSuffix(e.head, []byte("\n\n")) && !bytes.HasSuffix(e.head, []byte("\n\r\n")) && !isBlank(e.head)
 	t.seen += len(e.head)
 	var haveType bool
 	for i := range e.fields {
@@ -114,7 +117,7 @@ func (t *tree) split(e *entity, body, dash []byte, depth int) bool {
 	if start < 0 || last {
 		return false
 	}
-	e.preamble = trimLineEnd(body[:start])
+	e.preamble, e.lead = trimLineEnd(body[:start]), start
 	t.seen += end // preamble and delimiter
 	inDigest := e.kind.word == "multipart/digest"
 	for !last {

@@ -73,6 +73,9 @@ func (s *state) receivedClause(name, clause, word string) bool {
 		r, err := gate.MailRecipient(addrSpec(strings.Trim(word, "<>")), "")
 		if err == nil {
 			s.emit(s.join(name, "for"), gate.Addresses, r.Address)
+			if strings.Count(word, "<") != 1 || strings.Count(word, ">") != 1 {
+				s.spelling(s.join(name, "for"), 1)
+			}
 		}
 		return err == nil
 	case "from", "by":
@@ -81,7 +84,8 @@ func (s *state) receivedClause(name, clause, word string) bool {
 		if !isMailProtocol(lower) {
 			return false
 		}
-		s.mask("received", name, 1) // one of few words, none of which is anybody's
+		s.mask("received", name, 1)
+		s.keep("received", s.join(name, clause), word)
 		return true
 	case "id":
 		if local, domain, ok := fields.MessageID(word); ok {
@@ -178,6 +182,7 @@ func cutSender(text string) (string, bool) {
 func (s *state) signature(name, value string) {
 	const rule = "signature-tag"
 	domain := signatureDomain(value)
+	s.spelling(name, fields.Uneven(value, ';'))
 	var unread []string
 	for tag := range strings.SplitSeq(value, ";") {
 		key, v, ok := strings.Cut(tag, "=")
@@ -288,6 +293,7 @@ func (s *state) results(name, value string) {
 	const rule = "results"
 	text, comment := cutComments(decodeWords(value))
 	s.comment(name, comment)
+	s.spelling(name, fields.Uneven(text, ';'))
 	var unread []string
 	first := true
 	for word := range strings.FieldsFuncSeq(text, func(r rune) bool { return r == ' ' || r == ';' }) {
@@ -298,6 +304,9 @@ func (s *state) results(name, value string) {
 		switch {
 		case !ok && (isResult(lower) || word == "1"):
 			s.mask(rule, name, 1)
+			if word != lower {
+				s.spelling(name, 1)
+			}
 		case !ok && first && fields.IsHost(word):
 			s.hide(rule, s.join(name, "server"), word)
 		case !ok || lower == "" || len(lower) > maxTag || strings.Trim(lower, "abcdefghijklmnopqrstuvwxyz0123456789.-/_") != "":
@@ -310,6 +319,9 @@ func (s *state) results(name, value string) {
 			s.emit(s.join(name, lower), kind, v)
 		case isResult(asciiLower(v)) && strings.Trim(method, "abcdefghijklmnopqrstuvwxyz-") == "":
 			s.mask(rule, s.join(name, lower), 1)
+			if key != lower || v != asciiLower(v) {
+				s.spelling(s.join(name, lower), 1)
+			}
 		case lower == "i" && isNumber(v) && len(v) <= 2,
 			strings.ContainsAny(v, ".:") && (fields.IsHost(v) || fields.IsHost("["+v+"]")),
 			lower == "header.b" && fields.Base64(v),

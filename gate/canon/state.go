@@ -165,10 +165,19 @@ func (s *state) hide(rule, part, value string) {
 	m := s.masked(rule, part)
 	m.Count++
 	m.Bytes += uint64(len(value))
+	s.keep(rule, part, value)
+}
+
+// keep adds a hidden value of a part that is counted already.
+func (s *state) keep(rule, part, value string) {
 	if value != "" {
 		s.out.Hidden = append(s.out.Hidden, gate.Hidden{Rule: rule, Part: part, Value: value})
 	}
 }
+
+// spelling counts how often a part is written otherwise than most write it, where every
+// reader takes that for the same.
+func (s *state) spelling(part string, count uint64) { s.mask("spelling", part, count) }
 
 // hideRuns is hide of a value that was made of others, joined by underscores or equals
 // signs. Its runs are kept apart, so that each is read as the word or number it is.

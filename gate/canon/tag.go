@@ -425,8 +425,14 @@ func (h *htmlReader) attribute(tag atom.Atom, attrs attributes, a *attribute) {
 	case "src", "background", "poster", "data", "lowsrc", "dynsrc", "manifest", "code", "codebase", "classid", "archive", "profile", "longdesc":
 		h.load(a.value)
 	case "srcset", "imagesrcset":
-		for _, url := range srcset(a.value) {
+		urls, sizes := srcset(a.value)
+		for _, url := range urls {
 			h.load(url)
+		}
+		if consists([]byte(sizes), " .") {
+			h.plain = append(append(append(append(h.plain, a.key...), '='), sizes...), ' ')
+		} else {
+			h.part("hidden/attribute", gate.Text, a.key+"="+collapse(sizes))
 		}
 	case "srcdoc":
 		h.frame(a.value)

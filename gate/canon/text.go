@@ -78,6 +78,7 @@ func (s *state) charsetText(name string, raw []byte, label string) []byte {
 		}
 	} else if label != "" {
 		s.mask("charset", name, 1)
+		s.keep("charset", s.join(name, "param/charset"), label)
 	}
 	if lossy {
 		// Without what is not compared of its text either.

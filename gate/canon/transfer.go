@@ -5,6 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
+
+	"github.com/klauspost/compress/gzip"
 
 	"github.com/waybill-dev/waybill/gate"
 	"github.com/waybill-dev/waybill/gate/decode"
@@ -91,8 +94,30 @@ func (s *state) decompress(name, coding string, raw []byte) ([]byte, error) {
 	if errors.As(err, &over) {
 		s.exceed(over.Why)
 	}
+	if err == nil && (coding == "gzip" || coding == "x-gzip") {
+		s.gzipHeader(s.join(name, "gzip"), raw)
+	}
 	if err == nil && len(rest) > 0 {
 		s.emit(s.join(name, "trailer"), gate.Binary, digest(rest))
 	}
 	return out, err
+}
+
+// gzipHeader adds what a gzip file says of itself (RFC 1952, 2.3.1). Its time, and what says
+// which program wrote it, is hidden.
+func (s *state) gzipHeader(name string, raw []byte) {
+	const size = 10 // of the fixed part of the header
+	z, err := gzip.NewReader(bytes.NewReader(raw))
+	if err != nil || len(raw) < size {
+		return
+	}
+	for _, f := range []struct{ name, value string }{{"name", z.Name}, {"comment", z.Comment}, {"extra", string(z.Extra)}} {
+		if f.value != "" {
+			s.emit(s.join(name, f.name), gate.Value, normal(gate.Value, validText(f.value)))
+		}
+	}
+	if z.ModTime.Unix() > 0 {
+		s.hide("archive-time", s.join(name, "time"), z.ModTime.UTC().Format(time.RFC3339))
+	}
+	s.keep("encoding", name, fmt.Sprintf("flags %d, level %d, system %d", raw[3], raw[8], raw[9]))
 }

@@ -101,7 +101,7 @@ type Build struct {
 	Name        string            `toml:"name"`         // shown in reports; the role where it was not given
 	Command     []string          `toml:"command"`      // none: it runs already, or has only jobs
 	Dir         string            `toml:"dir"`          // where commands run; absolute once loaded, unless it begins with ${
-	Env         map[string]string `toml:"env"`          // added to the environment
+	Env         map[string]string `toml:"env"`          // added to the few variables that builds inherit: PATH, HOME, TZ, caches of tools and such
 	Setup       [][]string        `toml:"setup"`        // commands that fill a fresh state folder
 	Reset       [][]string        `toml:"reset"`        // commands that make kept state fit for the next replay; nil: every replay gets fresh state and Setup
 	HookTimeout Duration          `toml:"hook_timeout"` // for each command of Setup and Reset
@@ -149,6 +149,7 @@ type Replay struct {
 	Builds        Order    `toml:"builds"`
 	AnswerTimeout Duration `toml:"answer_timeout"` // for one stimulus
 	MaxMessages   uint64   `toml:"max_messages"`   // of one replay; more is a flood
+	MaxFailed     float64  `toml:"max_failed"`     // share of stimuli, from 0 to 1, that may be answered in another class of status than recorded
 }
 
 // Order says whether builds run one after the other.

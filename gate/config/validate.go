@@ -188,6 +188,9 @@ func (c *Config) validateReplay(p *complaint) {
 	between(p, "replay.replays", r.Replays.Count, 1, maxReplays)
 	between(p, "replay.max_replays", r.MaxReplays, 2, maxReplays)
 	between(p, "replay.max_messages", r.MaxMessages, 1, maxMessages)
+	if !(0 <= r.MaxFailed && r.MaxFailed < 1) {
+		p.at("replay.max_failed", "%v must be at least 0 and less than 1", r.MaxFailed)
+	}
 	oneOf(p, "replay.builds", r.Builds, InTurn, SideBySide)
 }
 

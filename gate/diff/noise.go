@@ -153,11 +153,23 @@ func (v *varied) names(s span, bw words) bool {
 		} else {
 			at = max(0, strings.Index(text, s.texts[1+i]))
 		}
-		if is := recipientsAt(text, s.texts[1+i], at); is != was {
+		if is := recipientsAt(text, s.texts[1+i], at); is != was && !idsOfOneHost(is, was) {
 			return true
 		}
 	}
 	return false
+}
+
+// idsOfOneHost reports whether two addresses are ids, made anew each time, at one host: what
+// calendars, and others, write like addresses.
+func idsOfOneHost(x, y string) bool {
+	id := func(s string) (host string, ok bool) {
+		local, host, ok := strings.Cut(strings.TrimPrefix(s, string(gate.Mail)+":"), "@")
+		return host, ok && len(local) >= 2*minToken && fields.FreshID(local)
+	}
+	hx, okx := id(x)
+	hy, oky := id(y)
+	return okx && oky && hx == hy
 }
 
 // recipientsAt gives the recipient that a whole value reads as, or, where that is none, the
@@ -464,8 +476,10 @@ const (
 	minToken  = 8  // bytes of what may be a token of any alphabet
 	keptTexts = 64 // texts of a form that are kept as they are
 
-	// How many values, all different and of one length, are no choice out of words.
+	// How many values, all different and of one length, are no choice out of words, and
+	// how many runes they have at the least.
 	manyValues = 8
+	leastDrawn = 4
 )
 
 func newForm(texts ...string) *Form {
@@ -521,7 +535,10 @@ func (f *Form) Fresh() bool { return f.values > 1 && !f.repeats }
 // token reports whether the values are tokens: of any characters that base64, its
 // alphabet for URLs, or hexadecimal have, as chance gives them.
 func (f *Form) token() bool {
-	if f.wordy && !(f.values >= manyValues && f.lo == f.hi && f.Fresh()) {
+	if f.drawn() {
+		return true
+	}
+	if f.wordy {
 		return false
 	}
 	return !f.spaced && !f.short && f.sorts&at == 0 && (f.sorts&digit != 0 && f.sorts&(lower|upper) != 0 || f.sorts&lower != 0 && f.sorts&upper != 0 || f.Fresh())
@@ -529,6 +546,16 @@ func (f *Form) token() bool {
 
 // Fits reports whether text, by its form alone, could be one more of the values.
 func (f *Form) Fits(text string) bool { return f.fits(text, nil) }
+
+// drawn reports whether the values are too many, and too different, to be a choice out of
+// few: all of one length, and no two alike.
+func (f *Form) drawn() bool {
+	many := manyValues
+	if !f.wordy {
+		many /= 2
+	}
+	return f.Fresh() && f.values >= many && f.lo == f.hi && f.lo >= leastDrawn && f.sorts&(space|at) == 0
+}
 
 // fits reports whether text could be one more of the values: no longer and no shorter
 // than they vary, of the same sorts of characters, and known where the values are a
@@ -552,7 +579,7 @@ func (f *Form) fits(text string, known func(string) bool) bool {
 	sorts := f.sorts
 	if f.token() {
 		if !inToken(text) {
-			return mine&^sorts == 0 && mine&digit != 0
+			return mine&^sorts == 0 && (mine&digit != 0 || f.drawn())
 		}
 		sorts |= digit | mark
 		if sorts&lower != 0 && sorts&upper != 0 || !f.Fresh() {

@@ -19,7 +19,7 @@ const (
 var stamp = regexp.MustCompile(
 	`\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}(?::\d{2}(?:[.,]\d+)?)?(?:[Zz]|[+-]\d{2}:?\d{2})?` +
 		`|` + weekday + `?\d{1,2}[ -]` + month + `[ -]\d{4},?(?: at)? ` + timeOf + timeZone +
-		`|` + weekday + `?` + month + ` \d{1,2}(?:, \d{4})?,?(?: at)? ` + timeOf + timeZone + `(?: \d{4}\b)?` +
+		`|` + weekday + `?` + month + ` {1,2}\d{1,2}(?:, \d{4})?,?(?: at)? ` + timeOf + timeZone + `(?: \d{4}\b)?` +
 		`|` + `\d{1,4}[/.]\d{1,2}[/.]\d{2,4},? ` + timeOf + timeZone +
 		`|\b` + timeOf + timeZone)
 

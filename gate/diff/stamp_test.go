@@ -19,6 +19,8 @@ func TestStamps(t *testing.T) {
 		"the minute turns":            {"at 2026-03-01T08:51:58.123456789Z by ann", "at 2026-03-01T08:51:59.223456789Z by ann", "at 2026-03-01T08:52:00.3Z by ann", []string{}},
 		"the day turns":               {"at 2026-02-28T23:59:58Z", "at 2026-02-28T23:59:59Z", "at 2026-03-01T00:00:01Z", []string{}},
 		"the hour turns, with a zone": {"at 2026-03-01 08:59:58+01:00", "at 2026-03-01 08:59:59+01:00", "at 2026-03-01 09:00:00+01:00", []string{}},
+		"asctime, and the day turns":  {"at Mon Nov 30 23:59:58 2026 by ann", "at Mon Nov 30 23:59:59 2026 by ann", "at Tue Dec  1 00:00:01 2026 by ann", []string{}},
+		"a mail's date":               {"at Mon, 30 Nov 2026 23:59:58 +0000 by ann", "at Mon, 30 Nov 2026 23:59:59 +0000 by ann", "at Tue, 1 Dec 2026 00:00:01 +0000 by bob", []string{`text: "ann" to "bob"`}},
 		"the word beside it":          {"at 2026-03-01T08:51:58Z by ann", "at 2026-03-01T08:51:59Z by ann", "at 2026-03-01T08:52:00Z by bob", []string{`text: "ann" to "bob"`}},
 		"not volatile":                {"due 2026-03-01T09:00:00Z, ref a81bc2", "due 2026-03-01T09:00:00Z, ref d93ef4", "due 2026-03-01T10:00:00Z, ref f05aa6", []string{`text: "2026-03-01T09" to "2026-03-01T10"`}},
 		"another that is not":         {"due 2026-03-01T09:00:00Z, sent 2026-02-28T23:59:58Z", "due 2026-03-01T09:00:00Z, sent 2026-02-28T23:59:59Z", "due 2026-03-01T09:30:00Z, sent 2026-03-01T00:00:01Z", []string{`text: "00" to "30"`}},

@@ -120,6 +120,7 @@ func TestWhoseFacts(t *testing.T) {
 		{"what two share, to a third", text("Family line 510-555-0199"), "ann", []string{"bob@example.org new", "cat@example.org new"}},
 		{"what two share, to one of them", text("Family line 510-555-0199"), "cat", nil},
 		{"nobody's", text("a text that nobody was sent before 990009"), "ann", nil},
+		{"a telephone number in another form", text("call +1 510-555-0199"), "ann", []string{"bob@example.org new", "cat@example.org new"}},
 		{"words alone are no evidence", text("hello"), "ann", nil},
 		{"an address is its owner's, whoever was sent it", text("bob@example.org"), "ann", []string{"bob@example.org new"}},
 		{"a digest of an address", value("7d5a9b2c62a14e44f765419d10fea99367361a727c12365e2520f32218d505ed9aa0f62f"), "ann", nil},

@@ -52,10 +52,18 @@ func (f *Found) Value() string {
 // Key identifies a fact by kind and value.
 type Key uint64
 
+// nationalDigits is how many digits at its end tell a telephone number apart, so that it is
+// one with its country's code and with the national zero.
+const nationalDigits = 9
+
 // Key gives the identity of f. It is the same whatever part f stands in.
 func (f *Found) Key() Key {
 	if f.key == 0 {
-		f.key = keyOf(f.Kind, hashText(f.text[0], f.fold))
+		text := f.text[0]
+		if f.Kind == gate.FactPhone && len(text) > nationalDigits {
+			text = text[len(text)-nationalDigits:]
+		}
+		f.key = keyOf(f.Kind, hashText(text, f.fold))
 	}
 	return f.key
 }
@@ -232,6 +240,7 @@ func (s *scanner) line(c *carry, part, line, layers string, depth int) {
 		case digits(w) >= 4:
 			s.next.Kind, s.next.key = gate.FactNumber, keyOf(gate.FactNumber, h)
 			s.found(&s.next)
+			s.within(w, part, layers)
 		case len(w) >= 3:
 			s.next.Kind, s.next.key = gate.FactWord, keyOf(gate.FactWord, h)
 			s.found(&s.next)
@@ -249,6 +258,23 @@ func (s *scanner) line(c *carry, part, line, layers string, depth int) {
 		queries(line, func(v string) { s.value(part, v, under(layers, "url"), depth+1) })
 		unwrap(line, func(layer, inner string) { s.value(part, inner, under(layers, layer), depth+1) })
 	}
+}
+
+// leastWithin is how many characters a number has that counts by itself within a longer word.
+const leastWithin = 6
+
+// within finds the numbers that a word joins to others by its marks: "MRN-4711-90514426".
+func (s *scanner) within(word, part, layers string) {
+	if strings.IndexByte(word, '-') < 0 && strings.IndexByte(word, '_') < 0 {
+		return
+	}
+	next := s.next // which the words behind are given by
+	for piece := range strings.FieldsFuncSeq(word, func(r rune) bool { return r == '-' || r == '_' }) {
+		if len(piece) >= leastWithin && digits(piece) >= leastWithin {
+			s.give(gate.FactNumber, piece, part, layers, true)
+		}
+	}
+	s.next = next
 }
 
 func phraseKey(words *[phraseSize]uint64) Key { return keyOf(gate.FactPhrase, words[:]...) }

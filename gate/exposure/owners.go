@@ -212,30 +212,48 @@ func (h *holders) add(n uint32) bool {
 // are distinctive. An address of one of the domains own, which nobody who receives has, is
 // the sender's.
 func (o *Owners) Foreign(part gate.Part, to []gate.Recipient, own []string) bool {
-	numbers := make([]int64, len(to))
-	for i, r := range to {
-		numbers[i] = -1
-		if n, ok := o.number(r); ok {
-			numbers[i] = int64(n)
+	var people []int64 // of to; an outside party has others' facts by rights, and of nobody's messages but theirs
+	parties := map[uint32]bool{}
+	for _, r := range to {
+		n, ok := o.number(r)
+		switch {
+		case r.Kind == gate.Host && ok:
+			parties[n] = true
+		case r.Kind == gate.Host:
+		case ok:
+			people = append(people, int64(n))
+		default:
+			people = append(people, -1)
 		}
 	}
 	all := func(h *holders) bool {
-		for _, n := range numbers {
+		for _, n := range people {
 			if n < 0 || !h.holds(uint32(n)) {
 				return false
 			}
 		}
-		return true
+		return len(people) > 0
+	}
+	owned := func(h *holders) bool {
+		return h.self >= 0 || slices.ContainsFunc(h.list, func(n uint32) bool { return !parties[n] })
 	}
 	foreign := false
 	In([]gate.Part{part}, func(f *Found) {
 		h := o.wanted[f.Key()]
-		if foreign || h == nil || h.common.Load() || !Typed(f.Kind) && !identifies(f) || len(h.list) == 0 && h.self < 0 || h.sender(f, own) {
+		if foreign || h == nil || h.common.Load() || !Typed(f.Kind) && !identifies(f) || !owned(h) || h.sender(f, own) {
 			return
 		}
 		foreign = (h.self >= 0 || o.bits(len(h.list)) > 0) && !all(h)
 	})
-	return foreign || len(o.distinctive([]gate.Part{part}, all)) > 0
+	if foreign {
+		return true
+	}
+	for n := range o.distinctive([]gate.Part{part}, all) {
+		if !parties[n] {
+			return true
+		}
+	}
+	return false
 }
 
 // identifies reports whether a whole value is more than a word of a vocabulary: two words,
@@ -425,13 +443,20 @@ func (o *Owners) Exposed(d Delivery) []gate.Exposure {
 			}
 		}
 	}
+	return t.exposures(d, func(n uint32) (own, distinct bool) { return known && n == me, distinctive[n] })
+}
+
+// exposures returns what was added up, heaviest first, of whose facts are evidence. of says
+// whether a person is the recipient, and whether the words of theirs are distinctive.
+func (t *tally) exposures(d Delivery, of func(n uint32) (own, distinct bool)) []gate.Exposure {
 	var out []gate.Exposure
 	for n, w := range t.mine {
-		if !w.strong && !distinctive[n] && !(d.Stimuli && w.Bits >= 3) {
+		own, distinct := of(n)
+		if !w.strong && !distinct && !(d.Stimuli && w.Bits >= 3) {
 			continue
 		}
-		w.Owner = o.person(n)
-		w.Own = known && n == me
+		w.Owner = t.owners.person(n)
+		w.Own = own
 		w.Stimuli = d.Stimuli
 		out = append(out, w.Exposure)
 	}

@@ -69,7 +69,48 @@ func MessageID(value string) (local, domain string, ok bool) {
 		return "", "", false
 	}
 	local, domain, ok = strings.Cut(inner, "@")
-	return local, domain, ok && FreshID(local) && IsHost(domain)
+	return local, domain, ok && isFreshLocal(local) && IsHost(domain)
+}
+
+// isFreshLocal reports whether the local part of an id holds a token that is made anew, and
+// beside it only words without a structure of their own, joined by what RFC 5322, 3.2.3,
+// allows in an atom: "20310304.x1%user". A slash makes a path, and a dot behind "%" a
+// domain: who chose these meant something.
+func isFreshLocal(local string) bool {
+	fresh := false
+	for piece := range strings.FieldsFuncSeq(local, func(r rune) bool { return strings.ContainsRune("%!#&'*?^`{|}~", r) }) {
+		switch {
+		case !fresh && FreshID(piece):
+			fresh = true
+		case len(piece) > 32 || strings.Trim(strings.ToLower(piece), "abcdefghijklmnopqrstuvwxyz0123456789-_") != "":
+			return false
+		}
+	}
+	return fresh
+}
+
+// Uneven counts the separators of a list that are not written as most senders do, each
+// followed by one space and an item: readers take these lists to be the same. What stands
+// in quotes is no separator.
+func Uneven(list string, sep byte) (n uint64) {
+	quoted := false
+	for i := 0; i < len(list); i++ {
+		switch c := list[i]; {
+		case c == '\\' && quoted:
+			i++
+		case c == '"':
+			quoted = !quoted
+		case c == sep && !quoted:
+			rest := list[i+1:]
+			if i == 0 || list[i-1] == ' ' || len(rest) < 2 || rest[0] != ' ' || rest[1] == sep || rest[1] == ' ' {
+				n++
+			}
+		}
+	}
+	if quoted {
+		n++
+	}
+	return n
 }
 
 // IsHost reports whether s is written as the name or the address of a host is (RFC

@@ -1,6 +1,7 @@
 package importer
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -13,6 +14,9 @@ import (
 func Detect(path string, formats []Format) (Format, error) {
 	head, err := readHead(path)
 	if err != nil {
+		return Format{}, err
+	}
+	if err := refuse(path, head); err != nil {
 		return Format{}, err
 	}
 	var found []Format
@@ -31,6 +35,29 @@ func Detect(path string, formats []Format) (Format, error) {
 		return Format{}, fmt.Errorf("import %s: it looks like none of the known formats; say which it is: %s", path, strings.Join(all, ", "))
 	}
 	return Format{}, fmt.Errorf("import %s: it looks like more than one format; say which it is: %s", path, strings.Join(claims, ", "))
+}
+
+// refused are formats that are not read, by how their files begin, and what to do instead.
+var refused = []struct{ magic, advice string }{
+	{"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an OLE document, as Outlook saves a mail in (.msg): save it as .eml, or write it so with msgconvert"},
+	{"!BDN", "a store of Outlook (.pst, .ost): write it as mbox with readpst"},
+	{"\x78\x9f\x3e\x22", "TNEF (winmail.dat), which Outlook puts into a mail: import the mail that it was in"},
+	{"\xcf\xad\x12\xfe", "a folder of Outlook Express (.dbx): write it as mbox with readdbx"},
+	{"PK\x03\x04", "a ZIP archive: unpack it, and import what is in it"},
+	{"\x28\xb5\x2f\xfd", "compressed by Zstandard: undo that with zstd -d"},
+	{"BZh", "compressed by bzip2: undo that with bzip2 -d"},
+	{"\xfd7zXZ\x00", "compressed by xz: undo that with xz -d"},
+}
+
+// refuse is an error where a file that begins with head is of a format that is not read and
+// that no mail looks like. It names the format.
+func refuse(path string, head []byte) error {
+	for _, r := range refused {
+		if bytes.HasPrefix(head, []byte(r.magic)) {
+			return fmt.Errorf("import %s: it is %s", path, r.advice)
+		}
+	}
+	return nil
 }
 
 // readHead is what Sniff is given of path.

@@ -17,7 +17,8 @@
 // holds both, and [Sites] tell them apart: they are production's own entrances. What
 // goes to one of them is a stimulus; what else the source holds is a message, to the
 // outside party that it was sent to, as a sink would have stored it. A mailbox holds
-// one of the two, and [Options].Received says which.
+// one of the two, and [Options].Received says which. Where two captures are compared there
+// is no production that receives: with [Options].Sent all requests are messages.
 //
 // What production answered is never stored. It goes beside its stimulus, in
 // [Item].Outcome, to whoever learns values from it.
@@ -49,6 +50,9 @@
 // see loops: no recipient, the event "loop-mark N", and a kind of header that holds
 // nothing else is passed over. Anything else in a header of the kind that is taken
 // is a recipient that cannot be read, and a gap too.
+//
+// A From_ line that a writer of mailboxes left before the header section is taken off, and
+// its sender taken where no Return-Path is an address: the event "from-line-removed".
 //
 // What is ambiguous: a mail that was forwarded, or went through a list, may hold the
 // Delivered-To of earlier deliveries, and without X-Original-To nothing in it tells
@@ -103,6 +107,11 @@ type Options struct {
 
 	Received bool  // a mailbox holds what production received, and not what it sent
 	Sites    Sites // production's own entrances; none: each format says what it takes for them
+
+	// Sent says that production sent every request in the source: all are messages, and no
+	// entrance is guessed. Sites are ignored. Formats that say of each record what it is
+	// (jsonl) keep to that.
+	Sent bool
 
 	// Prefix begins the ids and keys that a format makes up, so that those of many
 	// sources differ in one corpus.

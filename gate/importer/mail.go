@@ -57,6 +57,7 @@ func (m *Mail) keep(p []byte) {
 // Items are the mail's record, numbered seq, and the gaps it has; or, where it can be
 // no stimulus, the gap alone. size is how many bytes of the source it took.
 func (m *Mail) Items(seq uint64, size int64) []Item {
+	m.unmark()
 	env := readEnvelope(m.body)
 	sender, known := env.sender, env.senderKnown
 	if !known && m.Sender != "" {
@@ -124,6 +125,23 @@ func (m *Mail) Items(seq uint64, size int64) []Item {
 	return items
 }
 
+// unmark takes off what writers of mailboxes put before a header section and mail never has:
+// a byte order mark, and a From_ line, quoted or not, whose sender is taken where nothing
+// better names one. It is the event "from-line-removed".
+func (m *Mail) unmark() {
+	m.body = bytes.TrimPrefix(m.body, []byte("\xef\xbb\xbf"))
+	line, rest := cutLine(m.body)
+	text, ok := bytes.CutPrefix(bytes.TrimPrefix(line, []byte(">")), []byte("From "))
+	if name, _, isField := bytes.Cut(rest, []byte(":")); !ok || !isField || !isFieldName(bytes.TrimRight(name, " \t")) {
+		return // it is text
+	}
+	if word, _, _ := bytes.Cut(bytes.TrimLeft(text, " "), []byte(" ")); m.Sender == "" && bytes.IndexByte(word, '@') > 0 {
+		m.Sender = string(word)
+	}
+	m.Events = append(m.Events, "from-line-removed")
+	m.body = rest
+}
+
 // ReadMail makes the items of the one mail that the file at path is.
 func ReadMail(path string, seq uint64, o Options) (_ []Item, err error) {
 	in, err := Open(path)
@@ -134,6 +152,9 @@ func ReadMail(path string, seq uint64, o Options) (_ []Item, err error) {
 	m := &Mail{Options: o, Path: path}
 	size, err := io.Copy(m, in)
 	if err != nil {
+		return nil, err
+	}
+	if err := refuse(path, m.body); err != nil {
 		return nil, err
 	}
 	return m.Items(seq, size), nil

@@ -51,6 +51,9 @@ func (r *Request) Items(received bool) []Item {
 		}}
 	}
 	items := []Item{item}
+	if !received && r.Host == "" {
+		items = append(items, Item{Record: gapRecord(gate.GapRecipientUnknown, "a request names no host"), Offset: r.Offset})
+	}
 	if r.Cut > 0 {
 		items = append(items, Cut(fmt.Sprintf("%d bytes beyond the first %d were not kept", r.Cut, len(r.Body)), r.Offset))
 	}

@@ -336,6 +336,44 @@ func Field(head []byte, name string) string {
 	return ""
 }
 
+// Host is the authority that a request is for, as it is written (RFC 9112, section 3.3): of
+// the target where that is in absolute form, else of Host; "" where it has neither. A URL
+// further on in a target is a value, and names no host.
+func (m *StreamMessage) Host() string {
+	for _, scheme := range []string{"http://", "https://"} {
+		if len(m.Target) < len(scheme) || !strings.EqualFold(m.Target[:len(scheme)], scheme) {
+			continue
+		}
+		authority := m.Target[len(scheme):]
+		if i := strings.IndexAny(authority, "/?#"); i >= 0 {
+			authority = authority[:i]
+		}
+		if authority = authority[strings.LastIndexByte(authority, '@')+1:]; authority != "" {
+			return authority
+		}
+	}
+	return Field(m.Head, "Host")
+}
+
+// hosts reports whether a request has more than one Host field, of which two readers may
+// take two (RFC 9112, section 3.2).
+func (m *StreamMessage) hosts() bool {
+	_, fields, _ := bytes.Cut(m.Head, []byte("\r\n"))
+	first, known := "", false
+	for line := range bytes.SplitSeq(fields, []byte("\r\n")) {
+		name, value, _ := strings.Cut(string(line), ":")
+		if !strings.EqualFold(name, "Host") {
+			continue
+		}
+		value = strings.Trim(value, " \t")
+		if known && !strings.EqualFold(first, value) {
+			return true
+		}
+		first, known = value, true
+	}
+	return false
+}
+
 // Unplayable says why a request cannot be sent again by itself, naming nobody; "" is that
 // it can.
 func (m *StreamMessage) Unplayable() string {
@@ -346,6 +384,8 @@ func (m *StreamMessage) Unplayable() string {
 		return "what went over a WebSocket is not kept"
 	case m.Method == "PRI" && m.Target == "*":
 		return "HTTP/2 is not read"
+	case m.hosts():
+		return "a request names two hosts"
 	}
 	return ""
 }

@@ -39,6 +39,11 @@ func (c *comparer) answers(ctx context.Context, ids *identities) error {
 	}
 	again, staging := runs[:len(runs)-1], runs[len(runs)-1]
 	class := route{class: "answer"}
+	type answer struct {
+		one, staging *gate.Canonical
+		noise        *diff.Noise
+	}
+	var list []answer
 	for _, id := range slices.Sorted(maps.Keys(first)) {
 		one := first[id]
 		others := make([]*gate.Canonical, len(again))
@@ -51,20 +56,21 @@ func (c *comparer) answers(ctx context.Context, ids *identities) error {
 			continue
 		}
 		n := diff.Measure(one, others, func(string) {})
-		_, values := diff.Compare(one, staging[id], n)
+		n.Volatile(func(part string, _ gate.PartKind, span int, texts []string) {
+			c.noise.pool(poolKey{class, part, span}).add(texts)
+		})
+		n.Form = c.noise.form(class)
+		list = append(list, answer{one, staging[id], n})
+	}
+	for _, a := range list { // once the forms of all are known
+		_, values := diff.Compare(a.one, a.staging, a.noise)
 		for i := range values {
 			v := &values[i]
 			if !v.Masked { // where it stands in staging's answer cannot be told
 				continue
 			}
-			k := poolKey{class, v.Part, v.Span}
-			p := c.noise.pools[k]
-			if p == nil {
-				p = newPool()
-				c.noise.pools[k] = p
-			}
-			p.add(v.Texts)
-			ids.all = append(ids.all, occurrence{pairing: -1, seq: one.Ref.Seq, value: v, pool: p, name: nameOf(v.Texts)})
+			p := c.noise.pool(poolKey{class, v.Part, v.Span})
+			ids.all = append(ids.all, occurrence{pairing: -1, seq: a.one.Ref.Seq, value: v, pool: p, name: nameOf(v.Texts)})
 		}
 	}
 	return nil

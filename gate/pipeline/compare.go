@@ -202,8 +202,11 @@ func (c *comparer) state(all []pairing) {
 		n := c.noiseOf(p.Pair)
 		p.hunks = slices.Clone(p.hunks)
 		for j, h := range p.hunks {
-			p.hunks[j].Hunk = renamed(h.Hunk, n)
-			change.Edits = append(change.Edits, editOf(h.Hunk, n))
+			if !h.asIs {
+				h.Hunk = renamed(h.Hunk, n)
+				p.hunks[j] = h
+			}
+			change.Edits = append(change.Edits, editOf(h.Hunk))
 		}
 		all[i].masked, all[i].values = nil, nil
 		changes = append(changes, made{change, p})

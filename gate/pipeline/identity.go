@@ -2,11 +2,17 @@ package pipeline
 
 import (
 	"cmp"
+	"crypto/md5"
+	"crypto/sha1"
+	"crypto/sha256"
+	"encoding/hex"
+	"maps"
 	"math"
 	"math/bits"
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"github.com/waybill-dev/waybill/gate"
 	"github.com/waybill-dev/waybill/gate/diff"
@@ -129,6 +135,9 @@ func (p *pool) bits() float64 {
 		return float64(bits.Len64(p.high - p.low))
 	}
 	core := max(0, p.shortest-len(p.prefix)-len(p.suffix))
+	if d := p.drawnFrom(); d > 0 {
+		return math.Log2(d)
+	}
 	each := 5.9
 	switch {
 	case !p.letters:
@@ -139,6 +148,20 @@ func (p *pool) bits() float64 {
 		each = 4.7
 	}
 	return each * float64(core)
+}
+
+// drawnFrom is how many values there are, by how many different ones were met, where they
+// recur: a choice out of few, whatever their length. 0: none recurred.
+func (p *pool) drawnFrom() float64 {
+	met := p.n * len(p.seen)
+	all := map[uint64]struct{}{}
+	for _, s := range p.seen {
+		maps.Copy(all, s)
+	}
+	if len(all) == met || p.n < 2 || !p.repeats {
+		return 0
+	}
+	return 2 * float64(len(all))
 }
 
 // mostApart is how far apart times of one run may be, in seconds.
@@ -220,9 +243,78 @@ type identities struct {
 	replays int
 }
 
+// A facet is one form in which a value may stand elsewhere: as it is, without its marks and
+// case, as its digest, or its last figures.
+type facet struct {
+	*occurrence
+	name  string // the form of its texts in all replays
+	after string // the form of what stands there now
+	bits  float64
+}
+
+// facets gives the forms of o, itself first.
+func (o *occurrence) facets() []facet {
+	bits := o.pool.bits()
+	out := []facet{{o, o.name, o.value.After, bits}}
+	if bits == 0 {
+		return out
+	}
+	add := func(bits float64, form func(string) string) {
+		texts := make([]string, len(o.value.Texts))
+		for k, t := range o.value.Texts {
+			if texts[k] = form(t); texts[k] == "" {
+				return
+			}
+		}
+		f := facet{o, nameOf(texts), form(o.value.After), bits}
+		for _, g := range out {
+			if g.name == f.name {
+				return
+			}
+		}
+		out = append(out, f)
+	}
+	core := func(t string) string {
+		if len(t) < len(o.pool.prefix)+len(o.pool.suffix) || !strings.HasPrefix(t, o.pool.prefix) || !strings.HasSuffix(t, o.pool.suffix) {
+			return bare(t)
+		}
+		return bare(t[len(o.pool.prefix) : len(t)-len(o.pool.suffix)])
+	}
+	add(bits, bare)
+	add(bits, core)
+	if bits >= tellingBits {
+		add(bits, func(t string) string { s := sha256.Sum256([]byte(t)); return hex.EncodeToString(s[:]) })
+		add(bits, func(t string) string { s := sha1.Sum([]byte(t)); return hex.EncodeToString(s[:]) })
+		add(bits, func(t string) string { s := md5.Sum([]byte(t)); return hex.EncodeToString(s[:]) })
+		add(min(bits, lastBits), func(t string) string {
+			if b := bare(t); len(b) >= 2*lastFour {
+				return b[len(b)-lastFour:]
+			}
+			return ""
+		})
+	}
+	return out
+}
+
+// What people are shown of a long number: its last four.
+const (
+	lastFour = 4
+	lastBits = 13
+)
+
+// bare is t in lower case, letters and figures alone.
+func bare(t string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsLetter(r) || unicode.IsDigit(r) {
+			return unicode.ToLower(r)
+		}
+		return -1
+	}, t)
+}
+
 // broken returns the values that are equal, or not equal, to another's otherwise than in
-// production, in causal order, and how many different messages have a value that stands
-// once: by pairing.
+// production, in causal order, and the values that stand in one message alone, by its
+// pairing.
 func (d *identities) broken() (out []broken, single map[int][]*diff.Value) {
 	slices.SortStableFunc(d.all, func(x, y occurrence) int { return x.order(&y) })
 	stated := map[*diff.Value]bool{}
@@ -237,60 +329,73 @@ func (d *identities) broken() (out []broken, single map[int][]*diff.Value) {
 		}
 		out = append(out, b)
 	}
-	byName := map[string][]*occurrence{}
-	byText := map[string][]*occurrence{} // by what stands there now
+	var facets []facet
 	for i := range d.all {
-		o := &d.all[i]
-		byName[o.name] = append(byName[o.name], o)
-		byText[o.value.After] = append(byText[o.value.After], o)
+		facets = append(facets, d.all[i].facets()...)
 	}
-	owner := func(text string, but *occurrence) *occurrence {
-		for _, o := range byText[text] {
-			if o.name != but.name {
-				return o
+	byName := map[string][]facet{}
+	byText := map[string][]facet{} // by what stands there now
+	for _, f := range facets {
+		byName[f.name] = append(byName[f.name], f)
+		byText[f.after] = append(byText[f.after], f)
+	}
+	owner := func(f facet) *occurrence {
+		for _, o := range byText[f.after] {
+			if o.name != f.name {
+				return o.occurrence
 			}
 		}
 		return nil
 	}
 	n := float64(len(d.all))
-	single = map[int][]*diff.Value{}
-	for i := range d.all {
-		o := &d.all[i]
-		same := byName[o.name]
-		if same[0] != o {
+	anchored := map[*occurrence]bool{}
+	met := map[string]bool{}
+	for _, f := range facets {
+		same := byName[f.name]
+		if met[f.name] || len(same) < 2 {
 			continue
 		}
-		if o.pairing >= 0 && !slices.ContainsFunc(same, func(p *occurrence) bool { return p.pairing != o.pairing }) {
-			for _, p := range same { // one message may show it in several places
-				single[o.pairing] = append(single[o.pairing], p.value)
-			}
-		}
-		if len(same) == 1 {
-			continue
-		}
-		least := o.pool.bits()
+		met[f.name] = true
+		least := f.bits
 		for _, p := range same[1:] {
-			least = min(least, p.pool.bits())
+			least = min(least, p.bits)
 		}
 		if n*n/2*math.Exp2(-least*float64(d.replays)) > unlikely {
 			continue
 		}
-		// An answer says what the value is. Where there is none any of them may be the one
-		// that went wrong: of those that people receive, if any.
-		wrong := slices.DeleteFunc(slices.Clone(same), func(p *occurrence) bool { return p.pairing < 0 || o.pairing < 0 && p.value.After == o.value.After })
-		if !slices.ContainsFunc(same, func(p *occurrence) bool { return p.value.After != o.value.After }) {
+		for _, p := range same {
+			if p.pairing < 0 || slices.ContainsFunc(same, func(q facet) bool { return q.pairing != p.pairing }) {
+				anchored[p.occurrence] = true
+			}
+		}
+		if !slices.ContainsFunc(same, func(p facet) bool { return p.after != f.after }) {
 			continue
 		}
-		if slices.ContainsFunc(wrong, func(p *occurrence) bool { return p.person }) {
-			wrong = slices.DeleteFunc(wrong, func(p *occurrence) bool { return !p.person })
+		// An answer says what the value is. Where there is none any of them may be the one
+		// that went wrong: of those that people receive, if any.
+		wrong := slices.DeleteFunc(slices.Clone(same), func(p facet) bool { return p.pairing < 0 || f.pairing < 0 && p.after == f.after })
+		if slices.ContainsFunc(wrong, func(p facet) bool { return p.person }) {
+			wrong = slices.DeleteFunc(wrong, func(p facet) bool { return !p.person })
 		}
 		for _, p := range wrong {
-			state(p, owner(p.value.After, p))
+			state(p.occurrence, owner(p))
 		}
+	}
+	single = map[int][]*diff.Value{}
+	for i := range d.all {
+		o := &d.all[i]
+		if o.pairing >= 0 && !anchored[o] {
+			single[o.pairing] = append(single[o.pairing], o.value)
+		}
+	}
+	// What was never equal is not to be equal.
+	raw := map[string][]*occurrence{}
+	for i := range d.all {
+		raw[d.all[i].value.After] = append(raw[d.all[i].value.After], &d.all[i])
 	}
 	for i := range d.all {
 		o := &d.all[i]
-		same := byText[o.value.After]
+		same := raw[o.value.After]
 		if same[0] != o {
 			continue
 		}

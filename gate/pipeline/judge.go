@@ -48,6 +48,7 @@ func Judge(checks []*gate.Check, c *gate.Comparison) ([]gate.Finding, []gate.Gap
 				short.More += len(e.Gains) - leastExposures
 				f.Example = &short
 			}
+			f.Meaning = meaning(c, &f)
 			f.Seal()
 			findings = append(findings, f)
 		}

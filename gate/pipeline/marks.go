@@ -210,10 +210,11 @@ func countDigits(s string) (n int) {
 func isNumber(s string) bool { return countDigits(s) >= 5 && !isTime(s) }
 
 var (
-	clock    = regexp.MustCompile(`^\d{1,2}[:.h]\d{2}([:.]\d{2})?(am|pm|AM|PM|h|Uhr)?([-–]\d{1,2}[:.h]\d{2}([:.]\d{2})?(am|pm|AM|PM|h)?)?$`)
-	isoTime  = regexp.MustCompile(`^\d{4}-\d{2}-\d{2}T\d{2}:?\d{2}(:?\d{2}([.,]\d+)?)?(Z|[+-]\d{2}:?\d{2})?$`)
-	yearSpan = regexp.MustCompile(`^(19|20)\d{2}([-–/,](19|20)?\d{2})+$`)
-	amount   = regexp.MustCompile(`^[$€£¥]?[-+]?\d{1,3}([.,'’ ]?\d{3})*([.,]\d{1,2})?[$€£¥]?$`)
+	clock      = regexp.MustCompile(`^\d{1,2}[:.h]\d{2}([:.]\d{2})?(am|pm|AM|PM|h|Uhr)?([-–]\d{1,2}[:.h]\d{2}([:.]\d{2})?(am|pm|AM|PM|h)?)?$`)
+	isoTime    = regexp.MustCompile(`^\d{4}-\d{2}-\d{2}T\d{2}:?\d{2}(:?\d{2}([.,]\d+)?)?(Z|[+-]\d{2}:?\d{2})?$`)
+	yearSpan   = regexp.MustCompile(`^(19|20)\d{2}([-–/,](19|20)?\d{2})+$`)
+	longNumber = regexp.MustCompile(`\d{6}`)
+	amount     = regexp.MustCompile(`^[$€£¥]?[-+]?\d{1,3}([.,'’ ]?\d{3})*([.,]\d{1,2})?[$€£¥]?$`)
 )
 
 // isTime reports whether s is a date, a time of day or a span of years.
@@ -283,9 +284,16 @@ func account(words []marked) int {
 // same place on both sides, where what differs in it is no token.
 func identifying(h *diff.Hunk, own []string) string {
 	before, after := marksOf(h, 0), marksOf(h, 1)
-	if f, _, ok := fields.Part(h.Part); ok && f.Descriptive { // versions are numbers
-		number := func(m marked) bool { return m.mark == markNumber || m.mark == markCode }
-		before, after = slices.DeleteFunc(before, number), slices.DeleteFunc(after, number)
+	if f, _, ok := fields.Part(h.Part); ok {
+		if f.Descriptive { // versions are numbers
+			version := func(m marked) bool {
+				return (m.mark == markNumber || m.mark == markCode) && !longNumber.MatchString(m.text)
+			}
+			before, after = slices.DeleteFunc(before, version), slices.DeleteFunc(after, version)
+		}
+		if h.NewPart || h.GonePart { // senders may make up the field's name too
+			eachMark(h.Part[strings.LastIndex(h.Part, "header/")+len("header/"):], func(m marked) { after = append(after, marked{mark: m.mark}) })
+		}
 	}
 	if sameLinks(before, after) {
 		return ""

@@ -101,13 +101,7 @@ func (n *noise) measure(ctx context.Context, first *scanned, again []*scanned) (
 	}
 	for _, o := range order {
 		m := n.of[o]
-		class := n.class[o]
-		m.Form = func(part string, span int) *diff.Form {
-			if p := n.pools[poolKey{class, withoutIndexes(part), span}]; p != nil {
-				return &p.form
-			}
-			return nil
-		}
+		m.Form = n.form(n.class[o])
 	}
 	// What is left once the forms of all are known.
 	for _, at := range order {
@@ -120,7 +114,7 @@ func (n *noise) measure(ctx context.Context, first *scanned, again []*scanned) (
 			c := newChange(t.from, t.in, t.pair)
 			for _, h := range diff.Parts(one, t.in.text(t.item), n.of[at]) {
 				if !h.Masked {
-					c.Edits = append(c.Edits, editOf(h, n.of[at]))
+					c.Edits = append(c.Edits, editOf(renamed(h, n.of[at])))
 				}
 			}
 			if len(c.Edits) > 0 {
@@ -129,6 +123,26 @@ func (n *noise) measure(ctx context.Context, first *scanned, again []*scanned) (
 		}
 	}
 	return nil
+}
+
+// pool returns that of a place, made where there is none.
+func (n *noise) pool(k poolKey) *pool {
+	p := n.pools[k]
+	if p == nil {
+		p = newPool()
+		n.pools[k] = p
+	}
+	return p
+}
+
+// form returns what is known of the values at places of a class.
+func (n *noise) form(class route) func(part string, span int) *diff.Form {
+	return func(part string, span int) *diff.Form {
+		if p := n.pools[poolKey{class, withoutIndexes(part), span}]; p != nil {
+			return &p.form
+		}
+		return nil
+	}
 }
 
 // measureOne measures one message.
@@ -153,13 +167,7 @@ func (n *noise) measureOne(at position, o *original) {
 		if kind == gate.Binary && isPayload(part) {
 			opaque, encrypted = opaque || !isCiphertext(part), encrypted || isCiphertext(part)
 		}
-		k := poolKey{class, withoutIndexes(part), span}
-		p := n.pools[k]
-		if p == nil {
-			p = newPool()
-			n.pools[k] = p
-		}
-		p.add(texts)
+		n.pool(poolKey{class, withoutIndexes(part), span}).add(texts)
 	})
 	if opaque {
 		n.opaque[class]++
@@ -183,8 +191,8 @@ func isPayload(part string) bool {
 // by: the names beside the addresses go with them.
 func bodyOf(m *gate.Canonical) gate.Digest {
 	named := func(p gate.Part) bool {
-		if f, _, ok := fields.Part(p.Name); ok && f.Descriptive {
-			return true // what software sent it is no part of what is said
+		if f, _, ok := fields.Part(p.Name); ok && (f.Descriptive || f.Kind == fields.Signature || f.Kind == fields.Results) {
+			return true // what software sent and signed it is no part of what is said
 		}
 		return addressesFanned(m, p) || strings.HasPrefix(p.Name, "header/to/") || strings.HasPrefix(p.Name, "header/cc/") || strings.HasPrefix(p.Name, "header/bcc/")
 	}
@@ -246,17 +254,16 @@ func deliveryOf(m *gate.Canonical, parts []gate.Part, to gate.Recipient) *gate.D
 
 const maxEdit = 400 // runes
 
-// editOf is a hunk as it is told, with what is new in each replay renamed: an edit must
-// be the same whenever the same release is judged.
-func editOf(h diff.Hunk, n *diff.Noise) gate.Edit {
-	h = renamed(h, n)
+// editOf is a hunk as it is told.
+func editOf(h diff.Hunk) gate.Edit {
 	return gate.Edit{
 		Part: h.Part, Kind: h.Kind, Before: gate.Clip(h.Before, maxEdit), After: gate.Clip(h.After, maxEdit),
 		NewPart: h.NewPart, GonePart: h.GonePart, Within: h.Within,
 	}
 }
 
-// renamed is h with the volatile values in it renamed.
+// renamed is h with what is new in each replay renamed: an edit must be the same whenever
+// the same release is judged.
 func renamed(h diff.Hunk, n *diff.Noise) diff.Hunk {
 	h.Before, h.After = n.Rename(h.Before, false), n.Rename(h.After, true)
 	return h

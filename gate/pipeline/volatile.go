@@ -145,7 +145,9 @@ func (c *comparer) unmask(all []pairing, pairing int, v *diff.Value, h diff.Hunk
 	v.Masked = false
 	for i := range all {
 		if c.first[i] == pairing {
-			all[i].hunks = append(slices.Clip(all[i].hunks), stated(h))
+			s := stated(h)
+			s.asIs = true // it is named already, or somebody's
+			all[i].hunks = append(slices.Clip(all[i].hunks), s)
 		}
 	}
 }
@@ -178,7 +180,7 @@ func (c *comparer) foreign(ctx context.Context, all []pairing) error {
 				continue
 			}
 			s := suspect{pairing: i, value: v}
-			exposure.InText(v.Part, v.After, func(f *exposure.Found) {
+			factsIn(&gate.Hidden{Part: v.Part, Value: v.After}, func(f *exposure.Found) {
 				if !exposure.Typed(f.Kind) {
 					return
 				}
@@ -208,7 +210,8 @@ func (c *comparer) foreign(ctx context.Context, all []pairing) error {
 		for k := range s.facts {
 			n = max(n, len(s.facts[k].Value()))
 		}
-		return n, owners.Foreign(gate.Part{Name: s.value.Part, Kind: gate.Text, Value: s.value.After}, to, all[s.pairing].own)
+		text := s.value.After + " " + joints.Replace(s.value.After)
+		return n, owners.Foreign(gate.Part{Name: s.value.Part, Kind: gate.Text, Value: text}, to, all[s.pairing].own)
 	}
 	for k := range suspects {
 		if n, ok := belongs(&suspects[k]); ok {

@@ -18,6 +18,7 @@ type hunk struct {
 	identifies string // see identifying
 	request    bool   // it stands in a request, not in a mail
 	follows    bool   // it says in another form what the same message says already
+	asIs       bool   // what it says is somebody's, however new it looks
 }
 
 // stated is a hunk at a volatile place: it is never wording.
@@ -139,15 +140,7 @@ const mostOther = 24
 // such as the "at" before a link that is spelled out.
 func alternative(hunks []diff.Hunk, before, after []gate.Part) func(*diff.Hunk) bool {
 	none := func(*diff.Hunk) bool { return false }
-	var form *diff.Hunk
-	for i := range hunks {
-		if h := &hunks[i]; h.Kind == gate.Text && (h.NewPart || h.GonePart) && (h.Part == "text" || h.Part == "html") {
-			if form != nil {
-				return none
-			}
-			form = h
-		}
-	}
+	form := secondForm(hunks)
 	if form == nil {
 		return none
 	}
@@ -224,6 +217,20 @@ func alternative(hunks []diff.Hunk, before, after []gate.Part) func(*diff.Hunk) 
 	}
 }
 
+// secondForm returns the hunk that says that a form of the text is new, or gone; nil where
+// there is none, or more than one.
+func secondForm(hunks []diff.Hunk) (form *diff.Hunk) {
+	for i := range hunks {
+		if h := &hunks[i]; h.Kind == gate.Text && (h.NewPart || h.GonePart) && (h.Part == "text" || h.Part == "html") {
+			if form != nil {
+				return nil
+			}
+			form = h
+		}
+	}
+	return form
+}
+
 // sameLeaves reports whether two structures are of the same leaves but for the one that
 // form is.
 func sameLeaves(whole [2]string, form *diff.Hunk) bool {
@@ -289,6 +296,9 @@ func isProseWithin(part string) bool {
 
 // isHidden reports whether readers do not see parts of this name, though they are sent.
 func isHidden(part string, kind gate.PartKind) bool {
+	if part == "html/data" { // attributes for scripts
+		return true
+	}
 	if kind != gate.Text {
 		return false
 	}

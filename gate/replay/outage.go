@@ -16,6 +16,9 @@ import (
 // an outage that it has felt.
 const patience = 10
 
+// outage is the phase in which sinks turn away.
+const outage = "outage"
+
 // outageBounds returns the indices of the first stimulus of the outage and of the
 // first after it. Indices that no stimulus has: there is none.
 func (r *run) outageBounds() (from, to uint64) {
@@ -38,7 +41,7 @@ func (r *run) beginOutage() {
 		mood = channel.Drop
 	}
 	r.base = make(map[string]uint64)
-	r.ledger.enter("outage")
+	r.ledger.enter(outage)
 	for _, s := range r.sinks {
 		if slices.Contains(r.plan.Scenario.Sinks, s.name) {
 			r.base[s.name] = s.Stats().Refused

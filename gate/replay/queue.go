@@ -1,6 +1,7 @@
 package replay
 
 import (
+	"container/heap"
 	"context"
 	"sync"
 	"time"
@@ -18,7 +19,8 @@ const (
 // An item is a stimulus on its way.
 type item struct {
 	gate.Stimulus
-	due time.Time // when it is to be sent; zero is as soon as may be
+	due   time.Time // when it is to be sent; zero is as soon as may be
+	place uint64    // in the corpus
 
 	after    []string // ids of stimuli whose answers it needs: they were put before
 	needed   bool     // others need its answer
@@ -30,15 +32,16 @@ func (i *item) size() int64 { return int64(len(i.Head) + len(i.Body)) }
 // A queue hands stimuli to workers. Stimuli of one key are handed out in order,
 // each when the one before it is done; other keys do not wait for them. One that
 // needs the answers to others is handed out when these are done: they were put
-// before it, so the first of all that are not done waits for nothing. It is
-// bounded: put waits while too many or too large ones are under way, so a key
+// before it, so the first of all that are not done waits for nothing. Of those that
+// wait for nothing the one that was recorded first is handed out: with one worker
+// all are sent in the order of the corpus. It is bounded: put waits while too many or too large ones are under way, so a key
 // that is slow stops others only when it alone fills the queue.
 type queue struct {
 	limit int
 
 	mu      sync.Mutex
 	changed sync.Cond
-	ready   []*item            // that a worker may take
+	ready   earliest           // that a worker may take
 	waiting map[string][]*item // by key under way: those behind it
 	open    map[string][]*item // by id of a needed one that is not done: those that need it
 	pending int                // put and not done
@@ -90,7 +93,7 @@ func (q *queue) put(i *item) bool {
 		q.waiting[i.Key] = behind
 	}
 	if i.blockers == 0 {
-		q.ready = append(q.ready, i)
+		heap.Push(&q.ready, i)
 		q.changed.Broadcast()
 	}
 	return true
@@ -99,7 +102,7 @@ func (q *queue) put(i *item) bool {
 // unblock says that one of those that i waits for is done.
 func (q *queue) unblock(i *item) {
 	if i.blockers--; i.blockers == 0 {
-		q.ready = append(q.ready, i)
+		heap.Push(&q.ready, i)
 	}
 }
 
@@ -113,9 +116,22 @@ func (q *queue) take() *item {
 	if q.ended {
 		return nil
 	}
-	i := q.ready[0]
-	q.ready[0] = nil
-	q.ready = q.ready[1:]
+	return heap.Pop(&q.ready).(*item)
+}
+
+// earliest is a heap of items, the one that stands first in the corpus on top.
+type earliest []*item
+
+func (e earliest) Len() int           { return len(e) }
+func (e earliest) Less(i, j int) bool { return e[i].place < e[j].place }
+func (e earliest) Swap(i, j int)      { e[i], e[j] = e[j], e[i] }
+func (e *earliest) Push(i any)        { *e = append(*e, i.(*item)) }
+
+func (e *earliest) Pop() any {
+	last := len(*e) - 1
+	i := (*e)[last]
+	(*e)[last] = nil
+	*e = (*e)[:last]
 	return i
 }
 

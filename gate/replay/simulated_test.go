@@ -586,3 +586,30 @@ func BenchmarkRun(b *testing.B) {
 		b.Fatal(err)
 	}
 }
+
+// With one worker stimuli are sent in the order in which they were recorded, over all
+// sessions: whoever comes last, and whatever numbers are given out, is as it was.
+func TestRecordedOrder(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var order, want []string
+		var st store
+		m := &memory{do: func(_ context.Context, s *gate.Stimulus) gate.Outcome {
+			time.Sleep(time.Duration(len(order)%7) * time.Millisecond)
+			order = append(order, s.ID)
+			return gate.Outcome{Status: 200}
+		}}
+		list := stimuli(3000, func(i int, s *gate.Stimulus) { // more than are read ahead
+			if s.Key = fmt.Sprint("visitor ", i/3%40); i%5 == 0 {
+				s.Key = ""
+			}
+			want = append(want, s.ID)
+		})
+		p := m.plan(&st, list...)
+		p.Concurrency = 1
+		_, err := replay.Run(t.Context(), p)
+		must(t, err)
+		if !slices.Equal(order, want) {
+			t.Error("stimuli are not sent in the order of the corpus")
+		}
+	})
+}

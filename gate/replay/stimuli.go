@@ -47,7 +47,7 @@ func (r *run) stimulate(ctx context.Context) {
 			}
 		}
 		read++
-		i := &item{Stimulus: s, due: pace.due(s.At), after: r.answers.before(&s), needed: r.plan.Needs.Of(s.ID) != nil}
+		i := &item{Stimulus: s, place: read, due: pace.due(s.At), after: r.answers.before(&s), needed: r.plan.Needs.Of(s.ID) != nil}
 		if ctx.Err() == nil && waitUntil(ctx, i.due) && q.put(i) {
 			continue
 		}
@@ -148,6 +148,9 @@ func (r *run) judge(s *gate.Stimulus, o *gate.Outcome) (gate.Gap, bool) {
 		if time.Duration(o.Elapsed) < r.plan.AnswerTimeout {
 			g.Detail = "the build did not answer: the connection was refused or broke"
 		}
+	case known && o.Status >= from && o.Status != s.Status && o.Phase == outage && s.Channel != channelExec:
+		// What the build could not send it may answer for: whether both builds do is compared.
+		return g, false
 	case known && o.Status >= from && o.Status != s.Status:
 		g.Kind, g.Detail = gate.GapServerError, fmt.Sprintf("the build answered with status %d", o.Status)
 		if s.Status != 0 {

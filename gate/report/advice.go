@@ -15,6 +15,8 @@ func advice(kind string) string {
 		return "see what the build printed (--keep-state leaves its log), or wait longer: [replay] answer_timeout"
 	case gate.GapServerError:
 		return "see what the build printed (--keep-state leaves its log); setup may lack data that the corpus needs"
+	case gate.GapAnswer:
+		return "make in setup what the corpus needs (accounts, sessions, data), or record again; [replay] max_failed accepts a share that is known"
 	case gate.GapBuildCrashed:
 		return "see what the build printed last: --keep-state leaves its log"
 	case gate.GapNotQuiet:

@@ -29,6 +29,7 @@ type Manifest struct {
 	Config  string            `json:"config"`  // "sha256:..." of the configuration
 	Commit  string            `json:"commit,omitempty"`
 	Builds  map[string]string `json:"builds"` // name by role
+	Files   map[string]string `json:"files"`  // digest of the program and files that its commands name, by role
 	Runs    []Run             `json:"runs"`
 }
 
@@ -39,6 +40,9 @@ type Run struct {
 	Role     gate.Role `json:"role"`
 	Replay   int       `json:"replay"` // from 1
 	Digest   string    `json:"digest"` // of the tape
+	// Whole: it is of the whole corpus. A scenario that joins stimuli is not split, and is
+	// replayed by the first shard alone.
+	Whole bool `json:"whole,omitempty"`
 }
 
 func (r Run) String() string { return fmt.Sprintf("%s %s %d", r.Scenario, r.Role, r.Replay) }
@@ -119,6 +123,8 @@ func complete(list []*Manifest) error {
 			{"commit", first.Commit, m.Commit},
 			{"production build", first.Builds[string(gate.Production)], m.Builds[string(gate.Production)]},
 			{"staging build", first.Builds[string(gate.Staging)], m.Builds[string(gate.Staging)]},
+			{"digest of production's build", first.Files[string(gate.Production)], m.Files[string(gate.Production)]},
+			{"digest of staging's build", first.Files[string(gate.Staging)], m.Files[string(gate.Staging)]},
 		} {
 			if same.one != same.this {
 				return mismatch("shards %s and %s are not of one replay: the %s is %v in the one and %v in the other", first.Shard, m.Shard, same.what, same.one, same.this)
@@ -141,23 +147,36 @@ func complete(list []*Manifest) error {
 	return sameRuns(list)
 }
 
-// sameRuns reports whether every shard has the runs that the first has, each once.
+// sameRuns reports whether every shard has the runs that the first has, each once, but for
+// those of the whole corpus, which the first has alone.
 func sameRuns(list []*Manifest) error {
-	for _, m := range list {
+	split := 0
+	for _, r := range list[0].Runs {
+		if !r.Whole {
+			split++
+		}
+	}
+	for n, m := range list {
 		seen := map[string]bool{}
 		for _, r := range m.Runs {
 			if seen[r.String()] {
 				return mismatch("shard %s has the run %s twice", m.Shard, r)
 			}
 			seen[r.String()] = true
+			if n > 0 && r.Whole {
+				return mismatch("shard %s has the run %s of the whole corpus, which is the first shard's", m.Shard, r)
+			}
 		}
 		for _, r := range list[0].Runs {
-			if !seen[r.String()] {
+			switch {
+			case n > 0 && r.Whole && seen[r.String()]:
+				return mismatch("shard %s has a part of the run %s, which shard %s has whole", m.Shard, r, list[0].Shard)
+			case n > 0 && !r.Whole && !seen[r.String()]:
 				return mismatch("shard %s lacks the run %s, which shard %s has", m.Shard, r, list[0].Shard)
 			}
 		}
-		if len(m.Runs) != len(list[0].Runs) {
-			return mismatch("shard %s has %d runs, and shard %s has %d", m.Shard, len(m.Runs), list[0].Shard, len(list[0].Runs))
+		if n > 0 && len(m.Runs) != split {
+			return mismatch("shard %s has %d runs of its part, and shard %s has %d", m.Shard, len(m.Runs), list[0].Shard, split)
 		}
 	}
 	if len(list[0].Runs) == 0 {

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/waybill-dev/waybill/gate"
+	"github.com/waybill-dev/waybill/gate/answered"
 	"github.com/waybill-dev/waybill/gate/tape"
 )
 
@@ -41,6 +42,9 @@ func Merge(folders []string, out string, keys tape.Keys, o tape.Options) (*Manif
 	for _, r := range list[0].Runs {
 		j := joining{keys: keys, run: r, total: whole.Total}
 		for _, m := range list {
+			if r.Whole && len(j.parts) > 0 {
+				break
+			}
 			i := slices.IndexFunc(m.Runs, func(other Run) bool { return other.String() == r.String() })
 			j.parts = append(j.parts, part{filepath.Join(where[m], m.Runs[i].File), m, m.Runs[i]})
 		}
@@ -48,7 +52,7 @@ func Merge(folders []string, out string, keys tape.Keys, o tape.Options) (*Manif
 		if err != nil {
 			return nil, err
 		}
-		r.Digest = digest
+		r.Digest, r.Whole = digest, false
 		whole.Runs = append(whole.Runs, r)
 	}
 	if err := whole.Write(out); err != nil {
@@ -62,6 +66,22 @@ type part struct {
 	path     string
 	manifest *Manifest
 	run      Run
+}
+
+// of is the shard that its tape is of, as its header says it; "" is the whole corpus.
+func (p *part) of() string {
+	if p.run.Whole {
+		return ""
+	}
+	return p.manifest.Shard.String()
+}
+
+// stimuli is how many its tape is of.
+func (p *part) stimuli() uint64 {
+	if p.run.Whole {
+		return p.manifest.Total
+	}
+	return p.manifest.Stimuli
 }
 
 // A joining puts the parts of one run together.
@@ -129,8 +149,8 @@ func (j *joining) header() (gate.Header, error) {
 			return whole, mismatch("%s is not the run that its manifest says: %s", p.path, p.run)
 		case h.Corpus != p.manifest.Corpus:
 			return whole, mismatch("%s is of the corpus %s, and its manifest says %s", p.path, h.Corpus, p.manifest.Corpus)
-		case h.Shard != p.manifest.Shard.String():
-			return whole, mismatch("%s is of shard %q, and its manifest says %s", p.path, h.Shard, p.manifest.Shard)
+		case h.Shard != p.of():
+			return whole, mismatch("%s is of shard %q, and its manifest says %q", p.path, h.Shard, p.of())
 		}
 		if i == 0 {
 			whole = h
@@ -142,6 +162,10 @@ func (j *joining) header() (gate.Header, error) {
 		whole.Sealed = whole.Sealed && h.Sealed
 	}
 	whole.Shard = ""
+	if _, ok := whole.Notes[answered.Stimuli]; ok {
+		whole.Notes = maps.Clone(whole.Notes)
+		whole.Notes[answered.Stimuli] = fmt.Sprint(j.total)
+	}
 	return whole, nil
 }
 
@@ -160,7 +184,7 @@ func (j *joining) copy(w *tape.Writer, p part, seq uint64) (gate.Footer, uint64,
 	if digest != p.run.Digest {
 		return gate.Footer{}, 0, mismatch("%s has the digest %s, and its manifest says %s", p.path, digest, p.run.Digest)
 	}
-	last, outcomes := seq, uint64(0)
+	last, outcomes, untold := seq, uint64(0), uint64(0)
 	for {
 		record, _, err := r.Next()
 		if err == io.EOF {
@@ -177,6 +201,9 @@ func (j *joining) copy(w *tape.Writer, p part, seq uint64) (gate.Footer, uint64,
 			if record.Gap.Seq > 0 {
 				record.Gap.Seq += seq
 			}
+			if k := record.Gap.Kind; k == gate.GapNotReplayed || k == gate.GapCutBody { // of stimuli without an outcome
+				untold += max(record.Gap.Count, 1)
+			}
 		case gate.KindOutcome:
 			if !strings.HasPrefix(record.Outcome.Stimulus, "job/") { // a job's is of no stimulus
 				outcomes++
@@ -186,8 +213,11 @@ func (j *joining) copy(w *tape.Writer, p part, seq uint64) (gate.Footer, uint64,
 			return gate.Footer{}, 0, err
 		}
 	}
-	if outcomes > p.manifest.Stimuli {
-		return gate.Footer{}, 0, mismatch("%s has %d outcomes, and its shard has %d stimuli", p.path, outcomes, p.manifest.Stimuli)
+	if outcomes > p.stimuli() {
+		return gate.Footer{}, 0, mismatch("%s has %d outcomes, and its shard has %d stimuli", p.path, outcomes, p.stimuli())
+	}
+	if _, told := r.Header().Notes[answered.Stimuli]; told && outcomes+untold < p.stimuli() { // a scenario of jobs alone has none
+		return gate.Footer{}, 0, mismatch("%s has %d outcomes, and its shard has %d stimuli: the others were not replayed", p.path, outcomes, p.stimuli())
 	}
 	f, _ := r.Footer()
 	return f, last, nil

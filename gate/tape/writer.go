@@ -1,8 +1,12 @@
 package tape
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
+	"hash"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -38,12 +42,13 @@ type Writer struct {
 	path string
 	file *os.File
 	sync bool
-	turn chan struct{} // held by whoever writes to the file; guards enc, frame and offset
+	turn chan struct{} // held by whoever writes to the file; guards enc, frame, offset and sum
 
 	enc    *zstd.Encoder
 	frame  []byte
 	offset int64
 	crypt  *encrypted // nil: it is not encrypted
+	sum    hash.Hash  // over all that was written
 
 	mu     sync.Mutex // guards the rest; taken after turn
 	queue  []*group
@@ -123,7 +128,7 @@ func create(path string, h gate.Header, opts Options) (_ *Writer, err error) {
 	if err := lockToWrite(file); err != nil {
 		return nil, err
 	}
-	w := &Writer{path: path, file: file, sync: opts.Sync, turn: make(chan struct{}, 1), enc: enc, crypt: crypt}
+	w := &Writer{path: path, file: file, sync: opts.Sync, turn: make(chan struct{}, 1), enc: enc, crypt: crypt, sum: sha256.New()}
 	if err := w.begin(start, first.appendTo(nil)); err != nil {
 		if !opts.Overwrite {
 			err = errors.Join(err, os.Remove(path))
@@ -145,6 +150,7 @@ func (w *Writer) begin(start, header []byte) (err error) {
 		return err
 	}
 	w.offset = int64(len(w.frame))
+	w.sum.Write(w.frame)
 	if !w.sync {
 		return nil
 	}
@@ -311,6 +317,7 @@ func (w *Writer) appendFrame(dst []byte, offset int64, records []byte, count int
 func (w *Writer) store() error {
 	n, err := w.file.Write(w.frame)
 	w.offset += int64(n)
+	w.sum.Write(w.frame[:n])
 	if cap(w.frame) > 2*shareLimit {
 		w.frame = nil
 	}
@@ -329,6 +336,24 @@ func (w *Writer) Close(f gate.Footer) error {
 		return fmt.Errorf("close tape %s: %w", w.path, err)
 	}
 	return nil
+}
+
+// Sum is SHA-256 over every byte that was written, in hexadecimal, to be called when the
+// tape was closed. It is of what was to be stored and not of what the file holds: see [FileSum].
+func (w *Writer) Sum() string { return hex.EncodeToString(w.sum.Sum(nil)) }
+
+// FileSum is SHA-256 over every byte of a file, in hexadecimal.
+func FileSum(path string) (string, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	h := sha256.New()
+	if _, err := io.Copy(h, f); err != nil {
+		return "", fmt.Errorf("read %s: %w", path, err)
+	}
+	return hex.EncodeToString(h.Sum(nil)), nil
 }
 
 func (w *Writer) close(f gate.Footer) error {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/waybill-dev/waybill/gate"
 	"github.com/waybill-dev/waybill/gate/channel"
+	"github.com/waybill-dev/waybill/gate/fields"
 )
 
 func decode(settings channel.Settings) (channel.Decoder, error) {
@@ -93,6 +94,8 @@ func read(set *compiled, m *gate.Message) (*request, error) {
 	r.field("transport/sink", gate.Transport, m.Sink)
 	r.field("method", gate.Value, h.method)
 	r.field("path", gate.Value, r.path)
+	r.version(h.version)
+	r.absolute(h.target, authority)
 	if user, _ := splitUser(authority); user != "" {
 		r.field("userinfo", gate.Binary, digest(user, ""))
 	}
@@ -109,6 +112,7 @@ func read(set *compiled, m *gate.Message) (*request, error) {
 			r.field("transport/sni", gate.Transport, n)
 		}
 	}
+	r.spelling()
 	r.extensions()
 	r.payloads()
 	if m.Cut > 0 {
@@ -169,16 +173,74 @@ func (r *request) hide(rule, part, value string) {
 			x.Bytes += uint64(len(value))
 		}
 	}
+	r.keep(rule, part, value)
+}
+
+// keep adds a hidden value of a part that is counted already.
+func (r *request) keep(rule, part, value string) {
 	r.plain.Hidden = append(r.plain.Hidden, gate.Hidden{Rule: rule, Part: text(part), Value: text(value)})
 }
 
-// saysParty reports whether a Host field adds nothing to the recipient.
-func (r *request) saysParty(host string) bool {
-	if r.message.Host == "" {
-		return true // the sink's own address, or what the recipient was read from
+// version adds the version of HTTP where it is none that clients speak. It says what a
+// client understands, and no more.
+func (r *request) version(v string) {
+	switch v {
+	case "HTTP/1.1":
+	case "HTTP/1.0", "HTTP/2", "HTTP/2.0", "HTTP/3", "HTTP/3.0":
+		r.mask("http-version", "version/"+v[len("HTTP/"):])
+	default:
+		r.field("version", gate.Value, v)
 	}
+}
+
+// absolute adds what a target with a scheme and an authority (RFC 9112, 3.2.2) says beside
+// the path and the recipient.
+func (r *request) absolute(target, authority string) {
+	scheme, _, ok := strings.Cut(target, "://")
+	if !ok || authority == "" {
+		return
+	}
+	if scheme != "http" && scheme != "https" {
+		r.field("target/scheme", gate.Value, scheme)
+	} else {
+		r.mask("target-scheme", "target/"+scheme)
+	}
+	_, host := splitUser(authority)
+	if h, err := gate.HostRecipient(host); (err != nil || h.Address != r.party.Address) && !strings.EqualFold(host, r.party.Address) {
+		r.field("target/host", gate.Value, host)
+	}
+	if !strings.Contains(target[len(scheme)+len("://"):], "/") {
+		r.mask("spelling", "target") // an empty path is "/"
+	}
+}
+
+// saysParty reports whether a Host field adds nothing to the recipient. That of a message
+// which came to the sink's own address is hidden: sinks have another in each run.
+func (r *request) saysParty(host string) bool {
 	h, err := gate.HostRecipient(host)
-	return err == nil && h.Address == r.party.Address
+	if err == nil && h.Address == r.party.Address {
+		return true
+	}
+	if r.message.Host != "" {
+		return false
+	}
+	name, port, ok := strings.Cut(host, ":")
+	if ok && fields.IsHost(name) && isDigits(port) && len(port) <= 5 || !ok && fields.IsHost(host) {
+		r.hide("own-address", "header/host", host)
+		return true
+	}
+	return false
+}
+
+// spelling counts the separators of cookies that are not written as most clients do.
+func (r *request) spelling() {
+	for _, f := range r.head.header {
+		if strings.EqualFold(f.name, "Cookie") {
+			for range fields.Uneven(f.value, ';') {
+				r.mask("spelling", "header/cookie")
+			}
+		}
+	}
 }
 
 // digest is the value of a part of kind Binary: "sha256:<hex> <length> <label>".

@@ -57,6 +57,9 @@ func (r *request) header(f field) {
 			r.hideIf(isDigits(f.value), gate.Hidden{Rule: "content-length", Part: part, Value: f.value})
 		case r.isBodyDigest(f.value):
 			r.mask("body-digest", part) // the body says it
+			if names := digestNames(f.value); names != "" {
+				r.keep("body-digest", part, names)
+			}
 		default:
 			r.field(part, gate.Value, f.value)
 		}
@@ -106,6 +109,7 @@ func (r *request) hop(name, part, value string) {
 			return slices.Contains(words, strings.Trim(word, " ")) && (!weighed || isWeight(strings.Trim(weight, " ")))
 		}) {
 			r.mask("hop-by-hop", part)
+			r.keep("hop-by-hop", part, value)
 			return
 		}
 	}
@@ -205,6 +209,9 @@ func isJWT(s string) bool {
 // region and service, and over which fields. The date and the signature are hidden.
 func (r *request) awsSignature(part, rest string) bool {
 	var credential, signed, signature string
+	for range fields.Uneven(rest, ',') {
+		r.mask("spelling", part)
+	}
 	for item := range strings.SplitSeq(rest, ",") {
 		k, v, ok := strings.Cut(strings.Trim(item, " "), "=")
 		switch {
@@ -250,11 +257,22 @@ func (r *request) isBodyDigest(value string) bool {
 	return found
 }
 
+// digestNames returns what a digest says of how it was made and is written.
+func digestNames(value string) string {
+	var names []string
+	for item := range strings.SplitSeq(value, ",") {
+		if k, v, ok := strings.Cut(strings.Trim(item, " "), "="); ok && len(k) <= 8 && v != "" && isToken(k) {
+			names = append(names, k)
+		}
+	}
+	return strings.Join(names, " ")
+}
+
 // digests reports whether s is a digest of the body in hexadecimal or base64.
 func (r *request) digests(s string) bool {
 	sum, err := hex.DecodeString(s)
 	if err != nil {
-		sum, err = base64.RawStdEncoding.DecodeString(strings.TrimRight(s, "="))
+		sum, err = base64.RawStdEncoding.Strict().DecodeString(strings.TrimRight(s, "="))
 		if err != nil {
 			return false
 		}

@@ -58,6 +58,48 @@ func TestNamesAreOnce(t *testing.T) {
 	}
 }
 
+// Formats that are not read are refused by their names, wherever they are found.
+func TestRefusedByName(t *testing.T) {
+	for head, want := range map[string]string{
+		"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1\x00\x00": "(.msg): save it as .eml",
+		"!BDN\x00":             ".pst",
+		"\x78\x9f\x3e\x22\x00": "winmail.dat",
+		"PK\x03\x04":           "ZIP",
+		"\x28\xb5\x2f\xfd\x00": "zstd -d",
+	} {
+		folder := t.TempDir()
+		for _, name := range []string{"cur", "new"} {
+			if err := os.Mkdir(filepath.Join(folder, name), 0o700); err != nil {
+				t.Fatal(err)
+			}
+		}
+		path := filepath.Join(folder, "cur", "1")
+		if err := os.WriteFile(path, []byte(head+strings.Repeat("x", 600)), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		_, err := importer.Detect(path, all.Formats())
+		errs := []error{err}
+		for _, f := range all.Formats() {
+			source := path
+			switch f.Name {
+			case "eml":
+			case "maildir":
+				source = folder
+			default:
+				continue
+			}
+			for _, err := range f.Read(source, importer.Options{}) {
+				errs = append(errs, err)
+			}
+		}
+		for _, err := range errs {
+			if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), path) {
+				t.Errorf("%q: %v, want %q", head, err, want)
+			}
+		}
+	}
+}
+
 // No two formats claim one source.
 func TestDetect(t *testing.T) {
 	dir := t.TempDir()

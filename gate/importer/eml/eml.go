@@ -3,6 +3,7 @@
 package eml
 
 import (
+	"bytes"
 	"iter"
 	"slices"
 	"strings"
@@ -18,9 +19,22 @@ var Format = importer.Format{
 	Read:  read,
 }
 
-// sniff looks for a header section that has one of the fields that mail alone has.
+// telling are fields that mail has, and hardly anything else that begins with a header
+// section: RFC 5322, section 3.6, RFC 2045, section 4, and what servers of mail add.
+var telling = []string{
+	"from", "to", "cc", "bcc", "subject", "sender", "reply-to", "message-id", "in-reply-to", "references", "mime-version",
+	"resent-from", "resent-to", "resent-date", "resent-message-id",
+	"received", "return-path", "delivered-to", "x-original-to", "envelope-to", "x-envelope-to", "x-envelope-from",
+	"dkim-signature", "arc-seal", "authentication-results", "received-spf", "list-id", "list-unsubscribe", "auto-submitted",
+}
+
+// sniff looks for a header section that has one of the fields that tell a mail. What stands
+// before it by mistake is passed over, as [importer.Mail] does.
 func sniff(_ string, head []byte) bool {
-	telling := []string{"received", "return-path", "delivered-to", "message-id", "from"}
+	head = bytes.TrimPrefix(head, []byte("\xef\xbb\xbf"))
+	if line, rest, _ := bytes.Cut(head, []byte("\n")); bytes.HasPrefix(line, []byte(">From ")) {
+		head = rest
+	}
 	for name := range importer.Fields(head) {
 		if slices.Contains(telling, strings.ToLower(name)) {
 			return true

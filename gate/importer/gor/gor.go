@@ -10,7 +10,7 @@
 //	Host: portal.example.org
 //
 // Kind 1 is a request: a stimulus, for GoReplay listens where production does; where
-// sites are given and Host is none of them, a message. Kind 2 is production's answer to the
+// sites are given and its host is none of them, a message. Kind 2 is production's answer to the
 // request of the same id. It gives the status of the stimulus and its outcome, where it
 // follows soon enough: requests wait for answers in a window of some thousands and some
 // megabytes, and an answer that comes later, or answers nothing, is passed over
@@ -21,7 +21,7 @@
 // request has tells: the first address of X-Forwarded-For; X-Real-Ip; Authorization;
 // Cookie. Stimuli of a client have one key, and stay in order; those of nobody have none.
 //
-// Gaps are: requests that were not captured whole, whose framing two readers could take
+// Gaps are: requests that were not captured whole, messages that name no host, whose framing two readers could take
 // differently, WebSockets and tunnels. A body that holds the line that parts payloads
 // cannot be told from two payloads; what follows it is a gap then, too.
 package gor
@@ -247,12 +247,12 @@ func (r *reader) request(t *title, found []*importer.StreamMessage, broken error
 		r.put(importer.Missing(why, start, size))
 		return
 	}
-	host := importer.Field(m.Head, "Host")
+	host := m.Host()
 	q := importer.Request{
 		Head: m.Head, Body: m.Body, Cut: m.Cut, Host: strings.TrimSuffix(strings.ToLower(host), ":80"),
 		At: t.at, Key: r.clients.Key(identity(m.Head)), Offset: start, Bytes: size,
 	}
-	received := len(r.options.Sites) == 0 || r.options.Sites.Has(splitHost(host))
+	received := !r.options.Sent && (len(r.options.Sites) == 0 || r.options.Sites.Has(splitHost(host)))
 	items := q.Items(received)
 	if m.Trailers > 0 {
 		items = append(items, importer.Missing("the trailer fields of a request are not kept", start, 0))

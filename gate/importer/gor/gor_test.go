@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/waybill-dev/waybill/gate"
 	"github.com/waybill-dev/waybill/gate/importer"
 	"github.com/waybill-dev/waybill/gate/importer/gor"
 	"github.com/waybill-dev/waybill/gate/importer/importertest"
@@ -56,6 +57,27 @@ func many(t *testing.T, dir string, n int, body []byte) string {
 		t.Fatal(err)
 	}
 	return path
+}
+
+// A message goes to the host that its request names, by RFC 9112; one that names none has a gap.
+func TestHosts(t *testing.T) {
+	for head, want := range map[string]string{
+		"GET /a?to=http://two.example/ HTTP/1.1\r\nHost: One.example:80\r\n": "one.example",
+		"GET http://three.example/ HTTP/1.1\r\nHost: one.example\r\n":        "three.example",
+		"GET /http://two.example/ HTTP/1.0\r\n":                              "",
+	} {
+		path := importertest.Write(t, "x.gor", []byte("1 932079936fa4306fc308d67588178d17d823647c 1439818823587396305 0\n"+head+"\r\n\n\U0001f435\U0001f648\U0001f649\n"))
+		items := importertest.Read(t, gor.Format, path, importer.Options{Sent: true})
+		messages, gaps := importertest.Messages(items), importertest.Gaps(items)
+		if len(messages) != 1 || messages[0].Host != want || (len(gaps) == 1 && gaps[0].Kind == gate.GapRecipientUnknown) != (want == "") {
+			t.Errorf("%q: %d messages, %d gaps, %+v", head, len(messages), len(gaps), items)
+		}
+	}
+}
+
+// Where two captures are compared, all requests are what was sent.
+func TestSent(t *testing.T) {
+	importertest.Sent(t, gor.Format, "testdata/requests.gor", importer.Options{})
 }
 
 // What the file comes to stands beside it.

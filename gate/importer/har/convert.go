@@ -15,15 +15,13 @@ import (
 	"github.com/waybill-dev/waybill/gate/importer"
 )
 
-// browser is the key of all stimuli of a file.
-const browser = "browser"
-
-// items are what the entry comes to. It takes size bytes of the file, from offset.
-func (e *entry) items(sites importer.Sites, o importer.Options, offset, size int64) []importer.Item {
+// items are what the entry comes to, in the session of a key. It takes size bytes of the file, from offset.
+func (e *entry) items(w *walk, key string, offset, size int64) []importer.Item {
+	o, sites := w.options, w.sites
 	if s := e.unsent(); s != nil {
 		return []importer.Item{{Skip: s, Offset: offset, Bytes: size}}
 	}
-	r := importer.Request{Key: browser, At: instant(e.started), Offset: offset, Bytes: size}
+	r := importer.Request{Key: key, At: instant(e.started), Offset: offset, Bytes: size}
 	if e.isWebSocket() {
 		return []importer.Item{importer.Missing("what went over a WebSocket is not kept", offset, size)}
 	}

@@ -18,6 +18,8 @@ type entry struct {
 	fetchType    string // _fetchType: where an answer was fetched from
 	frames       bool   // _webSocketMessages
 	tls          string // _securityDetails.protocol
+	page         string // pageref
+	connection   string // number or name of the connection
 
 	request  request
 	response response
@@ -83,6 +85,10 @@ func (d *document) entry() (*entry, error) {
 		switch name {
 		case "startedDateTime":
 			return d.into(&e.started)
+		case "pageref":
+			return d.into(&e.page)
+		case "connection":
+			return d.into(&e.connection)
 		case "_resourceType":
 			return d.into(&e.resourceType)
 		case "_fetchType":

@@ -1,8 +1,13 @@
 // Package har reads HTTP Archive 1.2 (http://www.softwareishard.com/blog/har-12-spec/),
 // as browsers and proxies save it, plain or in gzip.
 //
-// It is read as a stream, an entry at a time. Order is that of the file. What a browser
-// did is one session: all of its stimuli have one key, and stay in order.
+// It is read as a stream, an entry at a time. Order is that of the file. Stimuli of one
+// client have one key, and stay in order. Who is one client is told by what entries have:
+// Authorization or the key of an API, cookies of at least 8 bytes (sent, or set by an
+// answer), the page, the connection. Entries that share one of these are of one client; but
+// a connection without a page may be a proxy's, and is believed only for what has no
+// credentials: its entry belongs to the only client that has some on it, else to the
+// connection. Where an archive says none of these, it is one session.
 //
 // # What an entry becomes
 //
@@ -55,6 +60,7 @@
 package har
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -62,8 +68,6 @@ import (
 	"net"
 	"strconv"
 	"strings"
-
-	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/waybill-dev/waybill/gate/importer"
 )
@@ -76,33 +80,57 @@ var Format = importer.Format{
 	Read:  read,
 }
 
-// sniff wants an object whose first member is "log", an object.
-func sniff(_ string, head []byte) bool {
-	d := jsontext.NewDecoder(strings.NewReader(strings.TrimPrefix(string(head), bom)))
-	for _, want := range []string{"{", "log", "{"} {
-		if t, err := d.ReadToken(); err != nil || t.String() != want {
-			return false
-		}
+// sniff wants an object that has a member "log", an object. Where the
+// beginning of a file does not tell, more of it is read.
+func sniff(path string, head []byte) bool {
+	if !strings.HasPrefix(strings.TrimLeft(strings.TrimPrefix(string(head), bom), " \t\r\n"), "{") {
+		return false
 	}
-	return true
+	is, told := isArchive(bytes.NewReader(head))
+	if told || len(head) < importer.SniffSize {
+		return is
+	}
+	in, err := importer.Open(path)
+	if err != nil {
+		return false
+	}
+	defer in.Close()
+	is, _ = isArchive(io.LimitReader(in, sniffAhead))
+	return is
+}
+
+// sniffAhead is how far a file is read to find out what it is, in bytes.
+const sniffAhead = 64 << 20
+
+// isArchive reports whether JSON has a member "log" that is an object. told is false where
+// it ends before it says so.
+func isArchive(in io.Reader) (is, told bool) {
+	d := newDocument(in, 0)
+	err := d.object(func(name string) error {
+		if name == "log" && d.dec.PeekKind() == '{' {
+			is = true
+			return errStopped
+		}
+		return d.skip()
+	})
+	return is, is || err == nil || !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, io.EOF)
 }
 
 func read(path string, o importer.Options) iter.Seq2[importer.Item, error] {
 	return func(yield func(importer.Item, error) bool) {
 		out := importer.NewOutput("har", path, o, yield)
-		sites := o.Sites
-		if len(sites) == 0 {
-			var err error
-			if sites, err = firstSite(path, o); err != nil {
+		w := &walk{options: o}
+		if !o.Sent {
+			if err := w.survey(path); err != nil {
 				out.Fail(err)
 				return
 			}
-			if len(sites) > 0 {
-				o.Tell("requests to " + sites.String() + " are taken for those that production received: it is where the first document is from")
+			if len(o.Sites) == 0 && len(w.sites) > 0 {
+				o.Tell("requests to " + w.sites.String() + " are taken for those that production received: it is where the first document is from")
 			}
 		}
 		if err := entries(path, o, func(e *entry, offset, size int64) bool {
-			return out.Put(e.items(sites, o, offset, size)...)
+			return out.Put(e.items(w, w.sessions.key(e), offset, size)...)
 		}, out); err != nil {
 			out.Fail(err)
 		}
@@ -173,29 +201,38 @@ func entries(path string, o importer.Options, each func(e *entry, offset, size i
 	return nil
 }
 
-// firstSite is where the first document is from.
-func firstSite(path string, o importer.Options) (importer.Sites, error) {
-	var first importer.Sites
+// A walk is what is known of an archive before its entries are handed out.
+type walk struct {
+	options  importer.Options
+	sites    importer.Sites // none: all requests are messages
+	sessions sessions
+}
+
+// survey finds out whose entries are whose, and, where no site is given, where the first
+// document is from.
+func (w *walk) survey(path string) error {
+	o := w.options
 	o.MaxBody = 1 // no body is looked at
+	w.sites = o.Sites
+	w.sessions = sessions{parent: map[node]node{}, on: map[node][]node{}, first: map[node]bool{}}
+	found := len(w.sites) > 0
 	err := entries(path, o, func(e *entry, _, _ int64) bool {
+		w.sessions.see(e)
 		u, ok := parseURL(e.request.url)
-		if !ok || e.unsent() != nil {
+		if found || !ok || e.unsent() != nil {
 			return true
 		}
 		site := importer.Sites{{Host: u.host, Port: u.port}}
 		if u.port == 80 || u.port == 443 { // one redirects to the other
 			site = importer.Sites{{Host: u.host, Port: 443}, {Host: u.host, Port: 80}}
 		}
-		if first == nil {
-			first = site
-		}
-		if e.isDocument() {
-			first = site
-			return false
+		if found = e.isDocument(); found || w.sites == nil {
+			w.sites = site
 		}
 		return true
 	}, nil)
-	return first, err
+	w.sessions.settle()
+	return err
 }
 
 // A location is an absolute URL of scheme http or https, as far as it is sent.

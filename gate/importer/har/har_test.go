@@ -65,6 +65,13 @@ func many(t *testing.T, dir string, n int, body []byte) string {
 	return path
 }
 
+// Where two captures are compared, all requests are what was sent.
+func TestSent(t *testing.T) {
+	for _, name := range []string{"chromium.har", "saved.har", "firefox.har", "safari.har", "charles.har", "mitmproxy.har", "fiddler.har"} {
+		importertest.Sent(t, har.Format, filepath.Join("testdata", name), importer.Options{})
+	}
+}
+
 // What each file comes to stands beside it.
 func TestGolden(t *testing.T) {
 	importertest.Golden(t, har.Format, "testdata/*.har", importer.Options{}, *update)

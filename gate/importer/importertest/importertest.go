@@ -479,3 +479,29 @@ func truncatedGzip(t *testing.T, f importer.Format, s Sample) {
 		}
 	}
 }
+
+// Sent holds a format of HTTP to what [importer.Options].Sent says: all that is a stimulus in
+// the source at path else is a message then, whichever sites are given, and no site is guessed.
+func Sent(t *testing.T, f importer.Format, path string, o importer.Options) {
+	t.Helper()
+	before := Read(t, f, path, o)
+	o.Sent = true
+	o.Say = func(text string) {
+		if strings.Contains(text, "production received") {
+			t.Errorf("%s: a site is guessed: %s", path, text)
+		}
+	}
+	after := Read(t, f, path, o)
+	stimuli, messages := len(Stimuli(after)), len(Messages(after))
+	if want := len(Stimuli(before)) + len(Messages(before)); stimuli != 0 || messages < want || want == 0 {
+		t.Errorf("%s: %d stimuli and %d messages, want none and at least %d", path, stimuli, messages, want)
+	}
+	if Size(before) != Size(after) {
+		t.Errorf("%s: %d bytes are accounted for, and %d without Sent", path, Size(after), Size(before))
+	}
+	for _, m := range Messages(after) {
+		if m.Channel == "http" && m.Host == "" {
+			t.Errorf("%s: message %d has no host", path, m.Seq)
+		}
+	}
+}

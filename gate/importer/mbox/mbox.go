@@ -4,7 +4,8 @@
 // A mail begins after a From_ line: "From ", a sender, and a date as asctime(3)
 // writes it, with a zone before or after the year where there is one. It must be the
 // first line of the file, blank lines left out, or follow a blank line, which belongs
-// to neither mail. [Format] and [CL2] differ in what may stand in between:
+// to neither mail. Where the first one has no date, but a sender alone and a header field
+// on the next line, the others may have none either. [Format] and [CL2] differ in what may stand in between:
 //
 //	mbox     Lines of a body that match "^>+From " lose one ">" (mboxrd); how many did
 //	         is the event "from-unquoted N". Content-Length is not believed: a forged
@@ -61,8 +62,11 @@ var CL2 = importer.Format{
 }
 
 func sniff(_ string, head []byte) bool {
-	line, _, _ := bytes.Cut(bytes.TrimLeft(head, "\r\n"), []byte("\n"))
+	line, rest, _ := bytes.Cut(bytes.TrimLeft(head, "\r\n"), []byte("\n"))
 	_, ok := fromLine(line)
+	if !ok {
+		_, ok = undated(line, rest)
+	}
 	return ok
 }
 
@@ -95,6 +99,7 @@ type reader struct {
 	piece  []byte
 	begins bool // piece is the beginning of a line
 	open   bool // the piece before did not end its line
+	undate bool // the first From_ line has no date, and others may have none
 
 	mail  *importer.Mail
 	seam  seam // of a mail that is not measured
@@ -151,6 +156,10 @@ func (r *reader) lead() error {
 			continue
 		}
 		sender, ok := r.fromLine()
+		if !ok {
+			r.undate = true
+			sender, ok = r.fromLine()
+		}
 		if !ok {
 			return fmt.Errorf("import %s: it is not an mbox: at byte %d stands no From_ line", r.path, r.offset-int64(len(r.piece)))
 		}
@@ -245,7 +254,13 @@ func (r *reader) fromLine() (sender string, ok bool) {
 	if !r.begins || r.open && len(r.piece) == r.in.Size() {
 		return "", false
 	}
-	return fromLine(r.piece)
+	sender, ok = fromLine(r.piece)
+	if ok || !r.undate || !bytes.HasPrefix(r.piece, []byte("From ")) {
+		return sender, ok
+	}
+	r.piece = bytes.Clone(r.piece) // what is read ahead takes its place
+	next, _ := r.in.Peek(maxField)
+	return undated(r.piece, next)
 }
 
 func isBlank(line []byte) bool { return string(line) == "\n" || string(line) == "\r\n" }

@@ -71,6 +71,42 @@ func TestSuiteMeasured(t *testing.T) {
 	})
 }
 
+// From_ lines may have no date, where the first has none.
+func TestUndated(t *testing.T) {
+	const one, two = "Delivered-To: a@example.org\nSubject: one\n\none\n", "Delivered-To: b@example.org\nSubject: two\n\ntwo\n"
+	for text, want := range map[string][2]int{ // messages, and gaps
+		"From x@example.org\n" + one + "\nFrom y@example.org\n" + two:                                    {2, 0},
+		"From x@example.org\n" + one + "\nFrom - \n" + two:                                               {2, 0},
+		"From MAILER-DAEMON\n" + one:                                                                     {1, 0},
+		"From x@example.org\n" + one + "\nFrom y@example.org Thu Aug 22 12:36:23 2002\n" + two:           {2, 0},
+		"From x@example.org\n" + one + "\nFrom here on\n":                                                {1, 0},
+		"From x@example.org\n" + one + "\nFrom here\nit is text\n":                                       {1, 0},
+		"From x@example.org Thu Aug 22 12:36:23 2002\n" + one + "\nFrom y@example.org\nit is text\n":     {1, 0},
+		"From x@example.org Thu Aug 22 12:36:23 2002\n" + one + "\nFrom y@example.org\n" + two:           {1, 1},
+		"From x@example.org\n" + one + strings.Repeat("long\n", 40_000) + "\nFrom y@example.org\n" + two: {2, 0},
+	} {
+		path := importertest.Write(t, "x.mbox", []byte(text))
+		if !mbox.Format.Sniff(path, []byte(text)[:min(len(text), importer.SniffSize)]) {
+			t.Errorf("%.80q: is not known", text)
+		}
+		items := importertest.Read(t, mbox.Format, path, importer.Options{})
+		messages := importertest.Messages(items)
+		if got := [2]int{len(messages), len(importertest.Gaps(items))}; got != want || importertest.Size(items) != int64(len(text)) {
+			t.Errorf("%.80q: %d messages and gaps, want %d; %d bytes of %d", text, got, want, importertest.Size(items), len(text))
+		}
+		for _, m := range messages {
+			if bytes.HasPrefix(m.Body, []byte("From ")) || !bytes.Contains(m.Head, []byte("RCPT TO:")) {
+				t.Errorf("%.80q: head %q, body %.80q", text, m.Head, m.Body)
+			}
+		}
+	}
+	for _, text := range []string{"From here\n", "From here\nit is text\n", "From x@example.org\n\nbody\n", "From C:\nSubject: x\n", "From a to b\nSubject: x\n"} {
+		if mbox.Format.Sniff("", []byte(text)) {
+			t.Errorf("%q is taken for a mailbox", text)
+		}
+	}
+}
+
 func TestThree(t *testing.T) {
 	items := importertest.Read(t, mbox.Format, "testdata/three.mbox", importer.Options{})
 	for i, want := range []struct {

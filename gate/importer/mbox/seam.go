@@ -38,7 +38,10 @@ func (s *seam) line(line []byte, afterBlank bool) {
 	if s.from && key != "" {
 		s.suspect++
 	}
-	_, s.from = fromLine(line)
+	if _, s.from = fromLine(line); !s.from && afterBlank {
+		words := bytes.Fields(line) // without a date it is one where fields follow
+		s.from = len(words) == 2 && bytes.HasPrefix(line, []byte("From ")) && bytes.IndexByte(words[1], '@') > 0
+	}
 	switch {
 	case afterBlank:
 		s.blank()

@@ -3,8 +3,8 @@
 // A file is flows, one tnetstring each (https://tnetstrings.info): a dictionary whose
 // members are those of mitmproxy's own state, documented by its source alone
 // (mitmproxy/io). Their format has a version, which grows with mitmproxy. Read are
-// versions 12 to 21, which agree on what is taken here; a flow of another is an error
-// that names it, for nobody knows what it holds. mitmproxy writes flows of old anew in
+// versions 12 to 21, which agree on what is taken here; a flow of another, or of mitmproxy
+// before 1.0, is an error that names it, for nobody knows what it holds. mitmproxy writes flows of old anew in
 // its own version: mitmdump -n -r OLD -w NEW; and any as HAR, which is read, too.
 //
 // A flow is read as a stream. Requests to a site ([importer.Options].Sites) are stimuli,
@@ -71,7 +71,10 @@ func read(path string, o importer.Options) iter.Seq2[importer.Item, error] {
 	return func(yield func(importer.Item, error) bool) {
 		out := importer.NewOutput("mitmproxy", path, o, yield)
 		sites := o.Sites
-		if len(sites) == 0 {
+		switch {
+		case o.Sent:
+			sites = nil
+		case len(sites) == 0:
 			var err error
 			if sites, err = firstSite(path, o); err != nil {
 				out.Fail(err)
@@ -109,15 +112,56 @@ func flows(path string, limit int64, each func(f *flow, offset, size int64) bool
 			return nil
 		}
 		if err == nil && (f.version < oldest || f.version > newest) {
-			err = fmt.Errorf("the flow is of format version %d, and versions %d to %d are read: save it anew with mitmdump -n -r OLD -w NEW, or as HAR", f.version, oldest, newest)
+			err = refuse(strconv.Itoa(f.version))
 		}
 		if err != nil {
+			if other := versionAt(path, start); other != nil { // which says why it cannot be read
+				err = other
+			}
 			return fmt.Errorf("import %s: flow at byte %d: %w", path, start, err)
 		}
 		if !each(f, start, d.offset-start) {
 			return nil
 		}
 	}
+}
+
+// refuse is the error of a flow of a version that is not read. version is a number, or text
+// of mitmproxy before 1.0, which wrote its own: "0.18.2".
+func refuse(version string) error {
+	if strings.Contains(version, ".") {
+		return fmt.Errorf("the flow was saved by mitmproxy %s, before its format had versions, and versions %d to %d are read: save it anew with mitmdump -n -r OLD -w NEW, or as HAR", version, oldest, newest)
+	}
+	return fmt.Errorf("the flow is of format version %s, and versions %d to %d are read: save it anew with mitmdump -n -r OLD -w NEW, or as HAR", version, oldest, newest)
+}
+
+// versionAt is the error of the flow at start in the file at path, where it is of a version
+// that is not read. Nothing else of the flow is looked at: it may be of a form of its own.
+func versionAt(path string, start int64) (found error) {
+	in, err := importer.Open(path)
+	if err != nil {
+		return nil
+	}
+	defer in.Close()
+	if _, err := io.CopyN(io.Discard, in, start); err != nil {
+		return nil
+	}
+	d := &decoder{in: bufio.NewReaderSize(in, 64<<10)}
+	v, err := d.value(1 << 50)
+	if err != nil {
+		return nil
+	}
+	v.dict(func(key string, v *value) error {
+		if key != "version" {
+			return v.skip()
+		}
+		text, kind, err := v.version()
+		if n, numeric := strconv.Atoi(text); err == nil && (kind == typeList || numeric == nil && (n < oldest || n > newest)) {
+			found = refuse(text)
+		}
+		return errNot // nothing more is wanted
+	})
+	return found
 }
 
 func firstSite(path string, o importer.Options) (importer.Sites, error) {
@@ -192,8 +236,8 @@ func (d *decoder) flow(limit int64) (*flow, error) {
 		var text string
 		switch key {
 		case "version":
-			if text, err = v.text(); err == nil {
-				f.version, _ = strconv.Atoi(text) // 0 where it is a list, as it was long ago
+			if text, _, err = v.version(); err == nil {
+				f.version, _ = strconv.Atoi(text) // 0 where it is a list
 			}
 		case "type":
 			f.kind, err = v.text()
@@ -235,6 +279,32 @@ func (d *decoder) flow(limit int64) (*flow, error) {
 		return err
 	})
 	return f, err
+}
+
+// version reads the version of a flow: a number, or a list of them, with dots between, as
+// mitmproxy wrote before 1.0.
+func (v *value) version() (text string, kind byte, err error) {
+	raw, cut, kind, err := v.bytes(256)
+	if err != nil || kind != typeList {
+		return string(raw), kind, err
+	}
+	if cut > 0 {
+		return "", kind, errNot
+	}
+	d := &decoder{in: bufio.NewReader(bytes.NewReader(raw))}
+	var parts []string
+	for d.offset < int64(len(raw)) {
+		part, err := d.value(int64(len(raw)) - d.offset)
+		if err != nil {
+			return "", kind, err
+		}
+		number, err := part.text()
+		if err != nil {
+			return "", kind, err
+		}
+		parts = append(parts, number)
+	}
+	return strings.Join(parts, "."), kind, nil
 }
 
 const maxFields = 2000

@@ -65,6 +65,11 @@ func many(t *testing.T, dir string, n int, body []byte) string {
 	return path
 }
 
+// Where two captures are compared, all requests are what was sent.
+func TestSent(t *testing.T) {
+	importertest.Sent(t, mitmproxy.Format, flows, importer.Options{})
+}
+
 // What the file comes to stands beside it.
 func TestGolden(t *testing.T) {
 	importertest.Golden(t, mitmproxy.Format, "testdata/*.mitm", importer.Options{}, *update)
@@ -73,10 +78,15 @@ func TestGolden(t *testing.T) {
 func TestRefused(t *testing.T) {
 	good := flow(tnet('#', "21"), "x")
 	for content, want := range map[string]string{
-		"":                                    "holds no flows",
-		flow(tnet('#', "22"), "x"):            "format version 22, and versions 12 to 21 are read",
-		flow(tnet('#', "11"), "x"):            "format version 11",
-		flow(tnet(']', tnet('#', "2")), "x"):  "format version 0",
+		"":                         "holds no flows",
+		flow(tnet('#', "22"), "x"): "format version 22, and versions 12 to 21 are read",
+		flow(tnet('#', "11"), "x"): "format version 11",
+		flow(tnet(']', tnet('#', "0"), tnet('#', "18"), tnet('#', "2")), "x"): "saved by mitmproxy 0.18.2, before its format had versions",
+		flow(tnet(']', tnet('#', "0"), tnet('#', "9")), "x"):                  "saved by mitmproxy 0.9,",
+		// What stood in flows of old in other forms is not what is wrong with them.
+		tnet('}', text("client_conn"), tnet('}', text("address"), tnet('}', text("use_ipv6"), tnet('!', "false"))), text("version"), tnet(']', tnet('#', "0"), tnet('#', "17"))): "saved by mitmproxy 0.17,",
+		tnet('}', text("request"), tnet('}', text("headers"), tnet('}')), text("version"), tnet('#', "5")):                                                                       "format version 5",
+		good + flow(tnet('#', "7"), "x"):      fmt.Sprintf("flow at byte %d: the flow is of format version 7", len(good)),
 		good + "x":                            fmt.Sprintf("at byte %d: it is not a tnetstring", len(good)),
 		good[:len(good)-1]:                    "EOF",
 		good[:len(good)/2]:                    "EOF",

@@ -2,6 +2,7 @@ package pcap
 
 import (
 	"bytes"
+	"encoding/binary"
 	"net"
 	"strconv"
 
@@ -41,6 +42,7 @@ type side struct {
 	begun   bool   // its beginning was captured, or it is as good as that
 	opening []byte // what came before the protocol was known
 	missing bool   // some of it was lost before the protocol was known
+	proxied bool   // it is known whether a balancer of load put a header before it
 	closed  bool
 }
 
@@ -58,6 +60,7 @@ type conn struct {
 
 	offset, bytes int64 // packets that belong to no record yet
 	over          bool
+	mailed        bool // it began before the capture, and a server took mail on it
 }
 
 // New makes the connection that a packet is the first of.
@@ -139,6 +142,7 @@ func (c *conn) ReassemblyComplete(reassembly.AssemblerContext) bool {
 		} else {
 			c.silence("elsewhere", elsewhere)
 		}
+	case c.unfinished():
 	case len(c.sides[0].opening)+len(c.sides[1].opening) > 0 || c.sides[0].missing || c.sides[1].missing:
 		c.silence("other-protocol", "connections that speak neither HTTP/1 nor SMTP, as far as can be seen")
 	}
@@ -150,6 +154,53 @@ func (c *conn) ReassemblyComplete(reassembly.AssemblerContext) bool {
 		offset, size := c.take()
 		c.put(importer.Skipped(reason, detail, offset, size))
 	}
+	return true
+}
+
+// loseLate puts a gap for a connection in a protocol that is not read and whose beginning is
+// not in the capture, or not that of its client, where it is to a site or from one. Which
+// side is the client may not be known; i spoke. It reports whether there is a gap.
+func (c *conn) loseLate(i int, detail string) bool {
+	was := c.client
+	for _, client := range []int{i, 1 - i} {
+		if was >= 0 && client != was {
+			continue
+		}
+		c.client = client
+		if _, ok := c.role(); ok {
+			c.lose(detail)
+			c.unread()
+			return true
+		}
+	}
+	c.client = was
+	return false
+}
+
+// unfinished puts a gap where what was seen was too little to be read, and enough to tell
+// that it was HTTP/1 or SMTP. It reports whether it did, or the connection is of others.
+func (c *conn) unfinished() bool {
+	detail := ""
+	for i, s := range c.sides {
+		switch {
+		case c.mailed:
+			detail = "a mail began before the capture, and its envelope is not there"
+		case beginsRequest(s.opening):
+			c.client = i
+			detail = "a request ends in the middle, with its connection or with the capture"
+		case bytes.Contains(s.opening, []byte("\n354")):
+			c.client = 1 - i
+			detail = "replies of SMTP took a mail, and what the client said is not in the capture"
+		}
+	}
+	if detail == "" {
+		return false
+	}
+	if _, ok := c.role(); !ok {
+		c.silence("elsewhere", elsewhere)
+		return true
+	}
+	c.lose(detail)
 	return true
 }
 
@@ -236,9 +287,23 @@ func (c *conn) failed(err error) {
 func (c *conn) open(i int, p []byte) {
 	s := &c.sides[i]
 	s.opening = append(s.opening, p...)
+	if s.begun && !s.proxied {
+		rest, from, whole := proxied(s.opening)
+		if !whole {
+			return
+		}
+		s.opening, s.proxied = rest, true
+		if from != "" {
+			s.key = c.r.clients.Key(from)
+		}
+	}
 	kind := protocolOf(s.opening)
+	greeted := bytes.HasPrefix(c.sides[1-i].opening, []byte("220"))
+	if kind == isOther && isMailCommand(s.opening) && (!s.begun || greeted && !bytes.HasPrefix(s.opening, []byte("AUTH "))) {
+		kind = isMailClient
+	}
 	switch kind {
-	case isRequest, isMailClient:
+	case isRequest, isMailClient, isLocalMail, isPreface:
 		c.client = i
 	case isAnswer:
 		c.client = 1 - i
@@ -253,6 +318,15 @@ func (c *conn) open(i int, p []byte) {
 		kind = isOther
 	}
 	if kind == isOther {
+		if !s.begun && isMailReply(s.opening) {
+			c.mailed, c.client = true, 1-i
+		}
+		switch {
+		case isTLSRecord(s.opening) && c.loseLate(i, "what went through a connection of TLS is not seen"):
+			return
+		case isFrames(s.opening) && c.loseLate(i, "HTTP/2 is not read"):
+			return
+		}
 		if s.begun && !s.missing {
 			c.silence("other-protocol", "connections that speak neither HTTP/1 nor SMTP, as far as can be seen")
 			return
@@ -272,6 +346,10 @@ func (c *conn) open(i int, p []byte) {
 		return
 	case isPreface:
 		c.lose("HTTP/2 is not read")
+		c.unread()
+		return
+	case isLocalMail:
+		c.lose("LMTP is not read")
 		c.unread()
 		return
 	case isMailClient:
@@ -302,6 +380,9 @@ func (c *conn) open(i int, p []byte) {
 // false where it does neither.
 func (c *conn) role() (received, ok bool) {
 	sites := c.r.options.Sites
+	if c.r.options.Sent {
+		return false, true
+	}
 	client, server := &c.sides[c.client], &c.sides[1-c.client]
 	if len(sites) == 0 || sites.Has(server.host, server.port) {
 		return true, true
@@ -339,6 +420,7 @@ const (
 	isAnswer                    // of HTTP/1
 	isGreeting                  // perhaps of a server of mail
 	isMailClient                // EHLO, HELO or MAIL
+	isLocalMail                 // LHLO: RFC 2033
 	isHello                     // of TLS
 	isPreface                   // of HTTP/2
 )
@@ -372,6 +454,9 @@ func protocolOf(p []byte) opening {
 			return atLeast(is, isMailClient)
 		}
 	}
+	if is := beginsWith(bytes.ToUpper(line[:min(len(line), 5)]), "LHLO "); is != isOther {
+		return atLeast(is, isLocalMail)
+	}
 	// A request line: RFC 9112, section 3.
 	method, rest, spaced := bytes.Cut(line, []byte(" "))
 	if len(method) > 20 || len(method) == 0 || bytes.ContainsFunc(method, func(r rune) bool { return r < 'A' || r > 'Z' && r != '-' && r != '_' }) {
@@ -389,6 +474,80 @@ func protocolOf(p []byte) opening {
 		return isRequest
 	}
 	return isOther
+}
+
+// beginsRequest reports whether p is the beginning of a request line that goes on.
+func beginsRequest(p []byte) bool {
+	p = bytes.TrimLeft(p, "\r\n")
+	method, rest, spaced := bytes.Cut(p, []byte(" "))
+	return protocolOf(p) == isMore && spaced && len(method) > 2 && len(rest) > 0
+}
+
+// isMailCommand reports whether p begins with a line that a client of SMTP sends in a
+// session that has begun.
+func isMailCommand(p []byte) bool {
+	line, _, whole := bytes.Cut(p, []byte("\n"))
+	line = bytes.ToUpper(bytes.TrimSuffix(line, []byte("\r")))
+	switch string(line) {
+	case "DATA", "RSET", "NOOP", "STARTTLS":
+		return whole
+	}
+	return whole && (bytes.HasPrefix(line, []byte("RCPT TO:")) || bytes.HasPrefix(line, []byte("BDAT ")) || bytes.HasPrefix(line, []byte("AUTH ")) || bytes.HasPrefix(line, []byte("XCLIENT ")))
+}
+
+// isTLSRecord reports whether p begins with a record of TLS: RFC 8446, section 5.1.
+func isTLSRecord(p []byte) bool {
+	return len(p) >= 5 && p[0] >= 0x14 && p[0] <= 0x17 && p[1] == 3 && p[2] <= 4
+}
+
+// isFrames reports whether p is frames of HTTP/2, the last of which may go on: RFC 9113,
+// sections 4.1 and 6. Of a single frame it wants the whole.
+func isFrames(p []byte) bool {
+	for n := 0; len(p) > 0; n++ {
+		if len(p) < 9 {
+			return n > 0
+		}
+		size, kind, stream := int(p[0])<<16|int(p[1])<<8|int(p[2]), p[3], binary.BigEndian.Uint32(p[5:])
+		const data, headers, priority, reset, settings, push, ping, away, window, more = 0, 1, 2, 3, 4, 5, 6, 7, 8, 9
+		ok := size <= 1<<14 && stream>>31 == 0
+		switch kind {
+		case data, headers, push, more:
+			ok = ok && stream > 0
+		case priority:
+			ok = ok && stream > 0 && size == 5
+		case reset:
+			ok = ok && stream > 0 && size == 4
+		case settings:
+			ok = ok && stream == 0 && size%6 == 0
+		case ping:
+			ok = ok && stream == 0 && size == 8
+		case away:
+			ok = ok && stream == 0 && size >= 8
+		case window:
+			ok = ok && size == 4
+		default:
+			return false
+		}
+		if !ok {
+			return false
+		}
+		if p = p[9:]; len(p) < size {
+			return n > 0
+		}
+		p = p[size:]
+	}
+	return true
+}
+
+// isMailReply reports whether p begins with a reply by which a server of SMTP takes a
+// recipient or a mail.
+func isMailReply(p []byte) bool {
+	for _, code := range []string{"250", "354"} {
+		if bytes.HasPrefix(p, []byte(code)) && len(p) > 3 && (p[3] == ' ' || p[3] == '-') && bytes.IndexByte(p, '\n') > 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // beginsWith is isOther where p cannot begin with text, and isMore where it does not yet.

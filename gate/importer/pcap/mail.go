@@ -38,6 +38,7 @@ type mail struct {
 	chunk  int64
 	last   bool // the chunk is the last of its message
 
+	closed  bool // a direction has ended, and not with the capture: a transaction that was begun was given up
 	content *content
 	helo    string
 	tx      *transaction
@@ -125,11 +126,11 @@ func (m *mail) miss(bool, int64) error {
 	return errors.New("bytes of a connection of SMTP are missing in the capture")
 }
 
-func (m *mail) close(bool) {}
+func (m *mail) close(bool) { m.closed = true }
 
 func (m *mail) end() {
 	switch {
-	case m.data, m.chunk > 0, m.content.begun:
+	case m.data, m.chunk > 0, m.content.begun, m.tx != nil && m.tx.accepted > 0 && !m.closed:
 		m.c.lose("a mail ends in the middle, with its connection or with the capture")
 	default:
 		for _, q := range m.asked {
@@ -137,6 +138,9 @@ func (m *mail) end() {
 				m.c.lose("a mail has no reply in the capture")
 				return
 			}
+		}
+		if len(m.unread) > 0 {
+			m.c.lose("commands of SMTP were captured, and not the replies that say what became of them")
 		}
 	}
 }
@@ -322,7 +326,11 @@ func (t *transaction) add(line string, code int) {
 func (m *mail) finish(b *content, code int) {
 	t := m.tx
 	m.tx = nil
-	if t == nil {
+	if t == nil && code/100 != 2 {
+		return
+	}
+	if t == nil || t.accepted == 0 && code/100 == 2 {
+		m.c.lose("a mail was taken, and who its recipients are is not in the capture")
 		return
 	}
 	offset, size := m.c.take()

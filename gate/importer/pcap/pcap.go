@@ -1,8 +1,12 @@
 // Package pcap reads captures of packets, pcap and pcapng, plain or in gzip, for
 // plaintext HTTP/1 and SMTP on TCP.
 //
-// Packets are taken off Ethernet (with VLAN tags), Linux cooked captures (SLL, SLL2),
-// loopback (NULL, LOOP) and raw IP; IPv4 and IPv6. TCP is reassembled: retransmissions,
+// Packets are taken off Ethernet (link type 1; with VLAN tags, MPLS and PPPoE), Linux cooked
+// captures (113 and 276), loopback (0 and 108) and raw IP (12, 14, 101, 228 and 229); IPv4
+// and IPv6. Tunnels are undone: IP in IP, GRE, ERSPAN of types I to III, VXLAN (ports 4789
+// and 8472) and VXLAN-GPE, Geneve, EtherIP, GTP-U, GRE and MPLS in UDP. What is within
+// counts, with its own addresses; where a capture holds a packet inside and outside of its
+// tunnel, it is read once. TCP is reassembled: retransmissions,
 // packets out of order and connections that began before the capture are as in life.
 // Checksums are not looked at: network cards make them after the capture was made.
 //
@@ -18,7 +22,9 @@
 // messages. All other connections are passed over ("elsewhere"). Without sites, every
 // connection is taken for one that production received.
 //
-// Stimuli have the key of the client's address, which is numbered and not named. They
+// Stimuli have the key of the client's address, which is numbered and not named: that of the
+// connection, or which a header of the PROXY protocol tells, as balancers of load put it
+// before what a client says. They
 // stand in the order in which requests were whole, and mails were answered. What was
 // answered to a request is its outcome, where it follows within some thousands of
 // requests and some megabytes. Mails of production that were refused after their content
@@ -29,11 +35,17 @@
 //
 // Gaps are: bytes that the capture has lost or cut short (snaplen) within what production
 // received or sent, connections whose beginning or end is missing within a message,
-// connections in TLS, HTTP/2, WebSockets, tunnels, what follows STARTTLS, fragments of IP
-// that carry TCP, and what two readers could take differently. Of answers, what is
+// connections in TLS, HTTP/2 and HTTP/3, LMTP, WebSockets, tunnels of HTTP, what follows
+// STARTTLS, fragments of IP that carry TCP or a tunnel, tunnels that are not undone (IPsec,
+// WireGuard, L2TP, PPTP, MACsec), packets of a link type that is not read (one gap for each
+// interface, and the others are read), and what two readers could take differently. Of answers, what is
 // missing leaves the status unknown and is no gap. Where only one direction was captured,
 // requests of HTTP are kept and mails are a gap: nothing says which recipients were
-// accepted.
+// accepted. So are answers of HTTP and of SMTP whose other direction is not there, and a
+// mail that the server took and whose envelope was not captured.
+//
+// A request names its host in Host, or in a target of absolute form (RFC 9112, section
+// 3.3). Where it has neither, it is the address that the connection is to.
 //
 // Passed over are other protocols ("other-protocol"), packets other than TCP ("not-tcp"),
 // and packets that carry no part of a message ("no-content": handshakes,
@@ -130,7 +142,8 @@ type reader struct {
 	crowded  bool      // there are too many of them
 	last     time.Time // of the last flush
 	packet   packet    // the one at hand
-	lost     tally     // packets that carry TCP and cannot be read
+	frame    frame     // and what is within it
+	lost     []*tally  // packets that cannot be read
 }
 
 // A packet is where one is, and whether it was accounted for.
@@ -143,7 +156,9 @@ type packet struct {
 // GetCaptureInfo makes a packet the context that reassembly asks for.
 func (p *packet) GetCaptureInfo() gopacket.CaptureInfo { return p.info }
 
+// A tally counts packets that cannot be read, for one reason.
 type tally struct {
+	detail        string
 	count         uint64
 	offset, bytes int64
 }
@@ -182,7 +197,7 @@ func (r *reader) read() (err error) {
 	if err != nil {
 		return errors.Join(fmt.Errorf("import %s: %w", r.path, err), count.err)
 	}
-	if len(r.options.Sites) == 0 {
+	if len(r.options.Sites) == 0 && !r.options.Sent {
 		r.options.Tell("every connection is taken for one that production received: --site ADDRESS:PORT says where production listens, and what it sent itself becomes messages then")
 	}
 	var offset int64 // what stands before the first packet goes with it
@@ -231,9 +246,6 @@ func open(in *bufio.Reader) (source, func(gopacket.CaptureInfo) (layers.LinkType
 		if p.Snaplen() < maxSnaplen {
 			p.SetSnaplen(maxSnaplen) // many writers keep to none that they declare
 		}
-		if err := known(p.LinkType()); err != nil {
-			return nil, nil, err
-		}
 		return p, func(gopacket.CaptureInfo) (layers.LinkType, error) { return p.LinkType(), nil }, nil
 	case nextGeneration:
 		p, err := pcapgo.NewNgReader(in, pcapgo.NgReaderOptions{WantMixedLinkType: true})
@@ -243,7 +255,7 @@ func open(in *bufio.Reader) (source, func(gopacket.CaptureInfo) (layers.LinkType
 		return p, func(info gopacket.CaptureInfo) (layers.LinkType, error) {
 			for _, a := range info.AncillaryData {
 				if link, ok := a.(layers.LinkType); ok {
-					return link, known(link)
+					return link, nil
 				}
 			}
 			return 0, errors.New("a packet has no link type")
@@ -252,41 +264,30 @@ func open(in *bufio.Reader) (source, func(gopacket.CaptureInfo) (layers.LinkType
 	return nil, nil, errors.New("it is neither pcap nor pcapng")
 }
 
-// known refuses link types that nothing can be taken off.
-func known(link layers.LinkType) error {
-	switch link {
-	case layers.LinkTypeEthernet, layers.LinkTypeNull, layers.LinkTypeLoop, layers.LinkTypeRaw, layers.LinkTypeIPv4, layers.LinkTypeIPv6,
-		layers.LinkTypeLinuxSLL, layers.LinkTypeLinuxSLL2, rawOld, rawBSD:
-		return nil
-	}
-	return fmt.Errorf("packets of link type %d are not read: Ethernet, Linux cooked, loopback and raw IP are", link)
-}
-
-// Numbers that files of old have for raw IP: https://www.tcpdump.org/linktypes.html
-const (
-	rawOld = layers.LinkType(12)
-	rawBSD = layers.LinkType(14)
-)
-
 // take takes one packet.
 func (r *reader) take(data []byte, link layers.LinkType) {
 	p := &r.packet
-	if link == rawOld || link == rawBSD {
-		link = layers.LinkTypeRaw
-	}
-	decoded := gopacket.NewPacket(data, link, gopacket.DecodeOptions{Lazy: true, NoCopy: true})
-	network := decoded.NetworkLayer()
-	if network == nil || !carriesTCP(decoded) {
-		r.pass("not-tcp", "packets of other protocols")
+	r.frame = frame{p: data}
+	switch r.frame.link(link) {
+	case isSegment:
+	case isBroken:
+		r.lose("packets are fragments of TCP or of a tunnel, or were cut within their headers")
 		return
-	}
-	tcp, ok := decoded.Layer(layers.LayerTypeTCP).(*layers.TCP)
-	if !ok {
-		r.lost.count++
-		if r.lost.bytes == 0 {
-			r.lost.offset = p.offset
+	case isTunnel:
+		r.lose("packets are in a tunnel that is not undone: it is encrypted, or of a form that is not read")
+		return
+	case isQUIC:
+		if !r.concerns(r.frame.flow) {
+			r.pass("elsewhere", elsewhere)
+			return
 		}
-		r.lost.bytes += p.size
+		r.lose("HTTP/3 is not read")
+		return
+	case isUnlinked:
+		r.lose(fmt.Sprintf("packets of interface %d are of link type %d, which is not read", p.info.InterfaceIndex, link))
+		return
+	default:
+		r.pass("not-tcp", "packets of other protocols")
 		return
 	}
 	if now := p.info.Timestamp; now.Sub(r.last) >= flushEvery || r.last.IsZero() {
@@ -301,7 +302,7 @@ func (r *reader) take(data []byte, link layers.LinkType) {
 		r.flush(func() { r.assembler.FlushAll() })
 		r.crowded = false
 	}
-	r.assembler.AssembleWithContext(network.NetworkFlow(), tcp, p)
+	r.assembler.AssembleWithContext(r.frame.flow, &r.frame.tcp, p)
 	if !p.taken {
 		r.pass("no-content", noContent)
 	}
@@ -336,24 +337,34 @@ func (r *reader) flush(f func()) {
 func (r *reader) finish() {
 	r.flush(func() { r.assembler.FlushAll() })
 	r.window.Release(r.out, true)
-	if r.lost.count > 0 {
-		item := importer.Missing("packets of TCP are fragments, or were cut within their headers", r.lost.offset, r.lost.bytes)
-		item.Record.Gap.Count = r.lost.count
+	for _, t := range r.lost {
+		item := importer.Missing(t.detail, t.offset, t.bytes)
+		item.Record.Gap.Count = t.count
 		r.out.Put(item)
 	}
 }
 
-// carriesTCP reports whether a packet of IP says that it carries TCP, whole or in part.
-func carriesTCP(p gopacket.Packet) bool {
-	switch ip := p.NetworkLayer().(type) {
-	case *layers.IPv4:
-		return ip.Protocol == layers.IPProtocolTCP
-	case *layers.IPv6:
-		if ip.NextHeader == layers.IPProtocolTCP || p.Layer(layers.LayerTypeTCP) != nil {
+// lose counts the packet at hand among those that cannot be read.
+func (r *reader) lose(detail string) {
+	i := slices.IndexFunc(r.lost, func(t *tally) bool { return t.detail == detail })
+	if i < 0 {
+		i = len(r.lost)
+		r.lost = append(r.lost, &tally{detail: detail, offset: r.packet.offset})
+	}
+	r.lost[i].count++
+	r.lost[i].bytes += r.packet.size
+	r.packet.taken = true
+}
+
+// concerns reports whether a packet between two addresses may be to a site or from one.
+func (r *reader) concerns(flow gopacket.Flow) bool {
+	ports := true
+	for _, s := range r.options.Sites {
+		site := importer.Sites{{Host: s.Host}}
+		if s.Host != "" && (site.Has(flow.Src().String(), 0) || site.Has(flow.Dst().String(), 0)) {
 			return true
 		}
-		f, ok := p.Layer(layers.LayerTypeIPv6Fragment).(*layers.IPv6Fragment)
-		return ok && f.NextHeader == layers.IPProtocolTCP
+		ports = ports && s.Host == ""
 	}
-	return false
+	return ports || r.options.Sent
 }

@@ -19,6 +19,8 @@ type web struct {
 	waiting  []waiting
 	early    []*importer.StreamMessage // answers that came before their requests were whole
 	broken   error
+	heard    bool // the client said something
+	unasked  int  // answers to nothing that was captured
 }
 
 // A waiting request has no answer yet.
@@ -58,6 +60,7 @@ func (w *web) say(client bool, p []byte) error {
 		}
 		return nil
 	}
+	w.heard = true
 	if w.resume {
 		if protocolOf(p) != isRequest {
 			return nil // the rest of what was lost
@@ -95,7 +98,10 @@ func (w *web) close(client bool) {
 func (w *web) end() {
 	w.close(false)
 	w.forget()
+	began := w.c.sides[w.c.client].begun || w.c.sides[1-w.c.client].begun
 	switch {
+	case !w.heard && (w.unasked > 1 || w.unasked == 1 && began): // the first may answer what was before the capture
+		w.c.lose("answers were captured, and not the requests that they answer")
 	case w.requests.Opaque() > 0:
 		w.c.lose("what followed a switch to another protocol is not kept")
 	case !w.resume && w.requests.Close() != nil:
@@ -165,10 +171,7 @@ func (w *web) await(e *importer.Entry, method string) {
 
 // host is the host that a request of production was made to, as a sink would tell it.
 func (w *web) host(m *importer.StreamMessage) string {
-	host := importer.Field(m.Head, "Host")
-	if _, after, ok := strings.Cut(m.Target, "://"); ok { // through a proxy: RFC 9112, section 3.2.2
-		host, _, _ = strings.Cut(after, "/")
-	}
+	host := m.Host()
 	if host == "" {
 		host = w.c.server()
 	}
@@ -180,6 +183,7 @@ func (w *web) answer(m *importer.StreamMessage) {
 		return // the answer proper follows: RFC 9110, section 15.2
 	}
 	if len(w.waiting) == 0 {
+		w.unasked++
 		if !w.requests.Idle() && !w.resume {
 			w.early = append(w.early, m)
 		}

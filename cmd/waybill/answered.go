@@ -1,0 +1,59 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/waybill-dev/waybill/gate"
+	"github.com/waybill-dev/waybill/gate/answered"
+	"github.com/waybill-dev/waybill/gate/config"
+	"github.com/waybill-dev/waybill/gate/tape"
+	"github.com/waybill-dev/waybill/gate/verdict"
+)
+
+// attested holds the runs of one scenario to the corpus: each stimulus was sent, and answered
+// in the class of status that was recorded. conf may be nil: then runs are held to each other.
+func attested(conf *config.Config, keys tape.Keys, corpus string, production []string, staging string, in *verdict.Input) error {
+	headers := make([]gate.Header, 0, len(production)+1)
+	for _, path := range append(slices.Clone(production), staging) {
+		r, err := keys.Open(path)
+		if err != nil {
+			return tapeFailure(err)
+		}
+		headers = append(headers, r.Header())
+		if err := r.Close(); err != nil {
+			return tapeFailure(err)
+		}
+	}
+	runs := answered.Runs{Keys: keys, Corpus: corpus, Staging: staging}
+	for i, path := range production {
+		if headers[i].Content == gate.RunTape {
+			runs.Production = append(runs.Production, path)
+		}
+	}
+	last := headers[len(headers)-1]
+	if last.Content != gate.RunTape || last.Shard != "" { // what a shard alone is of is told by comparing it
+		return nil
+	}
+	accepted := 0.0
+	if conf != nil {
+		accepted = conf.Replay.MaxFailed
+		for i := range conf.Scenarios {
+			if s := &conf.Scenarios[i]; s.Name == last.Scenario {
+				runs.Outage, runs.Jobs = s.Kind == config.Outage, s.Kind == config.Alone
+			}
+		}
+	}
+	r, err := answered.Hold(runs)
+	if err != nil {
+		return tapeFailure(fmt.Errorf("hold runs to the corpus: %w", err))
+	}
+	in.Gaps = append(in.Gaps, r.Absent...)
+	if r.Other > 0 && r.Share() <= accepted {
+		note(in, fmt.Sprintf("scenario %s: %d of %d stimuli were answered otherwise than recorded, which [replay] max_failed accepts; the first: %s: %s",
+			last.Scenario, r.Other, r.Stimuli, r.Answers[0].Where, r.Answers[0].Detail))
+		return nil
+	}
+	in.Gaps = append(in.Gaps, r.Answers...)
+	return nil
+}
