@@ -190,7 +190,12 @@ func (l *addressList) look(text string) {
 	if strings.IndexByte(text, '@') < 0 && !strings.Contains(text, "=?") {
 		return
 	}
+	if strings.IndexByte(text, '"') < 0 {
+		l.loose = appendAddresses(l.loose, decodeWords(text))
+		return
+	}
 	var open strings.Builder
+	open.Grow(len(text))
 	for i := 0; i < len(text); i++ {
 		if text[i] == '"' {
 			if n := quotedLen(text[i:]); n > 0 {
@@ -317,6 +322,7 @@ func cutComments(s string) (text, comments string) {
 		return s, ""
 	}
 	var out, in strings.Builder
+	out.Grow(len(s))
 	for i := 0; i < len(s); i++ {
 		switch s[i] {
 		case '\\':

@@ -103,7 +103,7 @@ func (c *Canon) Message(m *gate.Message, d *gate.Decoded, ref gate.Ref) gate.Can
 			Recipients: d.Recipients,
 			Parts:      scratch.parts,
 			Traces:     slices.Clone(d.Traces),
-			Masks:      make([]gate.Masked, 0, len(d.Masks)+12),
+			Masks:      scratch.counts,
 			Gaps:       slices.Clone(d.Gaps),
 		},
 	}
@@ -114,7 +114,7 @@ func (c *Canon) Message(m *gate.Message, d *gate.Decoded, ref gate.Ref) gate.Can
 	for _, k := range d.Masks {
 		s.mask(k.Rule, k.Part, k.Count)
 	}
-	s.out.Hidden = slices.Clone(d.Hidden)
+	s.out.Hidden = append(scratch.hidden, d.Hidden...)
 	if m.Cut > 0 && !slices.ContainsFunc(d.Gaps, func(g gate.Gap) bool { return g.Kind == gate.GapCutBody }) {
 		s.out.Gaps = append(s.out.Gaps, gate.Gap{
 			Kind:   gate.GapCutBody,
@@ -139,6 +139,13 @@ func (c *Canon) Message(m *gate.Message, d *gate.Decoded, ref gate.Ref) gate.Can
 	}
 	s.parts = s.out.Parts
 	s.out.Parts = slices.Clone(s.parts)
+	s.counts = s.out.Masks
+	s.out.Masks = append(make([]gate.Masked, 0, len(s.counts)), s.counts...)
+	s.hidden = s.out.Hidden
+	s.out.Hidden = nil
+	if len(s.hidden) > 0 {
+		s.out.Hidden = slices.Clone(s.hidden)
+	}
 	return s.out
 }
 

@@ -421,7 +421,7 @@ func put(m map[string][]ruleRef, key string, ref ruleRef) map[string][]ruleRef {
 // A subject is an element as selectors see it.
 type subject struct {
 	tag, id, class string
-	get            func(key string) (value string, ok bool) // of its attributes; nil where they are not known
+	markup         *markup // whose tag at hand is its; nil where its attributes are not known
 }
 
 // effects returns what the rules and the declarations of an element come to: for

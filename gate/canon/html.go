@@ -40,7 +40,7 @@ import (
 // are, and how long their names, is counted as masked.
 func (s *state) html(name string, text []byte) {
 	h := &s.page
-	*h = htmlReader{state: s, name: name, buffers: h.buffers.reset(), sheets: h.sheets, inline: h.inline, doctypes: h.doctypes, document: h.document + 1}
+	*h = htmlReader{state: s, name: name, buffers: h.buffers.reset(), sheets: h.sheets, inline: h.inline, shapes: h.shapes, document: h.document + 1}
 	h.readAll(text)
 	s.out.Parts = append(s.out.Parts, h.parts...)
 }
@@ -65,7 +65,7 @@ type htmlReader struct {
 	inline map[string]*sheet // attributes "style" by their values
 	rules  cascade
 
-	doctypes map[string]bool // of a known shape
+	shapes map[string]bool // texts that have the shape of their kind
 
 	cut     *markup   // what is read: the document, or a conditional comment
 	inside  atom.Atom // the element whose text is not body text: style, script, title
@@ -199,31 +199,13 @@ func (h *htmlReader) read(m *markup, doc []byte) {
 		case commentToken:
 			h.comment(m, m.value(kind))
 		case doctypeToken:
-			if h.isDoctype(m.data) {
+			if h.shaped(doctypeShape, m.data) {
 				h.hide("html-doctype", h.concat(h.name, "/hidden/doctype", ""), collapse(string(m.data)))
 			} else {
 				h.part("hidden/doctype", gate.Text, collapse(string(m.data)))
 			}
 		}
 	}
-}
-
-// maxDoctypes is how many document types are remembered: there are a dozen.
-const maxDoctypes = 64
-
-// isDoctype reports whether a document type is of a known shape.
-func (h *htmlReader) isDoctype(text []byte) bool {
-	if h.doctypes[string(text)] {
-		return true
-	}
-	if !doctypeShape.Match(text) {
-		return false
-	}
-	if h.doctypes == nil || len(h.doctypes) >= maxDoctypes {
-		h.doctypes = make(map[string]bool)
-	}
-	h.doctypes[string(text)] = true
-	return true
 }
 
 func (h *htmlReader) text(t []byte) {

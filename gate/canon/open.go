@@ -185,10 +185,10 @@ func structure(v string) decode.Kind {
 			return decode.JSON
 		}
 	case c == '<':
-		if decode.Recognise([]byte(v)) == decode.XML {
+		if decode.IsXML(v) {
 			return decode.XML
 		}
-	case strings.IndexByte(v, '&') > 0 && decode.Recognise([]byte(v)) == decode.Form:
+	case strings.IndexByte(v, '&') > 0 && decode.IsForm(v):
 		return decode.Form
 	case decode.IsMail(v):
 		return decode.Mail

@@ -8,6 +8,8 @@ type scratch struct {
 	list    addressList
 	page    htmlReader
 	parts   []gate.Part // of the form, until it is whole
+	hidden  []gate.Hidden
+	counts  []gate.Masked
 	order   []partOrder // of parts that are sorted
 	sorted  []gate.Part // those parts
 	lines   []byte      // of one text body
@@ -36,11 +38,21 @@ func (s *scratch) clear() {
 	s.people.reset()
 	clear(s.parts)
 	s.parts = s.parts[:0]
-	b := s.page.buffers.reset()
+	clear(s.hidden)
+	s.hidden = s.hidden[:0]
+	clear(s.counts)
+	s.counts = s.counts[:0]
+	b, used := s.page.buffers, s.page.state != nil
+	if used {
+		b = b.reset()
+	}
 	bytes, others := b.size()
-	if bytes+cap(s.lines)+cap(s.decoded) > maxScratch || others+cap(s.headers)+cap(s.parts)+cap(s.order)+cap(s.sorted) > maxScratch/64 {
+	if bytes+cap(s.lines)+cap(s.decoded) > maxScratch || others+cap(s.headers)+cap(s.parts)+cap(s.hidden)+cap(s.counts)+cap(s.order)+cap(s.sorted) > maxScratch/64 {
 		*s = scratch{headers: make([]field, 0, 32)}
 		return
 	}
-	s.page = htmlReader{buffers: b, sheets: s.page.sheets, inline: s.page.inline, doctypes: s.page.doctypes, document: s.page.document}
+	if !used {
+		return
+	}
+	s.page = htmlReader{buffers: b, sheets: s.page.sheets, inline: s.page.inline, shapes: s.page.shapes, document: s.page.document}
 }

@@ -208,7 +208,7 @@ func (c *compound) match(e *subject) bool {
 		}
 	}
 	for i := range c.attrs {
-		if e.get == nil || !c.attrs[i].match(e.get) {
+		if e.markup == nil || !c.attrs[i].match(e.markup) {
 			return false
 		}
 	}
@@ -224,8 +224,8 @@ func hasWord(words, word string) bool {
 	return false
 }
 
-func (t *attributeTest) match(get func(string) (string, bool)) bool {
-	value, ok := get(t.key)
+func (t *attributeTest) match(m *markup) bool {
+	value, ok := m.attributeOf(t.key)
 	if !ok {
 		return false
 	}

@@ -182,6 +182,10 @@ func (s *state) spelling(part string, count uint64) { s.mask("spelling", part, c
 // hideRuns is hide of a value that was made of others, joined by underscores or equals
 // signs. Its runs are kept apart, so that each is read as the word or number it is.
 func (s *state) hideRuns(rule, part, value string) {
+	if strings.IndexByte(value, '_') < 0 && strings.IndexByte(value, '=') < 0 {
+		s.hide(rule, part, value)
+		return
+	}
 	runs := strings.FieldsFunc(value, func(r rune) bool { return r == '_' || r == '=' })
 	if len(runs) > 1 {
 		value = strings.Join(runs, " ")

@@ -2,6 +2,7 @@ package canon
 
 import (
 	"bytes"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -77,6 +78,17 @@ func (h *htmlReader) attributeName(key []byte) string {
 	return h.copy(key)
 }
 
+// attributeOf returns the value of an attribute of the tag at hand, whose name is key in lower
+// case.
+func (m *markup) attributeOf(key string) (value string, ok bool) {
+	for i := range m.attrs {
+		if string(m.lower(m.attrs[i].key)) == key {
+			return string(m.attributeValue(m.attrs[i].value)), true
+		}
+	}
+	return "", false
+}
+
 // resolve returns what style does to the text of the element at hand.
 func (h *htmlReader) resolve(m *markup, e *openElement, attrs attributes) (own effect) {
 	var declared settings
@@ -90,16 +102,9 @@ func (h *htmlReader) resolve(m *markup, e *openElement, attrs attributes) (own e
 	}
 	e.tag = tagName(e.atom, e.tag)
 	e.id, e.class = attrs.get("id"), attrs.get("class")
-	e.get = func(key string) (string, bool) {
-		for i := range m.attrs {
-			if string(m.lower(m.attrs[i].key)) == key {
-				return string(m.attributeValue(m.attrs[i].value)), true
-			}
-		}
-		return "", false
-	}
+	e.markup = m
 	own, special := h.rules.effects(&e.subject, h.stack, declared)
-	e.get = nil
+	e.markup = nil
 	e.look = h.look.apply(&own)
 	if other := h.look.apply(&special); other.hidden() != e.look.hidden() {
 		e.look.special = true
@@ -261,7 +266,7 @@ func (h *htmlReader) comment(m *markup, text []byte) {
 		h.condition(text)
 		return
 	case bytes.HasPrefix(raw, []byte("<?")):
-		if instructionShape.Match(text) {
+		if h.shaped(instructionShape, text) {
 			h.hide("html-instruction", h.concat(h.name, "/hidden/instruction", ""), collapse(string(text)))
 		} else {
 			h.part("hidden/instruction", gate.Text, collapse(string(text)))
@@ -282,11 +287,30 @@ func isEndif(text string) bool {
 
 // condition hides the condition of a comment, or compares it where it is none.
 func (h *htmlReader) condition(text []byte) {
-	if conditionShape.Match(text) {
+	if h.shaped(conditionShape, text) {
 		h.styles = append(append(h.styles, text...), ' ')
 	} else {
 		h.part("hidden/comment", gate.Text, collapse(string(text)))
 	}
+}
+
+// maxShapes is how many texts of a shape are remembered: there are some dozens.
+const maxShapes = 128
+
+// shaped reports whether text, a document type, a condition or an instruction, has the shape of
+// its kind. No text has that of two. It remembers those that have.
+func (h *htmlReader) shaped(shape *regexp.Regexp, text []byte) bool {
+	if h.shapes[string(text)] {
+		return true
+	}
+	if !shape.Match(text) {
+		return false
+	}
+	if h.shapes == nil || len(h.shapes) >= maxShapes {
+		h.shapes = make(map[string]bool)
+	}
+	h.shapes[string(text)] = true
+	return true
 }
 
 // conditionalComment reads what some readers show.

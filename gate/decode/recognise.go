@@ -78,6 +78,13 @@ func IsJSON(s string) bool {
 	return jsontext.Value(s).IsValid()
 }
 
+// IsXML reports whether s is printable and begins as an XML document does which is no page or
+// piece of HTML.
+func IsXML(s string) bool { return isXML(strings.TrimSpace(s)) && Printable([]byte(s)) }
+
+// IsForm reports whether s is printable and two pairs or more with plain keys.
+func IsForm(s string) bool { return isForm(strings.TrimSpace(s)) && Printable([]byte(s)) }
+
 // isXML reports whether s begins as an XML document does which is no page or piece of HTML.
 func isXML(s string) bool {
 	if len(s) < 8 || s[0] != '<' || s[len(s)-1] != '>' {

@@ -9,7 +9,14 @@ func IsDate(s string) bool {
 	if !ok {
 		return false
 	}
-	words := strings.Fields(s)
+	var room [8]string
+	words := room[:0]
+	for w := range strings.FieldsSeq(s) {
+		if len(words) == cap(words) {
+			return false
+		}
+		words = append(words, w)
+	}
 	if len(words) > 0 {
 		if day, ok := strings.CutSuffix(words[0], ","); ok {
 			if !isName(day, "MonTueWedThuFriSatSun") {
@@ -69,16 +76,13 @@ func isName(s, names string) bool {
 }
 
 func isClock(s string) bool {
-	p := strings.Split(s, ":")
-	if len(p) != 2 && len(p) != 3 {
-		return false
-	}
-	for _, n := range p {
-		if !isDigits(n, 2) || n > "60" {
+	n := 0
+	for p := range strings.SplitSeq(s, ":") {
+		if n++; n > 3 || !isDigits(p, 2) || p > "60" {
 			return false
 		}
 	}
-	return true
+	return n >= 2
 }
 
 func isZone(s string) bool {

@@ -364,7 +364,12 @@ func isOneOf(s string, words ...string) bool {
 
 // isDigits reports whether s is 1 to n digits.
 func isDigits(s string, n int) bool {
-	return s != "" && len(s) <= n && strings.Trim(s, "0123456789") == ""
+	for i := 0; i < len(s); i++ {
+		if !isDigit(s[i]) {
+			return false
+		}
+	}
+	return s != "" && len(s) <= n
 }
 
 // isHex reports whether s is n hexadecimal digits.
