@@ -313,9 +313,6 @@ func (w *wraps) wrapped(text string, start, end int) (Layer, bool) {
 	if width < 60 || width > 76 || width%4 != 0 || start > 0 && text[start-1] != '\n' {
 		return Layer{}, false
 	}
-	if line := text[start:end]; allHex(line) && strings.ContainsAny(line, "0123456789") {
-		return Layer{}, false // base64 has 60 such letters in a row of zeros alone
-	}
 	if start >= w.end {
 		w.cost = 0
 	} else if w.cost > maxTried {
