@@ -32,7 +32,7 @@ var layers = []struct {
 	{2, `fixtures(/.*)?`, "software under test, which knows nothing of the gate"},
 	{3, `gate/channel/(smtp|http|exec)`, "a protocol is a value of the type that gate/channel describes"},
 	{3, `gate/importer/[a-z]+`, "a format is a value of the type that gate/importer describes"},
-	{3, `gate/(record|shard|build|corpus|replay|pipeline|incident|drill)`, "stages that order others"},
+	{3, `gate/(answered|record|shard|build|corpus|replay|pipeline|incident|drill)`, "stages that order others"},
 	{4, `gate/channel/(all|channeltest)`, "lists every protocol, tests every protocol"},
 	{4, `gate/importer/(all|importertest)`, "lists every format, tests every format"},
 	{4, `gate/publish/publishtest`, "stands in for GitHub in tests"},
@@ -49,6 +49,7 @@ var notFormats = regexp.MustCompile(`^gate/importer/(all|importertest)$`)
 var exceptions = []struct{ from, to, reason string }{
 	{`checks/[a-z]+(-[a-z]+)+`, `checks/kit`, "checks word counts alike, and own each edit once"},
 	{`gate/decode`, `gate/fields`, "a mail is told by its fields"},
+	{`gate/shard`, `gate/answered`, "the parts of a replay are held to their corpus as the whole is"},
 	{`fixtures/.*`, `fixtures/.*`, "software under test is made of packages too"},
 }
 

@@ -113,24 +113,18 @@ func isMailProtocol(word string) bool {
 	return isOneOf(word, "tcp", "uucp", "http", "https", "local", "mapi", "pop3", "imap")
 }
 
-// isQueueID reports whether a word is the id that a server gives to a mail: letters and
-// digits of both kinds, or an id that is fresh by its shape.
+// isQueueID reports whether a word is the id that a server gives to a mail: an atom (RFC 5321,
+// 4.4), which names no address and no host.
 func isQueueID(word string) bool {
 	if fields.FreshID(word) {
 		return true
 	}
-	letter, digit := false, false
 	for i := 0; i < len(word); i++ {
-		switch c := word[i]; {
-		case '0' <= c && c <= '9':
-			digit = true
-		case isAlnum(c):
-			letter = true
-		case strings.IndexByte(".-_", c) < 0:
+		if !isAlnum(word[i]) && strings.IndexByte("-_", word[i]) < 0 {
 			return false
 		}
 	}
-	return letter && digit && len(word) >= 5 && len(word) <= 64
+	return word != "" && len(word) <= 64
 }
 
 // receivedComment takes a comment of a trace: what it says of the peer's name and

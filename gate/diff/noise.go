@@ -606,17 +606,17 @@ func inToken(s string) bool {
 // Fresh is what stands for a volatile value where an edit is shown or kept.
 const Fresh = "{fresh}"
 
-// Rename puts [Fresh] in place of the volatile values in a text of the message of the
+// Rename puts [Fresh] in place of the volatile values of a part in a text of the message of the
 // first replay, or, where after is set, of the message that it was compared with. What
 // is so renamed is the same in every run.
-func (n *Noise) Rename(text string, after bool) string {
+func (n *Noise) Rename(part, text string, after bool) string {
 	if n == nil || len(n.places) == 0 || text == "" {
 		return text
 	}
 	var out strings.Builder
 	from := 0
 	for start, end := gate.NextWord(text, 0); start < end; start, end = gate.NextWord(text, end) {
-		if w := text[start:end]; gate.IsWord(w) && n.volatileWord(w, after) {
+		if w := text[start:end]; gate.IsWord(w) && n.volatileWord(part, w, after) {
 			out.WriteString(text[from:start])
 			out.WriteString(Fresh)
 			from = end
@@ -629,8 +629,14 @@ func (n *Noise) Rename(text string, after bool) string {
 	return out.String()
 }
 
-func (n *Noise) volatileWord(w string, after bool) bool {
+// leastRenamed is how many bytes a value has that is renamed where it may stand by chance.
+const leastRenamed = 6
+
+func (n *Noise) volatileWord(part, w string, after bool) bool {
 	for k, spans := range n.places {
+		if k.part != part {
+			continue
+		}
 		for i := range spans {
 			s := &spans[i]
 			if !after {
@@ -639,7 +645,7 @@ func (n *Noise) volatileWord(w string, after bool) bool {
 				}
 				continue
 			}
-			if f := n.form(k.part, i, s); f.values > 0 && (sortsOf(w)&digit != 0 || f.token()) && f.fits(w, nil) {
+			if f := n.form(k.part, i, s); f.values > 0 && len(w) >= leastRenamed && (sortsOf(w)&digit != 0 || f.token()) && f.fits(w, nil) {
 				return true
 			}
 		}

@@ -99,9 +99,10 @@ func TestAlikeIsWordingInProseAlone(t *testing.T) {
 		{place{"html/script", gate.Text, false}, "a=one", "a=two", false},
 		{place{"header/to/name", gate.Text, false}, "Our guest", "Our patient", false},
 		{place{"header/from", gate.Addresses, false}, "mail:portal@example.org", "mail:other@example.org", false},
-		{place{"html/link", gate.Link, false}, "https://clinic.example/a", "https://clinic.example/b", true},
-		{place{"html/link", gate.Link, false}, "https://clinic.example/a", "https://clinic.example/a?utm_source=mail", true},
-		{place{"html/link", gate.Link, false}, "http://clinic.example/a", "https://clinic.example/a", true},
+		{place{"html/link", gate.Link, false}, "https://portal.example.org/a", "https://portal.example.org/b", true},
+		{place{"html/link", gate.Link, false}, "https://clinic.example/a", "https://clinic.example/b", false}, // a site that is not the sender's own
+		{place{"html/link", gate.Link, false}, "https://portal.example.org/a", "https://portal.example.org/a?utm_source=mail", true},
+		{place{"html/link", gate.Link, false}, "http://portal.example.org/a", "https://portal.example.org/a", true},
 		{place{"html/link", gate.Link, false}, "https://clinic.example/a", "https://other.example/a", false},
 		{place{"html/link", gate.Link, false}, "https://clinic.example/a", "https://clinic.example/a?t=8f2c4d6e8b", false},
 		{place{"html/load", gate.Load, false}, "https://clinic.example/a.png", "https://clinic.example/b.png", false},

@@ -35,8 +35,8 @@ func onTape(t testing.TB, path string, role gate.Role, mails []sent) string {
 		}
 		records = append(records, &gate.Record{Kind: gate.KindMessage, Message: &gate.Message{
 			Seq: uint64(i + 1), Channel: "smtp", Sink: "mail", Head: head,
-			Body: fmt.Appendf(nil, "Date: Wed, 2 Aug 2000 10:00:%02d +0000\r\nMessage-ID: <2000080210.m%07d@%s.example>\r\nFrom: portal@example.org\r\nTo: Member %d <member%d@example.net>\r\nSubject: %s\r\n\r\n%s\r\n",
-				i%60, i, role, m.to[0], m.to[0], m.subject, strings.Join(m.lines, "\r\n")),
+			Body: fmt.Appendf(nil, "Date: Wed, 2 Aug 2000 10:00:%02d +0000\r\nMessage-ID: <k%08xz.q7@%s.example>\r\nFrom: portal@example.org\r\nTo: Member %d <member%d@example.net>\r\nSubject: %s\r\n\r\n%s\r\n",
+				i%60, uint32(i)*2654435761, role, m.to[0], m.to[0], m.subject, strings.Join(m.lines, "\r\n")),
 		}})
 	}
 	return write(t, path, runHeader(role), records...)

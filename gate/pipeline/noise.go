@@ -265,6 +265,6 @@ func editOf(h diff.Hunk) gate.Edit {
 // renamed is h with what is new in each replay renamed: an edit must be the same whenever
 // the same release is judged.
 func renamed(h diff.Hunk, n *diff.Noise) diff.Hunk {
-	h.Before, h.After = n.Rename(h.Before, false), n.Rename(h.After, true)
+	h.Before, h.After = n.Rename(h.Part, h.Before, false), n.Rename(h.Part, h.After, true)
 	return h
 }

@@ -7,6 +7,7 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/waybill-dev/waybill/gate"
 	"github.com/waybill-dev/waybill/gate/exposure"
@@ -149,7 +150,8 @@ var figuresOf = [...]float64{5, 7, 9}
 // hiddenFacts are what the hidden values of one run hold.
 type hiddenFacts struct {
 	facts [factSorts]hashes
-	ids   hashes // place and value of ids
+	ids   hashes // ids at places: see idKey
+	owned hashes // the same, each with who received it
 }
 
 // A hider gathers the hidden facts of a run, for one goroutine.
@@ -167,7 +169,11 @@ func (g *hider) message(m *gate.Canonical, caused bool) {
 			continue
 		}
 		if h.NamesMessage() && !caused {
-			g.ids.add(placeKey(m, h)*hashPrime ^ gate.HashWord(h.Value))
+			id := idKey(placeKey(m, h), h)
+			g.ids.add(id)
+			for _, to := range m.Recipients {
+				g.owned.add(id*hashPrime ^ gate.HashWord(to.ID()))
+			}
 		}
 		if g.met.met(gate.HashWord(h.Value)) {
 			continue
@@ -196,11 +202,15 @@ func (g *hider) message(m *gate.Canonical, caused bool) {
 
 const hashPrime = 1099511628211
 
+// idKey names an id at a place.
+func idKey(place uint64, h *gate.Hidden) uint64 { return place*hashPrime ^ gate.HashWord(h.Value) }
+
 func (h *hiddenFacts) join(o *hiddenFacts) {
 	for i := range h.facts {
 		h.facts[i] = append(h.facts[i], o.facts[i]...)
 	}
 	h.ids = append(h.ids, o.ids...)
+	h.owned = append(h.owned, o.owned...)
 }
 
 func (h *hiddenFacts) compact() {
@@ -208,13 +218,15 @@ func (h *hiddenFacts) compact() {
 		h.facts[i].compact()
 		h.facts[i] = slices.Clip(h.facts[i])
 	}
-	h.ids.compact()
-	h.ids = slices.Clip(h.ids)
+	for _, l := range []*hashes{&h.ids, &h.owned} {
+		l.compact()
+		*l = slices.Clip(*l)
+	}
 }
 
 // bytes gives h as it is kept: each list as bytes.
 func (h *hiddenFacts) bytes() (out [][]byte) {
-	for _, l := range append(h.facts[:len(h.facts):len(h.facts)], h.ids) {
+	for _, l := range append(h.facts[:len(h.facts):len(h.facts)], h.ids, h.owned) {
 		b := make([]byte, 0, 8*len(l))
 		for _, k := range l {
 			b = binary.LittleEndian.AppendUint64(b, k)
@@ -226,7 +238,7 @@ func (h *hiddenFacts) bytes() (out [][]byte) {
 
 // hiddenOf is what bytes gave.
 func hiddenOf(lists [][]byte) (h hiddenFacts, err error) {
-	if len(lists) != len(h.facts)+1 {
+	if len(lists) != len(h.facts)+2 {
 		return h, errDigests
 	}
 	for i, b := range lists {
@@ -237,10 +249,13 @@ func hiddenOf(lists [][]byte) (h hiddenFacts, err error) {
 		for ; len(b) > 0; b = b[8:] {
 			l = append(l, binary.LittleEndian.Uint64(b))
 		}
-		if i < len(h.facts) {
-			h.facts[i] = l
-		} else {
+		switch i - len(h.facts) {
+		case 0:
 			h.ids = l
+		case 1:
+			h.owned = l
+		default:
+			h.facts[i] = l
 		}
 	}
 	return h, nil
@@ -319,7 +334,8 @@ func heldByFew(ctx context.Context, o *Options, first *scanned, keys []exposure.
 	return held, nil
 }
 
-// stable finds the places whose ids are the same in two replays of production.
+// stable finds the places whose ids are the same in two replays of production, for whoever
+// receives them. Ids that go to others in another replay follow the order of arrival.
 func (r *revealing) stable(ctx context.Context, o *Options, first *scanned, again []*scanned) error {
 	same := map[uint64]struct{}{}
 	for _, s := range again {
@@ -332,14 +348,8 @@ func (r *revealing) stable(ctx context.Context, o *Options, first *scanned, agai
 	if len(same) == 0 {
 		return nil
 	}
-	places := make(chan uint64)
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		for p := range places {
-			r.places[p] = struct{}{}
-		}
-	}()
+	var mu sync.Mutex
+	moves := map[uint64]struct{}{}
 	_, err := first.side.stream(ctx, o.workers(), func() func(place, *gate.Canonical) {
 		return func(_ place, m *gate.Canonical) {
 			for i := range m.Hidden {
@@ -348,13 +358,29 @@ func (r *revealing) stable(ctx context.Context, o *Options, first *scanned, agai
 					continue
 				}
 				p := placeKey(m, h)
-				if _, ok := same[p*hashPrime^gate.HashWord(h.Value)]; ok {
-					places <- p
+				id := idKey(p, h)
+				if _, ok := same[id]; !ok {
+					continue
 				}
+				stays := !slices.ContainsFunc(m.Recipients, func(to gate.Recipient) bool {
+					return slices.ContainsFunc(again, func(s *scanned) bool {
+						_, known := slices.BinarySearch(s.hidden.ids, id)
+						_, owned := slices.BinarySearch(s.hidden.owned, id*hashPrime^gate.HashWord(to.ID()))
+						return known && !owned
+					})
+				})
+				mu.Lock()
+				if stays {
+					r.places[p] = struct{}{}
+				} else {
+					moves[p] = struct{}{}
+				}
+				mu.Unlock()
 			}
 		}
 	})
-	close(places)
-	<-done
+	for p := range moves {
+		delete(r.places, p)
+	}
 	return err
 }

@@ -357,7 +357,7 @@ func (c *comparer) blanked(i int) (sum [sha256.Size]byte) {
 		if p.Kind == gate.Addresses || p.Kind == gate.Transport || strings.HasPrefix(p.Name, "header/to") || strings.HasPrefix(p.Name, "header/cc") {
 			continue
 		}
-		v := n.Rename(p.Value, false)
+		v := n.Rename(p.Name, p.Value, false)
 		if to != "" {
 			v = strings.ReplaceAll(strings.ToLower(v), to, "@")
 		}
