@@ -143,6 +143,9 @@ type Hidden struct {
 	Value string
 }
 
+// IsTime reports whether h is a time by its whole form, and so holds nothing else.
+func (h *Hidden) IsTime() bool { return h.Rule == "date" || h.Rule == "archive-time" }
+
 // NamesMessage reports whether h is an id that software makes anew for each message. One
 // that stays the same in every replay names something else: a conversation, a case, a person.
 func (h *Hidden) NamesMessage() bool {

@@ -324,9 +324,10 @@ func another(messages []gate.Canonical, class []int, i int) gate.Recipient {
 }
 
 func hiddenAddress(rng *rand.Rand, messages []gate.Canonical, class []int) (Plant, bool) {
+	searched := func(h gate.Hidden) bool { return !h.IsTime() }
 	var fits []int
 	for _, i := range class {
-		if len(messages[i].Hidden) > 0 {
+		if slices.ContainsFunc(messages[i].Hidden, searched) {
 			fits = append(fits, i)
 		}
 	}
@@ -337,7 +338,13 @@ func hiddenAddress(rng *rand.Rand, messages []gate.Canonical, class []int) (Plan
 	who := another(messages, class, i)
 	staging := slices.Clone(messages)
 	staging[i].Hidden = slices.Clone(messages[i].Hidden)
-	h := &staging[i].Hidden[rng.IntN(len(staging[i].Hidden))]
+	var places []int
+	for k, h := range staging[i].Hidden {
+		if searched(h) {
+			places = append(places, k)
+		}
+	}
+	h := &staging[i].Hidden[places[rng.IntN(len(places))]]
 	h.Value += " " + who.Address
 	return Plant{[][]gate.Canonical{messages}, staging, append(slices.Clone(messages[i].Recipients), who)}, true
 }

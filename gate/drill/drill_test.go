@@ -173,7 +173,10 @@ func TestProveClasses(t *testing.T) {
 	letters := mails(9)
 	for i := 3; i < 9; i++ {
 		letters[i].Class = fmt.Sprintf("class %d", i/3)
-		letters[i].Hidden = []gate.Hidden{{Rule: "date", Part: "header/date", Value: "Mon, 30 Nov 2026 10:00:00 +0000"}}
+		letters[i].Hidden = []gate.Hidden{
+			{Rule: "date", Part: "header/date", Value: "Mon, 30 Nov 2026 10:00:00 +0000"}, // which holds nothing else
+			{Rule: "boundary", Part: "multipart[0]/param/boundary", Value: "b1"},
+		}
 	}
 	requests := calls("a.example", "a.example", "a.example")
 	for i := range requests {

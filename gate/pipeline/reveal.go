@@ -51,7 +51,7 @@ func (r *revealing) reveal(m *gate.Canonical) {
 			}
 		}
 		var facts []string
-		if !hidesTime(h) && mayHold(h.Value, r != nil && len(r.facts) > 0) {
+		if !h.IsTime() && mayHold(h.Value, r != nil && len(r.facts) > 0) {
 			factsIn(h, func(f *exposure.Found) {
 				ok := f.Kind == gate.FactAddress
 				if !ok && r != nil {
@@ -72,9 +72,6 @@ func (r *revealing) reveal(m *gate.Canonical) {
 		m.Hidden = kept
 	}
 }
-
-// hidesTime reports whether a hidden value is a time by its whole form, and holds nothing else.
-func hidesTime(h *gate.Hidden) bool { return h.Rule == "date" || h.Rule == "archive-time" }
 
 // factsIn calls found for the facts in a hidden value. Ids are written without spaces: what
 // an id joins by its marks is looked through apart too, and an address that is written in
@@ -165,7 +162,7 @@ type hider struct {
 func (g *hider) message(m *gate.Canonical, caused bool) {
 	for i := range m.Hidden {
 		h := &m.Hidden[i]
-		if hidesTime(h) {
+		if h.IsTime() {
 			continue
 		}
 		if h.NamesMessage() && !caused {
