@@ -16,7 +16,7 @@ func Limits() []Limit {
 		{"after-quiet", "What a build sends after it was taken for quiet. A quiet probe proves that it is done; idleness does not."},
 		{"outside", "What does not pass a sink: pages that people read, files, push services that no sink stands for, and everything that a build which is not sealed sends elsewhere."},
 		{"unanchored", "Whose a value is that is new in each replay, stands once and belongs to no cause. Two people's one-time links, exchanged, look like two new links."},
-		{"opaque", "What cannot be read: encrypted mail, binary forms that are not known, and layers beyond the budget. It is a gap, unless it is accepted or the same in every replay."},
+		{"opaque", "What cannot be read. Bytes of an unknown form that vary are a gap, unless they are accepted; a ciphertext whose form says that it is one is a blind spot: whom it is sent to is compared, and for whose keys where that can be read."},
 		{"arrival", "Values that follow the order in which requests arrive, such as a counter under concurrency, where a fault exchanges two of them that neighbouring requests could have got."},
 		{"order", "The order of messages, at sinks that are not declared to be ordered: it is compared only among messages of one cause to one recipient, where at least 20 pairs over two or more replays of production kept it, and in a long run only for a part of the causes."},
 		{"time", "When a message is sent. Time of arrival is not compared, nor are due times that differ between replays of production; a mail whose Date is more than two days off is."},
