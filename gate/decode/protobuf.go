@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"math"
 	"strconv"
-
-	"google.golang.org/protobuf/encoding/protowire"
 )
 
 // protobufBits reports whether b is one protobuf message wholly, of two fields or more
@@ -17,9 +15,9 @@ func protobufBits(b []byte, depth int) (bits float64, ok bool) {
 		return 0, false
 	}
 	fields := 0
-	ok = scanProtobuf(b, func(_ protowire.Number, t protowire.Type, _ uint64, v []byte) bool {
+	ok = scanProtobuf(b, func(_ uint64, t wireType, _ uint64, v []byte) bool {
 		fields++
-		if t == protowire.BytesType && len(v) > 0 {
+		if t == bytesType && len(v) > 0 {
 			if len(v) >= minText && Printable(v) {
 				bits += textBits(string(v))
 			} else if inner, nested := protobufBits(v, depth+1); nested {
@@ -31,32 +29,49 @@ func protobufBits(b []byte, depth int) (bits float64, ok bool) {
 	return bits, ok && fields >= 2 && bits > 0
 }
 
+// A wireType says how the value of a field is written (Protocol Buffers, Encoding).
+type wireType uint8
+
+const (
+	varintType  wireType = 0
+	fixed64Type wireType = 1
+	bytesType   wireType = 2
+	fixed32Type wireType = 5
+)
+
 // scanProtobuf calls field for each field of a message and reports whether b is one
-// wholly. Groups, which are long deprecated, are none here.
-func scanProtobuf(b []byte, field func(protowire.Number, protowire.Type, uint64, []byte) bool) bool {
+// wholly. Groups, which are long deprecated, are none here. The library that reads
+// this opens its own executable when a program starts, which a gate short of files may not.
+func scanProtobuf(b []byte, field func(uint64, wireType, uint64, []byte) bool) bool {
 	for len(b) > 0 {
-		num, typ, n := protowire.ConsumeTag(b)
-		if n < 0 || num > 1<<20 {
+		tag, n := binary.Uvarint(b)
+		num, typ := tag>>3, wireType(tag&7)
+		if n <= 0 || num == 0 || num > 1<<20 {
 			return false
 		}
 		b = b[n:]
 		var v uint64
 		var data []byte
-		switch typ {
-		case protowire.VarintType:
-			v, n = protowire.ConsumeVarint(b)
-		case protowire.Fixed32Type:
-			var w uint32
-			w, n = protowire.ConsumeFixed32(b)
-			v = uint64(w)
-		case protowire.Fixed64Type:
-			v, n = protowire.ConsumeFixed64(b)
-		case protowire.BytesType:
-			data, n = protowire.ConsumeBytes(b)
+		switch n = 0; typ {
+		case varintType:
+			v, n = binary.Uvarint(b)
+		case fixed32Type:
+			if len(b) >= 4 {
+				v, n = uint64(binary.LittleEndian.Uint32(b)), 4
+			}
+		case fixed64Type:
+			if len(b) >= 8 {
+				v, n = binary.LittleEndian.Uint64(b), 8
+			}
+		case bytesType:
+			size, m := binary.Uvarint(b)
+			if m > 0 && size <= uint64(len(b)-m) {
+				data, n = b[m:m+int(size)], m+int(size)
+			}
 		default:
 			return false
 		}
-		if n < 0 || !field(num, typ, v, data) {
+		if n <= 0 || !field(num, typ, v, data) {
 			return false
 		}
 		b = b[n:]
@@ -71,20 +86,20 @@ func (c *container) protobuf(in string, b []byte, depth int) error {
 	if depth > maxDepth {
 		return &LimitError{fmt.Sprintf("its messages nest more than %d deep", maxDepth)}
 	}
-	seen := map[protowire.Number]int{}
+	seen := map[uint64]int{}
 	var err error
-	whole := scanProtobuf(b, func(num protowire.Number, typ protowire.Type, v uint64, data []byte) bool {
+	whole := scanProtobuf(b, func(num uint64, typ wireType, v uint64, data []byte) bool {
 		name := under(in, strconv.Itoa(int(num)))
 		if n := seen[num]; n > 0 {
 			name += "[" + strconv.Itoa(n) + "]"
 		}
 		seen[num]++
 		switch typ {
-		case protowire.BytesType:
+		case bytesType:
 			err = c.protobufBytes(name, data, depth)
-		case protowire.Fixed32Type:
+		case fixed32Type:
 			err = c.value(name, number(v, float64(math.Float32frombits(uint32(v)))))
-		case protowire.Fixed64Type:
+		case fixed64Type:
 			err = c.value(name, number(v, math.Float64frombits(v)))
 		default:
 			err = c.value(name, strconv.FormatUint(v, 10))
@@ -101,7 +116,7 @@ func (c *container) protobuf(in string, b []byte, depth int) error {
 }
 
 func (c *container) protobufBytes(name string, data []byte, depth int) error {
-	nested := len(data) > 1 && scanProtobuf(data, func(protowire.Number, protowire.Type, uint64, []byte) bool { return true })
+	nested := len(data) > 1 && scanProtobuf(data, func(uint64, wireType, uint64, []byte) bool { return true })
 	switch {
 	case Printable(data) && !(nested && data[0] < ' '):
 		return c.value(name, string(data))
