@@ -191,7 +191,8 @@ var mirrors = map[string]mirror{
 
 	"role-changed":             {to: map[string]string{"role-changed": "", "new-field": toParty(`header/to "anna@example.org" -> ""`)}, reason: gone},
 	"personal-content-changed": {to: map[string]string{"personal-content-changed": "", "new-field": toParty(`text "a" -> ""`)}, reason: gone},
-	"wording-changed":          {to: map[string]string{"wording-changed": "", "new-field": toParty(`text "a" -> "" wording`)}, reason: gone},
+	"wording-changed":          {to: map[string]string{"wording-changed": ""}},
+	"constant-changed":         {to: map[string]string{"constant-changed": ""}},
 	"attachment-changed":       {to: map[string]string{"attachment-changed": "", "new-field": toParty(`attachment[0]/text "a" -> ""`)}, reason: gone},
 	"reply-path-changed":       {to: map[string]string{"reply-path-changed": "", "new-field": toParty(`header/from "a@example.org" -> ""`)}, reason: gone},
 	"link-changed": {to: map[string]string{
@@ -209,7 +210,6 @@ var mirrors = map[string]mirror{
 	}, reason: "a party that goes is a loss, an exchange, or a load that is no more"},
 	"new-field": {to: map[string]string{
 		"personal-content-changed": newField(`text "" -> "a" new`),
-		"wording-changed":          newField(`text "" -> "a" new wording`),
 		"role-changed":             newField(`header/to "" -> "anna@example.org" new`),
 		"reply-path-changed":       newField(`header/from "" -> "anna@example.org" new`),
 		"attachment-changed":       newField(`attachment[0]/text "" -> "a" new`),

@@ -97,8 +97,8 @@ func encryptedMail(i int, key uint64, seed string) []byte {
 		string(openpgp(key, fmt.Sprint(seed, i))) + "--enc--\r\n")
 }
 
-// B35: a build that encrypts gives other bytes in each replay. That is a gap, since nobody
-// can say what is in them, and no finding; a message for another's key is one.
+// B35: a build that encrypts gives other bytes in each replay. That is a blind spot, since
+// nobody can say what is in them, and no finding; a message for another's key is one.
 func TestDetectionOfEncrypted(t *testing.T) {
 	s := newSweeper(t)
 	key := func(i int) uint64 { return 0xA1B2C3D4E5F60700 + uint64(i) }
@@ -106,12 +106,16 @@ func TestDetectionOfEncrypted(t *testing.T) {
 		return letters(t, s, addresses(), func(i int) []byte { return encryptedMail(i, keys(i), seed) })
 	}
 	production := [][]gate.Canonical{run("one", key), run("two", key)}
-	worst, gaps, shown := verdictOf(t, production, run("three", key))
+	worst, _, shown := verdictOf(t, production, run("three", key))
 	if worst.Rank() > gate.Note.Rank() {
 		t.Errorf("the correct build: %s", shown)
 	}
-	if !slices.ContainsFunc(gaps, func(g gate.Gap) bool { return g.Kind == gate.GapOpaque }) {
-		t.Errorf("no gap says that the content is opaque: %+v", gaps)
+	c, _, err := pipeline.CompareMessages(t.Context(), pipeline.Options{}, production, run("three", key))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !slices.ContainsFunc(c.Blind, func(b gate.BlindSpot) bool { return b.Kind == gate.BlindOpaque }) {
+		t.Errorf("no blind spot says that the content is opaque: %+v", c.Blind)
 	}
 	if worst, _, shown := verdictOf(t, production, run("three", func(i int) uint64 { return key((i + 1) % 2) })); worst != gate.Block {
 		t.Errorf("encrypted for another's key: %s", shown)

@@ -126,6 +126,7 @@ func (d *differ) slot(s slot) {
 		d.hunks = append(d.hunks, h)
 		return
 	case s.after == nil:
+		d.compared(s)
 		h := Hunk{Part: s.before.Name, Slot: s.b, Kind: s.before.Kind, Before: s.before.Value, GonePart: s.alone}
 		h.Masked = maskable(h.Kind) && d.noise.comesAndGoes(h.Part, h.Before)
 		d.hunks = append(d.hunks, h)
@@ -136,14 +137,20 @@ func (d *differ) slot(s slot) {
 	d.differs(s)
 }
 
+// compared notes that a slot is not equal on both sides.
+func (d *differ) compared(s slot) {
+	if d.noise == nil {
+		return
+	}
+	if d.met == nil {
+		d.met = map[place]bool{}
+	}
+	d.met[place{s.before.Name, s.b}] = true
+}
+
 // differs states what differs in a part that both sides have.
 func (d *differ) differs(s slot) {
-	if d.noise != nil {
-		if d.met == nil {
-			d.met = map[place]bool{}
-		}
-		d.met[place{s.before.Name, s.b}] = true
-	}
+	d.compared(s)
 	whole := Hunk{Part: s.before.Name, Slot: s.b, Kind: s.before.Kind, Before: s.before.Value, After: s.after.Value}
 	if s.before.Kind != s.after.Kind || !maskable(whole.Kind) {
 		if s.before.Kind != s.after.Kind {

@@ -84,6 +84,14 @@ func factsIn(h *gate.Hidden, found func(*exposure.Found)) {
 	if apart := joints.Replace(h.Value); apart != h.Value {
 		exposure.InText(h.Part, apart, found)
 	}
+	for i := range len(h.Value) { // "part-MRN-4711" holds "MRN-4711"
+		if h.Value[i] == '-' || h.Value[i] == '_' {
+			exposure.InText(h.Part, h.Value[i+1:], found)
+		}
+		if i > 64 {
+			break
+		}
+	}
 	for run := range figures(h.Value) {
 		exposure.InText(h.Part, run, found)
 	}

@@ -87,7 +87,7 @@ func (c *comparer) arrivals(all []pairing) {
 	}
 	type spot struct{ pairing, index int }
 	found := map[at][]spot{}
-	after := map[at]map[string]int{}
+	after := map[at]map[string]map[int]bool{} // messages that have a number now
 	for i := range all {
 		p := &all[i]
 		if p.B < 0 || p.A < 0 || c.first[i] != i || c.before.items[p.B].Recipient != c.after.items[p.A].Recipient {
@@ -98,9 +98,12 @@ func (c *comparer) arrivals(all []pairing) {
 			if slices.ContainsFunc(places[k], func(o *pool) bool { return o.form.Fits(h.Before) && o.form.Fits(h.After) }) {
 				found[k] = append(found[k], spot{i, j})
 				if after[k] == nil {
-					after[k] = map[string]int{}
+					after[k] = map[string]map[int]bool{}
 				}
-				after[k][h.After]++
+				if after[k][h.After] == nil {
+					after[k][h.After] = map[int]bool{}
+				}
+				after[k][h.After][i] = true
 			}
 		}
 	}
@@ -110,7 +113,7 @@ func (c *comparer) arrivals(all []pairing) {
 		list := found[k]
 		n := uint64(0)
 		for _, h := range list {
-			if after[k][all[h.pairing].hunks[h.index].After] == 1 { // nobody else has it now
+			if len(after[k][all[h.pairing].hunks[h.index].After]) == 1 { // nobody else has it now
 				moved[h] = true
 				n++
 			}
