@@ -154,7 +154,9 @@ func (r *reviewer) with(data []byte, a acceptance) ([]byte, error) {
 			return nil, err
 		}
 	}
-	if slices.ContainsFunc(old, func(o gate.Approval) bool { return o.Fingerprint == a.Fingerprint && (a.Approval == nil || o != *a.Approval) }) {
+	if slices.ContainsFunc(old, func(o gate.Approval) bool {
+		return o.Fingerprint == a.Fingerprint && (a.Approval == nil || o != *a.Approval)
+	}) {
 		return nil, usage(fmt.Errorf("add to approvals %s: %s is approved there already, by somebody else meanwhile", r.path, a.Fingerprint), "judge again, and review what is left")
 	}
 	return verdict.Approve(data, r.path, a.approval, r.limits)

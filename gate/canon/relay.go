@@ -11,7 +11,6 @@ import (
 // What the grammar gives a place to, and what has that place's shape, is hidden: hosts,
 // protocol, id, date. What remains is compared as it stands.
 func (s *state) received(name, value string) {
-	const rule = "received"
 	value = decodeWords(value) // which some software writes here, where none may be
 	if i := strings.LastIndexByte(value, ';'); i >= 0 && fields.IsDate(value[i+1:]) {
 		s.hide("date", s.join(name, "date"), strings.Trim(value[i+1:], " "))

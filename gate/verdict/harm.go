@@ -140,10 +140,6 @@ func blast(findings []gate.Judged) gate.Blast {
 	return gate.Blast{Gain: len(gain), Lose: len(lose), Exposed: len(exposed), Merged: len(merged), Parties: len(parties)}
 }
 
-func blocks(s gate.State) bool {
-	return !slices.Contains([]gate.State{gate.Approved, gate.Noted}, s)
-}
-
 type set map[string]struct{}
 
 const hostPrefix = string(gate.Host) + ":"

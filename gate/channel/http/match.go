@@ -32,8 +32,8 @@ func compilePattern(match, host string) (pattern, error) {
 	p.path, p.below = strings.CutSuffix(pathGlob, "/**")
 	parts := strings.Split(p.path, "/")
 	for i, s := range parts[1:] {
-		name, ok := strings.CutPrefix(s, "{")
-		if name, ok = strings.CutSuffix(name, "}"); !ok || len(name)+2 != len(s) || !isToken(name) {
+		name, ok := strings.CutSuffix(strings.TrimPrefix(s, "{"), "}")
+		if !ok || len(name)+2 != len(s) || !isToken(name) {
 			continue
 		}
 		if p.segments == nil {

@@ -53,16 +53,6 @@ const (
 	portMPLS, portIPsec, portWireGuard, portH3 = 6635, 4500, 51820, 443
 )
 
-// readable reports whether headers can be taken off packets of a link type.
-func readable(link layers.LinkType) bool {
-	switch link {
-	case layers.LinkTypeEthernet, layers.LinkTypeNull, layers.LinkTypeLoop, layers.LinkTypeRaw, layers.LinkTypeIPv4, layers.LinkTypeIPv6,
-		layers.LinkTypeLinuxSLL, layers.LinkTypeLinuxSLL2, rawOld, rawBSD:
-		return true
-	}
-	return false
-}
-
 // cut takes n bytes off, or none where there are fewer.
 func (f *frame) cut(n int) bool {
 	if n > len(f.p) {
