@@ -143,8 +143,15 @@ type Hidden struct {
 	Value string
 }
 
-// IsTime reports whether h is a time by its whole form, and so holds nothing else.
-func (h *Hidden) IsTime() bool { return h.Rule == "date" || h.Rule == "archive-time" }
+// Closed reports whether h is of a form that holds nothing but what it is for: a time, or
+// the name of a charset or a transfer encoding that was undone.
+func (h *Hidden) Closed() bool {
+	switch h.Rule {
+	case "date", "archive-time", "charset", "encoding":
+		return true
+	}
+	return false
+}
 
 // NamesMessage reports whether h is an id that software makes anew for each message. One
 // that stays the same in every replay names something else: a conversation, a case, a person.

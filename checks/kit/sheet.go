@@ -157,7 +157,7 @@ func (e *Entry) Group(i int) {
 	for _, j := range g.Changes {
 		d := e.c.Changes[j].Delivery()
 		switch {
-		case g.Alike && IsPerson(d.Recipient):
+		case g.Alike && g.Kind != gate.Transport && IsPerson(d.Recipient):
 		case g.Wording:
 			e.Gain(d.Recipient)
 		case g.After == "" && !g.NewPart:

@@ -324,7 +324,7 @@ func another(messages []gate.Canonical, class []int, i int) gate.Recipient {
 }
 
 func hiddenAddress(rng *rand.Rand, messages []gate.Canonical, class []int) (Plant, bool) {
-	searched := func(h gate.Hidden) bool { return !h.IsTime() }
+	searched := func(h gate.Hidden) bool { return !h.Closed() }
 	var fits []int
 	for _, i := range class {
 		if slices.ContainsFunc(messages[i].Hidden, searched) {

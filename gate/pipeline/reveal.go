@@ -51,7 +51,7 @@ func (r *revealing) reveal(m *gate.Canonical) {
 			}
 		}
 		var facts []string
-		if !h.IsTime() && mayHold(h.Value, r != nil && len(r.facts) > 0) {
+		if !h.Closed() && mayHold(h.Value, r != nil && len(r.facts) > 0) {
 			factsIn(h, func(f *exposure.Found) {
 				ok := f.Kind == gate.FactAddress
 				if !ok && r != nil {
@@ -170,7 +170,7 @@ type hider struct {
 func (g *hider) message(m *gate.Canonical, caused bool) {
 	for i := range m.Hidden {
 		h := &m.Hidden[i]
-		if h.IsTime() {
+		if h.Closed() {
 			continue
 		}
 		if h.NamesMessage() && !caused {

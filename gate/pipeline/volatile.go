@@ -179,7 +179,7 @@ func (c *comparer) foreign(ctx context.Context, all []pairing) error {
 		}
 		for j := range p.values {
 			v := &p.values[j]
-			if !v.Masked || slices.Contains(v.Texts, v.After) {
+			if !v.Masked || slices.Contains(v.Texts, v.After) || readsAsTime(v.After) && readsAsTime(v.Texts[0]) {
 				continue
 			}
 			s := suspect{pairing: i, value: v}
@@ -188,6 +188,9 @@ func (c *comparer) foreign(ctx context.Context, all []pairing) error {
 					return
 				}
 				value := f.Value()
+				if len(value) < leastForeign && f.Kind == gate.FactNumber || readsAsTime(value) {
+					return
+				}
 				if _, fresh := c.noise.known[gate.HashWord(value)]; fresh {
 					return
 				}
@@ -237,6 +240,9 @@ func (c *comparer) foreign(ctx context.Context, all []pairing) error {
 	}
 	return owners.Err()
 }
+
+// leastForeign is how many characters a number has that is looked up within a volatile value.
+const leastForeign = 5
 
 // factsOfOne is how many numbers of one length a person may have.
 const factsOfOne = 2
