@@ -71,8 +71,8 @@ func onTape(t *rapid.T, path string, run []note, batch int) {
 		}
 		records = append(records, &gate.Record{Kind: gate.KindMessage, Message: &gate.Message{
 			Seq: uint64(i + 1), Channel: "smtp", Sink: "mail", Head: []byte(head),
-			Body: fmt.Appendf(nil, "From: portal@example.org\r\nTo: %s@example.net\r\nSubject: %s\r\nMessage-ID: <%s.%d@example.org>\r\n\r\n%s\r\n",
-				strings.Join(l.to, "@example.net, "), l.subject, filepath.Base(path), i, l.text),
+			Body: fmt.Appendf(nil, "From: portal@example.org\r\nTo: %s@example.net\r\nSubject: %s\r\nMessage-ID: <k%08xz.q7@example.org>\r\n\r\n%s\r\n",
+				strings.Join(l.to, "@example.net, "), l.subject, uint32(gate.HashWord(filepath.Base(path)))+uint32(i), l.text),
 		}})
 	}
 	for part := range slices.Chunk(records, batch) {

@@ -39,7 +39,7 @@ func (l *addressList) parse(s string) {
 			l.groups = append(l.groups, phrase(m.before))
 			l.look(m.before)
 		default:
-			if sep == ',' && strings.Trim(m.raw, " ") == "" {
+			if sep == ',' && strings.Trim(m.raw, " ") == "" || sep == ';' && len(l.groups) == 0 {
 				l.stray++
 			}
 			l.add(&m)

@@ -92,6 +92,7 @@ func (s *state) canonicalURL(url string) string {
 	after := url[end:]
 	if after == "" || after[0] == '?' || after[0] == '#' {
 		after = "/" + after
+		s.spelling("url", 1)
 	}
 	after = sortQuery(plainEscapes(upperEscapes(after)))
 	if host == url[start:end] && scheme == url[:n] && after == url[end:] {
