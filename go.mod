@@ -18,7 +18,6 @@ require (
 	github.com/itchyny/gojq v0.12.20 // fan-out rules: users know jq
 	golang.org/x/net v0.62.0 // html tokens, idna, http2 for the sink
 	golang.org/x/text v0.43.0 // normal form C of text, charsets by name
-	google.golang.org/protobuf v1.36.11 // protowire alone: fields of messages whose schema is not known
 )
 
 // Evidence on disk.
@@ -48,6 +47,7 @@ require (
 	github.com/rhysd/actionlint v1.7.12 // what GitHub understands of a workflow, and its tree
 	github.com/rogpeppe/go-internal v1.16.0 // testscript: whole-program stories in txtar
 	github.com/santhosh-tekuri/jsonschema/v6 v6.0.3 // holds verdicts to the published schema
+	google.golang.org/protobuf v1.36.11 // protowire: messages that the reader of the wire format must read
 	pgregory.net/rapid v1.3.0 // properties of the comparison
 )
 
