@@ -97,3 +97,52 @@ func readsAsURL(scheme, rest string) (Recipient, bool) {
 	r.Role = ""
 	return r, true
 }
+
+// ReadsAsLeaf reports whether the value of a JSON string may also be that of another leaf: a number,
+// true, false, null, or an empty array or object. A string of digits may, also where no number is
+// written so, as with a zero first: a random code must not have another form by chance.
+func ReadsAsLeaf(v string) bool {
+	switch v {
+	case "true", "false", "null", "{}", "[]":
+		return true
+	}
+	return isNumeric(v)
+}
+
+// isNumeric reports whether v is a sign, digits, a fraction and an exponent (RFC 8259, 6),
+// whatever digit is first.
+func isNumeric(v string) bool {
+	v = strings.TrimPrefix(v, "-")
+	whole := digits(v)
+	if whole == "" {
+		return false
+	}
+	v = v[len(whole):]
+	if after, ok := strings.CutPrefix(v, "."); ok {
+		fraction := digits(after)
+		if fraction == "" {
+			return false
+		}
+		v = after[len(fraction):]
+	}
+	if v == "" {
+		return true
+	}
+	if v[0]|0x20 != 'e' {
+		return false
+	}
+	v = v[1:]
+	if v != "" && (v[0] == '+' || v[0] == '-') {
+		v = v[1:]
+	}
+	return v != "" && digits(v) == v
+}
+
+// digits are the digits that s begins with.
+func digits(s string) string {
+	n := 0
+	for n < len(s) && '0' <= s[n] && s[n] <= '9' {
+		n++
+	}
+	return s[:n]
+}

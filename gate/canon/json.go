@@ -85,49 +85,9 @@ func (w *jsonWalk) value(depth int) (left bool, err error) {
 
 func (w *jsonWalk) text(v string) {
 	w.emit(string(w.path), gate.Value, normal(gate.Value, v))
-	if readsLikeOther(v) {
+	if gate.ReadsAsLeaf(v) {
 		w.emit(string(w.path)+"/type", gate.Value, "string")
 	}
-}
-
-// readsLikeOther reports whether a string's value may also be that of another leaf. A
-// string of digits may, also where no number is written so, as with a zero first: a
-// random code must not have another form by chance.
-func readsLikeOther(v string) bool {
-	switch v {
-	case "true", "false", "null", "{}", "[]":
-		return true
-	}
-	return isNumeric(v)
-}
-
-// isNumeric reports whether v is a sign, digits, a fraction and an exponent (RFC 8259, 6),
-// whatever digit is first.
-func isNumeric(v string) bool {
-	v = strings.TrimPrefix(v, "-")
-	whole := digits(v)
-	if whole == "" {
-		return false
-	}
-	v = v[len(whole):]
-	if after, ok := strings.CutPrefix(v, "."); ok {
-		fraction := digits(after)
-		if fraction == "" {
-			return false
-		}
-		v = after[len(fraction):]
-	}
-	if v == "" {
-		return true
-	}
-	if v[0]|0x20 != 'e' {
-		return false
-	}
-	v = v[1:]
-	if v != "" && (v[0] == '+' || v[0] == '-') {
-		v = v[1:]
-	}
-	return v != "" && digits(v) == v
 }
 
 func (w *jsonWalk) object(depth int) error {

@@ -77,7 +77,7 @@ func Parts(before, after *gate.Canonical, noise *Noise) []Hunk {
 // Compare is [Parts], and says what stands in the volatile places of before's message.
 // Where a slot is equal on both sides the first replay's text stands there.
 func Compare(before, after *gate.Canonical, noise *Noise) ([]Hunk, []Value) {
-	d := differ{noise: noise}
+	d := differ{noise: noise, before: before, after: after}
 	for _, s := range align(before.Parts, after.Parts) {
 		d.slot(s)
 	}
@@ -88,10 +88,11 @@ func Compare(before, after *gate.Canonical, noise *Noise) ([]Hunk, []Value) {
 }
 
 type differ struct {
-	noise  *Noise
-	hunks  []Hunk
-	values []Value
-	met    map[place]bool // slots that were compared
+	noise         *Noise
+	before, after *gate.Canonical
+	hunks         []Hunk
+	values        []Value
+	met           map[place]bool // slots that were compared
 }
 
 // unchanged adds the values of the volatile places of slots that are equal on both sides.
@@ -120,6 +121,8 @@ func maskable(k gate.PartKind) bool { return k != gate.Addresses && k != gate.Tr
 
 func (d *differ) slot(s slot) {
 	switch {
+	case (s.before == nil || s.after == nil) && d.stringsAlike(s):
+		return
 	case s.before == nil:
 		h := Hunk{Part: s.after.Name, Slot: s.a, Kind: s.after.Kind, After: s.after.Value, NewPart: s.alone}
 		h.Masked = maskable(h.Kind) && d.noise.comesAndGoes(h.Part, h.After)
@@ -135,6 +138,39 @@ func (d *differ) slot(s slot) {
 		return
 	}
 	d.differs(s)
+}
+
+// typed is what the name of the part ends with that says of a JSON leaf that it is a string; it
+// stands only beside one that would read as another leaf, such as a number.
+const typed = "/type"
+
+// stringsAlike reports whether a slot is such a part, on one side alone, and every leaf that it
+// may belong to is a string on both sides: a code of figures and letters may be of figures alone
+// by chance.
+func (d *differ) stringsAlike(s slot) bool {
+	p := s.before
+	if p == nil {
+		p = s.after
+	}
+	leaf, ok := strings.CutSuffix(p.Name, typed)
+	return ok && p.Kind == gate.Value && p.Value == "string" && allStrings(d.before, leaf) && allStrings(d.after, leaf)
+}
+
+// allStrings reports whether each JSON leaf of this name in m is a string.
+func allStrings(m *gate.Canonical, leaf string) bool {
+	like, said, any := 0, 0, false
+	for i := range m.Parts {
+		switch p := &m.Parts[i]; p.Name {
+		case leaf:
+			any = true
+			if gate.ReadsAsLeaf(p.Value) {
+				like++
+			}
+		case leaf + typed:
+			said++
+		}
+	}
+	return any && like == said
 }
 
 // compared notes that a slot is not equal on both sides.

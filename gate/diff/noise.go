@@ -91,7 +91,7 @@ func Measure(first *gate.Canonical, again []*gate.Canonical, seen func(text stri
 	for _, k := range order {
 		v := at[k]
 		bw := newWords(v.first.Value)
-		spans := wholeStamps(bw, union(bw, v.edits))
+		spans := padded(bw, wholeStamps(bw, union(bw, v.edits)))
 		for i := range spans {
 			s := &spans[i]
 			s.texts = append(s.texts, bw.text(s.start, s.end))
@@ -211,6 +211,22 @@ func union(bw words, edits []edit) []span {
 			}
 		}
 		spans = append(spans, span{start: e.b0, end: e.b1})
+	}
+	return spans
+}
+
+// padded takes to each span the padding of base64 behind it (RFC 4648, section 3.2), whose
+// length may be equal in the replays measured, and another in the next.
+func padded(bw words, spans []span) []span {
+	for i := range spans {
+		s := &spans[i]
+		end := s.end
+		for s.start < s.end && end < len(bw.words) && bw.words[end] == "=" && bw.joined(end) {
+			end++
+		}
+		if end == len(bw.words) || !bw.joined(end) {
+			s.end = end
+		}
 	}
 	return spans
 }
@@ -357,6 +373,7 @@ func (n *Noise) cut(part string, slot int, edits []edit, bw, aw words) (pieces [
 		}
 		return pieces, nil
 	}
+	spans = n.widened(part, spans, bw)
 	reaches := carried(spans, edits, bw, aw)
 	hidden := map[edit]bool{}
 	for i, r := range reaches {
@@ -392,6 +409,45 @@ func (n *Noise) cut(part string, slot int, edits []edit, bw, aw words) (pieces [
 		return cmp.Or(cmp.Compare(x.b0, y.b0), cmp.Compare(x.a0, y.a0), cmp.Compare(x.b1, y.b1))
 	})
 	return pieces, values
+}
+
+// widened takes to each span a '+' or '/' at its ends with which, at this place, other tokens
+// begin or end: two replays may have it in common by chance.
+func (n *Noise) widened(part string, spans []span, bw words) []span {
+	out := spans
+	for i := range spans {
+		s := spans[i]
+		f := n.form(part, i, &s)
+		if f.edges == 0 || s.start == s.end || !f.token() {
+			continue
+		}
+		if b := s.start - 1; b >= 0 && bw.joined(s.start) && f.edges&edge(bw.words[b]) != 0 && (b == 0 || !bw.joined(b)) {
+			s.start = b
+		}
+		if e := s.end; e < len(bw.words) && bw.joined(e) && f.edges&(edge(bw.words[e])<<1) != 0 && (e+1 == len(bw.words) || !bw.joined(e+1)) {
+			s.end = e + 1
+		}
+		if s.start == spans[i].start && s.end == spans[i].end {
+			continue
+		}
+		if &out[0] == &spans[0] {
+			out = slices.Clone(spans)
+		}
+		out[i].start, out[i].end = s.start, s.end
+	}
+	return out
+}
+
+// edge is the bit of [Form].edges for a value that begins with a mark of base64; shifted by one,
+// for one that ends with it.
+func edge(mark string) uint8 {
+	switch mark {
+	case "+":
+		return 1
+	case "/":
+		return 4
+	}
+	return 0
 }
 
 // covers reports whether the masked ones of pieces, one behind the other, are all of s, and
@@ -463,11 +519,12 @@ type Form struct {
 	sorts   sort
 	texts   []string // at most some
 	values  int
-	repeats bool // some value occurred twice
-	spaced  bool // some value has a space or a line end in it
-	short   bool // some value has fewer than minToken bytes
-	stamps  bool // all values are times
-	wordy   bool // some value reads as a word: letters alone, as words are written
+	repeats bool  // some value occurred twice
+	spaced  bool  // some value has a space or a line end in it
+	short   bool  // some value has fewer than minToken bytes
+	stamps  bool  // all values are times
+	wordy   bool  // some value reads as a word: letters alone, as words are written
+	edges   uint8 // marks of base64 with which values begin and end, see edge
 	texted  map[uint64]struct{}
 }
 
@@ -512,6 +569,9 @@ func (f *Form) Add(text string) {
 	f.spaced = f.spaced || k&space != 0
 	f.short = f.short || len(text) < minToken
 	f.wordy = f.wordy || isWordy(text, k)
+	if text != "" {
+		f.edges |= edge(text[:1]) | edge(text[len(text)-1:])<<1
+	}
 	if len(f.texts) < keptTexts && !slices.Contains(f.texts, text) {
 		f.texts = append(f.texts, text)
 	}
