@@ -38,6 +38,9 @@ func attested(conf *config.Config, keys tape.Keys, corpus string, production []s
 	accepted := 0.0
 	if conf != nil {
 		accepted = conf.Replay.MaxFailed
+		if conf.Replies.Compare == config.Off {
+			note(in, "what the builds answered was not compared: "+conf.Replies.Reason)
+		}
 		for i := range conf.Scenarios {
 			if s := &conf.Scenarios[i]; s.Name == last.Scenario {
 				runs.Outage, runs.Jobs = s.Kind == config.Outage, s.Kind == config.Alone

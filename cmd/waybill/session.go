@@ -307,7 +307,7 @@ func (s *session) replay(ctx context.Context, scenario config.Scenario, role gat
 		},
 		Scenario: scenario, Pace: s.conf.Replay.Pace, Concurrency: s.conf.Replay.Concurrency,
 		AnswerTimeout: s.conf.Replay.AnswerTimeout.Duration, QuietTimeout: b.Quiet.Timeout.Duration, Settle: b.Quiet.Settle.Duration,
-		MaxMessages: s.conf.Replay.MaxMessages, Linger: lingering(role, b),
+		MaxMessages: s.conf.Replay.MaxMessages, MaxAnswer: s.conf.Replies.MaxAnswer, Linger: lingering(role, b),
 		Progress: func(p replay.Progress) { bar.at(p.Done) },
 	})
 	maps.Copy(s.listened[role], result.Sinks)

@@ -102,6 +102,7 @@ type Plan struct {
 	Settle        time.Duration // how long nothing must happen for idleness
 	Linger        time.Duration // how long a build that is quiet is left running: what it sends then is a gap
 	MaxMessages   uint64        // more is a flood
+	MaxAnswer     int64         // bytes of an answer's body that are kept; 0 is 64 KiB
 
 	// Progress is told how far the replay is, at most five times a second and once
 	// at the end, never twice at a time. nil is nobody.
