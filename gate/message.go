@@ -141,6 +141,15 @@ type Hidden struct {
 	Rule  string // of the mask
 	Part  string // name of the part that it would be
 	Value string
+	Shown string // the value of that part, where Value is only a piece of it
+}
+
+// Reveal returns the part that h is where it is compared.
+func (h *Hidden) Reveal() Part {
+	if h.Shown != "" {
+		return Part{Name: h.Part, Kind: Value, Value: h.Shown}
+	}
+	return Part{Name: h.Part, Kind: Value, Value: h.Value}
 }
 
 // Closed reports whether h is of a form that holds nothing but what it is for: a time, or
@@ -162,6 +171,10 @@ func (h *Hidden) NamesMessage() bool {
 	}
 	return false
 }
+
+// MayLackShape reports whether the rule of h is for values made anew that chance may give
+// another shape: an id without a figure, a signature of another length.
+func (h *Hidden) MayLackShape() bool { return h.NamesMessage() || h.Rule == "signature" }
 
 // Canonical is a message as it is compared.
 type Canonical struct {
