@@ -9,6 +9,7 @@ import (
 	"maps"
 	"math"
 	"math/bits"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -58,8 +59,10 @@ type pool struct {
 func newPool() *pool { return &pool{numbers: true, hexes: true, times: true, low: math.MaxUint64} }
 
 // add takes the values of one message, one for each replay.
-func (p *pool) add(texts []string) {
+func (p *pool) add(at *diff.Place) {
+	texts := at.Texts
 	p.n++
+	p.form.Reach(at.Left, at.Right)
 	for k, t := range texts {
 		p.form.Add(t)
 		p.value(t)
@@ -255,18 +258,19 @@ type facet struct {
 // facets gives the forms of o, itself first.
 func (o *occurrence) facets() []facet {
 	bits := o.pool.bits()
-	out := []facet{{o, o.name, o.value.After, bits}}
+	after := unescaped(o.value.After)
+	out := []facet{{o, o.name, after, bits}}
 	if bits == 0 {
 		return out
 	}
 	add := func(bits float64, form func(string) string) {
 		texts := make([]string, len(o.value.Texts))
 		for k, t := range o.value.Texts {
-			if texts[k] = form(t); texts[k] == "" {
+			if texts[k] = form(unescaped(t)); texts[k] == "" {
 				return
 			}
 		}
-		f := facet{o, nameOf(texts), form(o.value.After), bits}
+		f := facet{o, nameOf(texts), form(after), bits}
 		for _, g := range out {
 			if g.name == f.name {
 				return
@@ -391,11 +395,12 @@ func (d *identities) broken() (out []broken, single map[int][]*diff.Value) {
 	// What was never equal is not to be equal.
 	raw := map[string][]*occurrence{}
 	for i := range d.all {
-		raw[d.all[i].value.After] = append(raw[d.all[i].value.After], &d.all[i])
+		k := unescaped(d.all[i].value.After)
+		raw[k] = append(raw[k], &d.all[i])
 	}
 	for i := range d.all {
 		o := &d.all[i]
-		same := raw[o.value.After]
+		same := raw[unescaped(o.value.After)]
 		if same[0] != o {
 			continue
 		}
@@ -411,7 +416,7 @@ func (d *identities) broken() (out []broken, single map[int][]*diff.Value) {
 // everEqual reports whether two values were equal in some replay of production.
 func (d *identities) everEqual(o, p *occurrence) bool {
 	for k := range min(len(o.value.Texts), len(p.value.Texts)) {
-		if o.value.Texts[k] == p.value.Texts[k] {
+		if unescaped(o.value.Texts[k]) == unescaped(p.value.Texts[k]) {
 			return true
 		}
 	}
@@ -432,4 +437,25 @@ func (d *identities) tooUnlikely(p, q *pool) bool {
 }
 
 // nameOf is what a value is known by: its texts in all replays.
-func nameOf(texts []string) string { return strings.Join(texts, "\x00") }
+func nameOf(texts []string) string {
+	if !slices.ContainsFunc(texts, func(t string) bool { return strings.IndexByte(t, '%') >= 0 }) {
+		return strings.Join(texts, "\x00")
+	}
+	plain := make([]string, len(texts))
+	for i, t := range texts {
+		plain[i] = unescaped(t)
+	}
+	return strings.Join(plain, "\x00")
+}
+
+// unescaped is t without the escapes of URLs (RFC 3986, 2.1): in a path or a cookie a value has
+// some, and elsewhere none, where by chance it has a character that needs one.
+func unescaped(t string) string {
+	if strings.IndexByte(t, '%') < 0 {
+		return t
+	}
+	if plain, err := url.PathUnescape(t); err == nil {
+		return plain
+	}
+	return t
+}

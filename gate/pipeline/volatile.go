@@ -30,10 +30,10 @@ func (c *comparer) volatile(ctx context.Context, all []pairing) error {
 	}
 	for _, at := range slices.SortedFunc(maps.Keys(c.noise.of), position.compare) {
 		if n := c.noise.of[at]; !residue[at] { // what staging sends is what the first replay sent
-			n.Volatile(func(part string, _ gate.PartKind, span int, texts []string) {
-				k := poolKey{c.noise.class[at], withoutIndexes(part), span}
-				v := &diff.Value{Part: part, Span: span, Texts: texts, After: texts[0], Masked: true}
-				ids.all = append(ids.all, occurrence{pairing: -1, seq: math.MaxUint64, value: v, pool: c.noise.pools[k], name: nameOf(texts)})
+			n.Volatile(func(p *diff.Place) {
+				k := poolKey{c.noise.class[at], withoutIndexes(p.Part), p.Span}
+				v := &diff.Value{Part: p.Part, Span: p.Span, Texts: p.Texts, After: p.Texts[0], Masked: true}
+				ids.all = append(ids.all, occurrence{pairing: -1, seq: math.MaxUint64, value: v, pool: c.noise.pools[k], name: nameOf(p.Texts)})
 			})
 		}
 	}
@@ -43,7 +43,7 @@ func (c *comparer) volatile(ctx context.Context, all []pairing) error {
 			continue
 		}
 		b, a := &c.before.items[p.B], &c.after.items[p.A]
-		class := routeOf(b.Message)
+		class := c.noise.routeOf(c.before.surplus[p.B].at, b.Message)
 		for j := range p.values {
 			v := &p.values[j]
 			if o := c.noise.pools[poolKey{class, withoutIndexes(v.Part), v.Span}]; o != nil && v.Masked {
@@ -284,7 +284,7 @@ func (c *comparer) unanchored(all []pairing, single map[int][]*diff.Value) {
 		if c.causes.caused(b.Message) {
 			continue
 		}
-		class := routeOf(b.Message)
+		class := c.noise.routeOf(c.before.surplus[all[i].B].at, b.Message)
 		parts := map[string]bool{}
 		for _, v := range values {
 			p := c.noise.pools[poolKey{class, withoutIndexes(v.Part), v.Span}]
