@@ -2,6 +2,7 @@ package diff
 
 import (
 	"math"
+	"net/url"
 	"slices"
 	"strings"
 	"unicode"
@@ -52,6 +53,7 @@ func newForm(texts ...string) *Form {
 
 // Add takes one more value.
 func (f *Form) Add(text string) {
+	text = Unescaped(text)
 	l := utf8.RuneCountInString(text)
 	if f.values == 0 || l < f.lo {
 		f.lo = l
@@ -121,6 +123,18 @@ func isWordy(text string, k sort) bool {
 	return k&upper == 0 || k&lower == 0 || sortsOf(text[size:])&upper == 0
 }
 
+// Unescaped returns text without the escapes of URLs (RFC 3986, 2.1): in a path or a cookie a
+// value has some, where by chance it has a character that needs one, and elsewhere it has none.
+func Unescaped(text string) string {
+	if strings.IndexByte(text, '%') < 0 {
+		return text
+	}
+	if plain, err := url.PathUnescape(text); err == nil {
+		return plain
+	}
+	return text
+}
+
 // Fresh reports whether no value occurred twice.
 func (f *Form) Fresh() bool { return f.values > 1 && !f.repeats }
 
@@ -159,6 +173,7 @@ func (f *Form) drawn() bool {
 // than they vary, of the same sorts of characters, and known where the values are a
 // choice out of a few words.
 func (f *Form) fits(text string, known func(string) bool) bool {
+	text = Unescaped(text)
 	if slices.Contains(f.texts, text) {
 		return true
 	}

@@ -366,7 +366,7 @@ func (n *Noise) cut(part string, slot int, edits []edit, bw, aw words) (pieces [
 		}
 		return pieces, nil
 	}
-	spans = n.widened(part, spans)
+	spans = n.widened(part, spans, bw)
 	reaches := carried(spans, edits, bw, aw)
 	hidden := map[edit]bool{}
 	for i, r := range reaches {
@@ -405,7 +405,7 @@ func (n *Noise) cut(part string, slot int, edits []edit, bw, aw words) (pieces [
 }
 
 // widened takes to each span what it may reach to, where that is its own by chance.
-func (n *Noise) widened(part string, spans []span) []span {
+func (n *Noise) widened(part string, spans []span, bw words) []span {
 	out := spans
 	for i := range spans {
 		s := spans[i]
@@ -424,6 +424,11 @@ func (n *Noise) widened(part string, spans []span) []span {
 		}
 		if s.start == spans[i].start && s.end == spans[i].end {
 			continue
+		}
+		before, after := bw.text(s.start, spans[i].start), bw.text(spans[i].end, s.end)
+		s.texts = slices.Clone(s.texts)
+		for k := range s.texts {
+			s.texts[k] = before + s.texts[k] + after
 		}
 		if &out[0] == &spans[0] {
 			out = slices.Clone(spans)

@@ -30,15 +30,16 @@ func tokens(p *gate.Part, bw words, spans []span) []span {
 		s := &out[i]
 		s.end = bw.padded(*s)
 		s.from, s.to = s.start, s.end
-		if s.start == s.end || p.Kind == gate.Link || p.Kind == gate.Load || bw.inPath(*s) {
+		if s.start == s.end {
 			continue
 		}
-		s.from = bw.reach(s.start, -1)
+		marks := bw.marksIn(p.Kind, *s)
+		s.from = bw.reach(s.start, -1, marks)
 		if i > 0 {
 			s.from = max(s.from, out[i-1].end)
 		}
 		if bw.words[s.end-1] != "=" {
-			s.to = bw.reach(s.end, +1)
+			s.to = bw.reach(s.end, +1, marks)
 			if i+1 < len(out) {
 				s.to = min(s.to, out[i+1].start)
 			}
@@ -50,53 +51,61 @@ func tokens(p *gate.Part, bw words, spans []span) []span {
 // oneToken reports whether two spans, one behind the other, are pieces of one run: few letters
 // stand between them, and marks of base64 alone.
 func (w words) oneToken(kind gate.PartKind, s, t span) bool {
-	if s.start == s.end || t.start == t.end || kind == gate.Link || kind == gate.Load || w.inPath(s) {
+	if s.start == s.end || t.start == t.end {
 		return false
 	}
-	letters := 0
+	letters, marks := 0, w.marksIn(kind, s)
 	for i := s.end; i < t.start; i++ {
 		switch {
 		case !w.joined(i):
 			return false
 		case gate.IsWord(w.words[i]):
 			letters += len(w.words[i])
-		case w.words[i] != "+" && w.words[i] != "/":
+		case !strings.Contains(marks, w.words[i]):
 			return false
 		}
 	}
 	return w.joined(t.start) && letters <= mostShared
 }
 
-// padded is where a span ends with the padding behind it, whose length may be equal in the
-// replays measured, and another in the next.
+// padded is where a span ends with the padding behind it, escaped or not, whose length may be
+// equal in the replays measured, and another in the next.
 func (w words) padded(s span) int {
 	end := s.end
-	for s.start < s.end && end < len(w.words) && w.words[end] == "=" && w.joined(end) {
-		end++
+	for n := -1; n != 0 && s.start < s.end && w.joined(end); end += n {
+		switch n = 0; {
+		case w.words[end] == "=":
+			n = 1
+		case w.words[end] == "%" && end+1 < len(w.words) && w.words[end+1] == "3D":
+			n = 2
+		}
 	}
-	if end == len(w.words) || !w.joined(end) || w.words[end] != "/" && !gate.IsWord(w.words[end]) {
+	if end == len(w.words) || !w.joined(end) || !gate.IsWord(w.words[end]) {
 		return end
 	}
 	return s.end
 }
 
-// inPath reports whether a span lies in a path or a URL, in which "/" divides what is not one.
-func (w words) inPath(s span) bool {
+// marksIn returns the marks that may stand within the token of which s is a piece. In a path
+// "/" divides what is not one token.
+func (w words) marksIn(kind gate.PartKind, s span) string {
 	from := s.start
 	for from > 0 && w.joined(from) {
 		from--
 	}
-	to := s.end
-	for to < len(w.words) && w.joined(to) {
-		to++
+	before := w.text(from, s.start+1)
+	switch {
+	case strings.ContainsAny(before, "?#"):
+		return "+/%"
+	case kind == gate.Link, kind == gate.Load, strings.HasPrefix(strings.TrimLeft(before, `<("'[`), "/") && w.words[s.start] != "/", strings.Contains(before, "://"):
+		return "+%"
 	}
-	text := w.text(from, to)
-	return strings.HasPrefix(strings.TrimLeft(text, `<("'[`), "/") || strings.Contains(text, "://") || strings.ContainsAny(text, "?&@")
+	return "+/%"
 }
 
 // reach is how far a token that ends at word i goes on in a direction: to the end of its run,
 // where that is no more than a few letters and marks away, and has a mark.
-func (w words) reach(i, step int) int {
+func (w words) reach(i, step int, allowed string) int {
 	at, letters, marks := i, 0, 0
 	for {
 		next := at // the word that is looked at
@@ -108,7 +117,7 @@ func (w words) reach(i, step int) int {
 			break
 		}
 		switch word := w.words[next]; {
-		case word == "+" || word == "/":
+		case strings.Contains(allowed, word):
 			marks++
 		case gate.IsWord(word):
 			letters += len(word)

@@ -9,7 +9,6 @@ import (
 	"maps"
 	"math"
 	"math/bits"
-	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -54,24 +53,37 @@ type pool struct {
 	repeats        bool                  // two messages of one replay have one value
 	moves          bool                  // two messages of different replays have one value
 	seen           []map[uint64]struct{} // of each replay
+	names          map[uint64]int        // messages that have a value, by its texts in all replays
 }
 
-func newPool() *pool { return &pool{numbers: true, hexes: true, times: true, low: math.MaxUint64} }
+// mostOfOne is how many messages one value stands in, at one place, that is made anew for
+// somebody: one that stands in more is a choice out of few.
+const mostOfOne = 5
+
+func newPool() *pool {
+	return &pool{numbers: true, hexes: true, times: true, low: math.MaxUint64, names: map[uint64]int{}}
+}
 
 // add takes the values of one message, one for each replay.
 func (p *pool) add(at *diff.Place) {
 	texts := at.Texts
 	p.n++
 	p.form.Reach(at.Left, at.Right)
+	name := gate.HashWord(nameOf(texts))
+	again := p.names[name]
+	p.names[name]++
+	known := 0 < again && again < mostOfOne
 	for k, t := range texts {
-		p.form.Add(t)
+		if !known {
+			p.form.Add(t)
+		}
 		p.value(t)
 		if k == len(p.seen) {
 			p.seen = append(p.seen, map[uint64]struct{}{})
 		}
 		h := gate.HashWord(t)
 		_, again := p.seen[k][h]
-		p.repeats = p.repeats || again
+		p.repeats = p.repeats || again && !known
 		for l := range p.seen {
 			if l != k && texts[min(l, len(texts)-1)] != t {
 				_, elsewhere := p.seen[l][h]
@@ -156,7 +168,7 @@ func (p *pool) bits() float64 {
 // drawnFrom is how many values there are, by how many different ones were met, where they
 // recur: a choice out of few, whatever their length. 0: none recurred.
 func (p *pool) drawnFrom() float64 {
-	met := p.n * len(p.seen)
+	met := len(p.names) * len(p.seen)
 	all := map[uint64]struct{}{}
 	for _, s := range p.seen {
 		maps.Copy(all, s)
@@ -258,7 +270,7 @@ type facet struct {
 // facets gives the forms of o, itself first.
 func (o *occurrence) facets() []facet {
 	bits := o.pool.bits()
-	after := unescaped(o.value.After)
+	after := diff.Unescaped(o.value.After)
 	out := []facet{{o, o.name, after, bits}}
 	if bits == 0 {
 		return out
@@ -266,7 +278,7 @@ func (o *occurrence) facets() []facet {
 	add := func(bits float64, form func(string) string) {
 		texts := make([]string, len(o.value.Texts))
 		for k, t := range o.value.Texts {
-			if texts[k] = form(unescaped(t)); texts[k] == "" {
+			if texts[k] = form(diff.Unescaped(t)); texts[k] == "" {
 				return
 			}
 		}
@@ -395,12 +407,12 @@ func (d *identities) broken() (out []broken, single map[int][]*diff.Value) {
 	// What was never equal is not to be equal.
 	raw := map[string][]*occurrence{}
 	for i := range d.all {
-		k := unescaped(d.all[i].value.After)
+		k := diff.Unescaped(d.all[i].value.After)
 		raw[k] = append(raw[k], &d.all[i])
 	}
 	for i := range d.all {
 		o := &d.all[i]
-		same := raw[unescaped(o.value.After)]
+		same := raw[diff.Unescaped(o.value.After)]
 		if same[0] != o {
 			continue
 		}
@@ -416,7 +428,7 @@ func (d *identities) broken() (out []broken, single map[int][]*diff.Value) {
 // everEqual reports whether two values were equal in some replay of production.
 func (d *identities) everEqual(o, p *occurrence) bool {
 	for k := range min(len(o.value.Texts), len(p.value.Texts)) {
-		if unescaped(o.value.Texts[k]) == unescaped(p.value.Texts[k]) {
+		if diff.Unescaped(o.value.Texts[k]) == diff.Unescaped(p.value.Texts[k]) {
 			return true
 		}
 	}
@@ -443,19 +455,7 @@ func nameOf(texts []string) string {
 	}
 	plain := make([]string, len(texts))
 	for i, t := range texts {
-		plain[i] = unescaped(t)
+		plain[i] = diff.Unescaped(t)
 	}
 	return strings.Join(plain, "\x00")
-}
-
-// unescaped is t without the escapes of URLs (RFC 3986, 2.1): in a path or a cookie a value has
-// some, and elsewhere none, where by chance it has a character that needs one.
-func unescaped(t string) string {
-	if strings.IndexByte(t, '%') < 0 {
-		return t
-	}
-	if plain, err := url.PathUnescape(t); err == nil {
-		return plain
-	}
-	return t
 }
