@@ -189,4 +189,8 @@ type Canonical struct {
 	Masks      []Masked
 	Hidden     []Hidden // what Masks left out, in no part of a digest
 	Gaps       []Gap
+
+	// At is when it was taken in a replay, in nanoseconds since 1970; 0 where that is not known.
+	// It is in no part of a digest.
+	At int64
 }

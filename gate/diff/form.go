@@ -220,7 +220,10 @@ func (f *Form) slack() (less, more int) {
 	switch {
 	case f.sorts == digit && f.zeros && f.lo == f.hi: // of one length, zeros and all
 	case f.sorts == digit && f.Fresh():
-		less, more = max(less, mostDropped), max(more, (mostDropped+f.values-1)/f.values)
+		less = max(less, mostDropped)
+		if f.lo > minToken {
+			more = max(more, mostDropped) // zeros behind the point count for no digit
+		}
 	case f.token():
 		less, more = max(less, f.lo/4, base64Step), max(more, f.lo/4, base64Step)
 	}

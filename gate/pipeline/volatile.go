@@ -8,6 +8,7 @@ import (
 	"maps"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/waybill-dev/waybill/gate"
@@ -119,10 +120,7 @@ func (c *comparer) arrivals(all []pairing) {
 			}
 		}
 		if n > 0 {
-			c.gaps.add(gate.Gap{
-				Kind: gate.GapArrival, Where: k.class, Count: n,
-				Detail: "numbers of these messages follow the order in which requests arrive: replay production more often, or one request at a time",
-			})
+			c.gaps.add(arrivalGap(k.route, n))
 		}
 	}
 	if len(moved) == 0 {
@@ -141,6 +139,25 @@ func (c *comparer) arrivals(all []pairing) {
 		}
 		all[i].hunks = stays
 	}
+}
+
+func arrivalGap(class route, n uint64) gate.Gap {
+	return gate.Gap{
+		Kind: gate.GapArrival, Where: class.class, Count: n,
+		Detail: "numbers of these messages follow the order in which requests arrive: replay production more often, or one request at a time",
+	}
+}
+
+// byArrival reports whether a value is one of the numbers of a place that production's own
+// replays gave to people otherwise: such a number is nobody's.
+func (n *noise) byArrival(k poolKey, value string) bool {
+	p := n.pools[k]
+	if p == nil || !p.moves || !p.numbers || p.isTime() {
+		return false
+	}
+	around, figures := lastFigures(value)
+	v, err := strconv.ParseUint(figures, 10, 64)
+	return err == nil && around == p.around && p.low <= v && v <= p.high
 }
 
 // unmask states the difference at a volatile place.
@@ -171,6 +188,7 @@ func (c *comparer) foreign(ctx context.Context, all []pairing) error {
 	}
 	var suspects []suspect
 	owners := exposure.NewOwners()
+	arrived := map[route]uint64{}
 	lengths := map[int]float64{} // how many values were asked about, by the digits of their facts
 	for i := range all {
 		p := &all[i]
@@ -180,6 +198,10 @@ func (c *comparer) foreign(ctx context.Context, all []pairing) error {
 		for j := range p.values {
 			v := &p.values[j]
 			if !v.Masked || slices.Contains(v.Texts, v.After) || readsAsTime(v.After) && readsAsTime(v.Texts[0]) {
+				continue
+			}
+			if class := c.noise.routeOf(c.before.surplus[p.B].at, c.before.items[p.B].Message); c.noise.byArrival(poolKey{class, withoutIndexes(v.Part), v.Span}, v.After) {
+				arrived[class]++ // whose it is, is whose request came when
 				continue
 			}
 			s := suspect{pairing: i, value: v}
@@ -202,6 +224,9 @@ func (c *comparer) foreign(ctx context.Context, all []pairing) error {
 				suspects = append(suspects, s)
 			}
 		}
+	}
+	for _, class := range slices.SortedFunc(maps.Keys(arrived), route.compare) {
+		c.gaps.add(arrivalGap(class, arrived[class]))
 	}
 	if len(suspects) == 0 {
 		return nil
