@@ -52,7 +52,7 @@ const clockSlack = time.Minute
 // there that is as far from when the message was sent. Two replays of production may read
 // the clock in one second, or in one minute, so that noise does not show it.
 func readsClock(before, after *gate.Canonical, h *diff.Hunk) bool {
-	if h.Kind != gate.Value || before.At == 0 || after.At == 0 {
+	if h.Kind == gate.Binary || !isWorded(h) || before.At == 0 || after.At == 0 {
 		return false
 	}
 	for _, side := range [][2]string{h.Whole, {h.Before, h.After}} {
@@ -66,6 +66,9 @@ func readsClock(before, after *gate.Canonical, h *diff.Hunk) bool {
 	}
 	return false
 }
+
+// isWorded reports whether a hunk is of words, and not of a whole part that says who or where.
+func isWorded(h *diff.Hunk) bool { return h.Kind == gate.Text || h.Kind == gate.Value || h.Within }
 
 // instant reads a time: seconds since 1970, with a fraction or none, or their thousandths,
 // millionths or billionths; or a date with a time of day, as RFC 3339, RFC 1123 and the basic
