@@ -184,6 +184,8 @@ type RunFacts struct {
 	Refused    uint64 `json:"refused,omitempty"`
 	Sealed     bool   `json:"sealed"`
 	Quiet      string `json:"quiet,omitempty"`
+	Settle     int64  `json:"settle,omitempty"` // as in [Footer]
+	Linger     int64  `json:"linger,omitempty"`
 }
 
 // ClassFacts counts the deliveries of one class.

@@ -95,7 +95,7 @@ const (
 	GapServerError      = "server-error"      // a stimulus that the build answered with a failure, and production when recorded did not
 	GapAnswer           = "other-answer"      // a stimulus that was answered in another class of status than when recorded, or than by the other build
 	GapBuildCrashed     = "build-crashed"     // the build ended by itself
-	GapNotQuiet         = "not-quiet"         // the build was still sending when time ran out
+	GapNotQuiet         = "not-quiet"         // the build was still sending when time ran out, or sent after it was taken for quiet
 	GapFlood            = "flood"             // the build sent more than the limit
 	GapHandshake        = "handshake"         // a connection to a sink that did not get as far as a message
 	GapBrokenMessage    = "broken-message"    // a transmission that ended half way
@@ -201,6 +201,8 @@ type Footer struct {
 	Accepted uint64 `json:"accepted,omitempty"` // messages that sinks acknowledged
 	Refused  uint64 `json:"refused,omitempty"`  // transmissions that sinks turned away, as scripted
 	Quiet    string `json:"quiet,omitempty"`    // how the end of the run was known: "probe", "idle", "stopped"
+	Settle   int64  `json:"settle,omitempty"`   // nanoseconds in which nothing happened, where it was known by idleness
+	Linger   int64  `json:"linger,omitempty"`   // nanoseconds for which the build was left running after that, at least
 }
 
 // A Ref points at one message of one run.

@@ -91,7 +91,7 @@ func blindLine(spots []gate.BlindSpot, n *names) string {
 	case gate.BlindOrder:
 		return "Not compared: the order of one recipient's messages, but where one cause sent them and production always keeps it" + at + "; ordered = true compares it"
 	case gate.BlindQuiet:
-		return "Not seen: what a build sends after it was idle for a while; a quiet probe proves that it is done"
+		return "Not seen: anything sent after the replay ended" + at
 	default:
 		return "Not judged: " + visible(string(kind), 40) + ", " + of + at
 	}
