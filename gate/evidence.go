@@ -75,8 +75,8 @@ type Outcome struct {
 	Body     []byte `json:"body,omitempty"`
 }
 
-// A Gap is something that was not seen, or not seen whole. Any gap makes a
-// verdict undecided: absence of evidence is never a pass.
+// A Gap is something that was not seen, or not seen whole. Any gap but
+// [GapNotReplayable] makes a verdict undecided: absence of evidence is never a pass.
 type Gap struct {
 	Kind     string `json:"kind"`               // permanent, kebab-case: one of the Gap constants
 	Where    string `json:"where"`              // run, sink, stimulus, message or part
@@ -117,6 +117,7 @@ const (
 	GapArrival          = "arrival"           // values that follow the order of arrival, and were given otherwise than in any replay
 	GapUnanchored       = "unanchored"        // a message of which nothing but a volatile value that stands once tells it from others
 	GapNotBound         = "not-bound"         // a value that the build was to give, and did not: the recorded one was sent
+	GapNotReplayable    = "not-replayable"    // a request whose traffic cannot be replayed, counted when it was recorded: a limit that is stated, and the only gap that leaves a verdict decided
 )
 
 // RecordKind says which field of a [Record] is set.

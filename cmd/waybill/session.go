@@ -54,7 +54,7 @@ type session struct {
 	locked    *os.File
 
 	mu      sync.Mutex
-	lag     time.Duration    // the longest gap between a cause and its last effect in replays of production so far
+	lag     time.Duration     // the longest gap between a cause and its last effect in replays of production so far
 	written map[string]string // what was written of each tape that is closed, by path: SHA-256; and the corpus as it was read
 
 	// settled reports whether the last of some replays of production shows nothing that
@@ -311,7 +311,7 @@ func (s *session) replay(ctx context.Context, scenario config.Scenario, role gat
 		Settle: settle(b), Lag: s.knownLag(), StopSends: b.Stop.Sends,
 		Linger: s.linger(n), Lingered: out.lingered, Until: out.until,
 		MaxMessages: s.conf.Replay.MaxMessages,
-		Progress: func(p replay.Progress) { bar.at(p.Done) },
+		Progress:    func(p replay.Progress) { bar.at(p.Done) },
 	})
 	maps.Copy(s.listened[role], result.Sinks)
 	if role == gate.Production {

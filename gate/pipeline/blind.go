@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -109,6 +110,25 @@ func (c *comparer) blind() {
 		return cmp.Or(strings.Compare(string(x.Kind), string(y.Kind)), strings.Compare(x.Channel, y.Channel), strings.Compare(x.Sink, y.Sink),
 			strings.Compare(x.Class, y.Class), strings.Compare(x.Part, y.Part), strings.Compare(x.Detail, y.Detail))
 	})
+}
+
+// limits takes out of gaps what cannot be replayed at all, which is a blind spot: a corpus that
+// holds it would never be judged.
+func (c *comparer) limits(gaps []gate.Gap) []gate.Gap {
+	counts := map[string]uint64{}
+	sums := map[[2]string]uint64{}
+	for _, g := range gaps {
+		if g.Kind == gate.GapNotReplayable {
+			sums[[2]string{g.Where, g.Detail}] += max(g.Count, 1)
+		}
+	}
+	for k, n := range sums { // a baseline that was recorded has the same as the run that carries it on
+		counts[k[1]] = max(counts[k[1]], n)
+	}
+	for _, detail := range slices.Sorted(maps.Keys(counts)) {
+		c.Blind = append(c.Blind, gate.BlindSpot{Kind: gate.BlindUnreplayed, Count: counts[detail], Detail: detail})
+	}
+	return slices.DeleteFunc(gaps, func(g gate.Gap) bool { return g.Kind == gate.GapNotReplayable })
 }
 
 // endings says by what it was known that each run was over, and how long it was watched after

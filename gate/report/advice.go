@@ -33,6 +33,8 @@ func advice(kind string) string {
 		return "say in [privacy] how the identities in it are found, and record or import again"
 	case gate.GapNotBound:
 		return "see waybill corpus show for where the value came from; correct it under [dynamic]"
+	case gate.GapNotReplayable:
+		return "test by other means what production does because of it"
 	case gate.GapCutBody:
 		return "raise max_body of the sink, or, where a stimulus was cut when it was recorded, [record] max_body"
 	case gate.GapNotDecoded:
