@@ -94,6 +94,7 @@ const (
 	GapNoAnswer         = "no-answer"         // a stimulus that the build did not answer
 	GapServerError      = "server-error"      // a stimulus that the build answered with a failure, and production when recorded did not
 	GapAnswer           = "other-answer"      // a stimulus that was answered in another class of status than when recorded, or than by the other build
+	GapNotReproduced    = "not-reproduced"    // messages of a class that production sent when it was recorded, and none when it was replayed
 	GapBuildCrashed     = "build-crashed"     // the build ended by itself
 	GapNotQuiet         = "not-quiet"         // the build was still sending when time ran out, or sent after it was taken for quiet
 	GapFlood            = "flood"             // the build sent more than the limit

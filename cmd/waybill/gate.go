@@ -139,7 +139,7 @@ func (p *program) gather(c *cli.Context, conf *config.Config, in *verdict.Input)
 		if err := p.judged(ctx, options, production, staging, in); err != nil {
 			return err
 		}
-		if err := attested(conf, s.keys, conf.Corpus.Path, production, staging, in); err != nil {
+		if err := (attestation{conf, options, production, staging}).into(ctx, in); err != nil {
 			return err
 		}
 		if !proven {

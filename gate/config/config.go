@@ -152,6 +152,17 @@ type Replay struct {
 	Linger        Duration `toml:"linger"`         // how long builds that are quiet are left running; what they send then is a gap
 	MaxMessages   uint64   `toml:"max_messages"`   // of one replay; more is a flood
 	MaxFailed     float64  `toml:"max_failed"`     // share of stimuli, from 0 to 1, that may be answered in another class of status than recorded
+
+	// Allow accepts, for one class each, that fewer messages are replayed than were recorded.
+	Allow []AllowLess `toml:"allow"`
+}
+
+// AllowLess accepts that production, replayed, sends fewer messages of one class than it did
+// when it was recorded. Every report says so.
+type AllowLess struct {
+	Class    string `toml:"class"`    // whole, as the gap names it
+	Messages uint64 `toml:"messages"` // at most so many fewer
+	Reason   string `toml:"reason"`
 }
 
 // Order says whether builds run one after the other.

@@ -17,6 +17,8 @@ func advice(kind string) string {
 		return "see what the build printed (--keep-state leaves its log); setup may lack data that the corpus needs"
 	case gate.GapAnswer:
 		return "make in setup what the corpus needs (accounts, sessions, data), or record again; [replay] max_failed accepts a share that is known"
+	case gate.GapNotReproduced:
+		return "make in setup what the stimuli need that caused them, or accept it for its class, with a number and a reason: [[replay.allow]]"
 	case gate.GapBuildCrashed:
 		return "see what the build printed last: --keep-state leaves its log"
 	case gate.GapNotQuiet:
