@@ -95,12 +95,14 @@ def gor(path):
 
 
 FIELDS = ("frame.number", "http.request.method", "http.request.uri", "smtp.response.code", "smtp.req.command", "smtp.req.parameter")
-ASKED = "(tcp && (http.request || smtp.response.code == 354 || smtp.req.command == \"BDAT\")) && !icmp && !icmpv6 && !tcp.analysis.retransmission && !tcp.analysis.spurious_retransmission"
+ASKED = "(tcp && (http.request || smtp.response.code == 354 || smtp.req.command == \"BDAT\")) && !tls && !icmp && !icmpv6 && !tcp.analysis.retransmission && !tcp.analysis.spurious_retransmission"
 
 
 def pcap(path):
-    """Counts requests of HTTP/1, by request line, and mails whose content a server asked for."""
-    argv = ["tshark", "-n", "-r", path, "-Y", ASKED, "-T", "fields", "-E", "separator=/t", "-E", "aggregator=\x1f"]
+    """Counts requests of HTTP/1 in plain text, by request line, and mails whose content a server asked for."""
+    if not re.search(rb"HTTP/1\.|354|BDAT", content(path) or b"HTTP/1."):
+        return {"count": 0, "requests": {}, "mails": 0, "failed": []}  # hundreds of captures, and half a second for each
+    argv = ["tshark", "-n", "-o", "tcp.reassemble_out_of_order:TRUE", "-r", path, "-Y", ASKED, "-T", "fields", "-E", "separator=/t", "-E", "aggregator=\x1f"]
     for field in FIELDS:
         argv += ["-e", field]
     run = subprocess.run(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=300)
