@@ -113,6 +113,7 @@ func (p *program) judged(ctx context.Context, o pipeline.Options, production []s
 	if err != nil {
 		return err
 	}
+	builds(from, in)
 	c, gaps, err := pipeline.Compare(ctx, o, production, staging)
 	for _, b := range bars {
 		b.done()

@@ -34,7 +34,7 @@ func (p *program) gateVerb() *cli.Command {
 			&cli.BoolFlag{Name: "report-only", Usage: "exit with 0 where the release is blocked, and only there"},
 			&cli.BoolFlag{Name: "keep-state", Usage: "leave the folders in which the builds ran, and say where they are"},
 			&cli.IntFlag{Name: "concurrency", Usage: "`N` stimuli under way at once instead of what the configuration says"},
-			commitFlag(), seedFlag(),
+			commitFlag(), seedFlag(), sameBuildFlag(),
 		}, nameFlags()...),
 		Action: p.gate,
 	}
@@ -76,7 +76,7 @@ func (p *program) gate(c *cli.Context) error {
 		return err
 	}
 	in := &verdict.Input{Now: time.Now()}
-	policy(conf, in)
+	policy(c, conf, in)
 	if err := p.made(c, in, conf.Path, conf.Approvals.Path); err != nil {
 		return err
 	}
@@ -101,7 +101,7 @@ func (p *program) gather(c *cli.Context, conf *config.Config, in *verdict.Input)
 	if err := p.weighApprovals(c, conf, in); err != nil {
 		return err
 	}
-	s, err := p.openSession(conf, sessionOptions{concurrency: c.Int("concurrency"), keepState: c.Bool("keep-state")})
+	s, err := p.openSession(c.Context, conf, sessionOptions{concurrency: c.Int("concurrency"), keepState: c.Bool("keep-state")})
 	if err != nil {
 		return err
 	}
@@ -149,7 +149,7 @@ func (p *program) gather(c *cli.Context, conf *config.Config, in *verdict.Input)
 		}
 	}
 	unusedPolicy(conf, in)
-	return nil
+	return s.programs(ctx, in)
 }
 
 func onlyJobs(conf *config.Config) bool {

@@ -25,7 +25,7 @@ func (p *program) judgeVerb() *cli.Command {
 			&cli.StringFlag{Name: "json", Usage: "write the verdict to `FILE`"},
 			reviewsFlag(),
 			&cli.BoolFlag{Name: "report-only", Usage: "exit with 0 where the release is blocked, and only there"},
-			identitiesFlag(), commitFlag(), seedFlag(),
+			identitiesFlag(), commitFlag(), seedFlag(), sameBuildFlag(),
 		}, nameFlags()...),
 		Action: p.judge,
 	}
@@ -54,7 +54,7 @@ func (p *program) judge(c *cli.Context) error {
 		}
 		corpus = conf.Corpus.Path
 	}
-	policy(conf, in)
+	policy(c, conf, in)
 	where := config.Config{}
 	if conf != nil {
 		where = *conf

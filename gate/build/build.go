@@ -94,6 +94,9 @@ func emptyFolder(path string) (string, error) {
 // Folder is where the state (in state) and the logs of the build are.
 func (s *Site) Folder() string { return s.folder }
 
+// State is where the state of the build is, which its set-up makes.
+func (s *Site) State() string { return s.state() }
+
 // Close deletes the folder, unless it is to be kept.
 func (s *Site) Close() error {
 	if s.spec.Keep {

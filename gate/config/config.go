@@ -202,6 +202,9 @@ type Mask struct {
 type Policy struct {
 	Blind  BlindPolicy    `toml:"blind"`
 	Opaque []AcceptOpaque `toml:"opaque"`
+
+	// SameBuild: production and staging may be one build. It tests the gate, and no release.
+	SameBuild bool `toml:"same_build"`
 }
 
 // BlindPolicy says what becomes of a verdict where volatile values stand once and

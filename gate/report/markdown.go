@@ -141,6 +141,9 @@ func (m *markdown) head() {
 	if n := m.v.Made.Stimuli; n > 0 {
 		at = append(at, fmt.Sprintf("replayed %s of %s", count(replayed), plural(n, "stimulus", "stimuli")))
 	}
+	if n := m.v.Made.Shards; n > 0 {
+		at = append(at, plural(n, "shard", "shards"))
+	}
 	if len(at) > 0 {
 		m.put(strings.Join(at, " · ") + "\n\n")
 	}

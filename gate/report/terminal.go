@@ -492,6 +492,15 @@ func (r *renderer) counts() {
 	if r.v.Corpus != "" {
 		r.line("  ", span{regular, "corpus " + visible(r.v.Corpus, maxName)})
 	}
+	for _, b := range r.v.Made.Builds {
+		r.line("  ", span{regular, "build of " + visible(string(b.Role), 40) + " " + visible(b.Digest, maxName)})
+	}
+	if n := r.v.Made.Shards; n > 0 {
+		r.line("  ", span{regular, "replayed in " + plural(n, "shard", "shards")})
+	}
+	if g := r.v.Made.Guard; g != "" {
+		r.text("  ", "    ", "evidence: "+r.names.prose(g))
+	}
 	if r.v.Drill != "" {
 		r.text("  ", "    ", "drill: "+r.names.prose(found(r.v.Drill)))
 	} else {
