@@ -2,6 +2,9 @@ package exposure
 
 import (
 	"cmp"
+	"crypto/sha256"
+	"encoding/binary"
+	"fmt"
 	"math"
 	"slices"
 	"strings"
@@ -457,6 +460,7 @@ func (t *tally) exposures(d Delivery, of func(n uint32) (own, distinct bool)) []
 		}
 		w.Owner = t.owners.person(n)
 		w.Own = own
+		w.Digest = fmt.Sprintf("%016x%016x", w.sum[0], w.sum[1])
 		w.Stimuli = d.Stimuli
 		out = append(out, w.Exposure)
 	}
@@ -489,6 +493,15 @@ type tally struct {
 type weight struct {
 	gate.Exposure
 	strong bool
+	sum    [2]uint64 // of digests of facts: their order does not matter
+}
+
+// count adds a fact to what the exposure is of.
+func (w *weight) count(f *gate.Fact) {
+	h := sha256.Sum256([]byte(string(f.Kind) + "\x00" + f.Value))
+	for i := range w.sum {
+		w.sum[i] += binary.BigEndian.Uint64(h[8*i:])
+	}
 }
 
 const maxSample = 4
@@ -504,7 +517,9 @@ func (t *tally) add(n uint32, f *Found, among int, isNew bool) {
 	w.Bits += bits
 	w.New = w.New || isNew
 	w.strong = w.strong || Strong(f.Kind)
-	fact := gate.Fact{Kind: f.Kind, Value: gate.Clip(f.Value(), 120), Part: f.Part, Layers: f.Layers, Bits: bits}
+	fact := gate.Fact{Kind: f.Kind, Value: f.Value(), Part: f.Part, Layers: f.Layers, Bits: bits}
+	w.count(&fact)
+	fact.Value = gate.Clip(fact.Value, 120)
 	at, _ := slices.BinarySearchFunc(w.Sample, fact, func(x, y gate.Fact) int { return cmp.Compare(telling(y.Kind), telling(x.Kind)) })
 	for at < len(w.Sample) && telling(w.Sample[at].Kind) == telling(fact.Kind) {
 		at++

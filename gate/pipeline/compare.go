@@ -68,6 +68,7 @@ func (c *comparer) compare(ctx context.Context) (err error) {
 		return err
 	}
 	c.state(pairs)
+	c.contents()
 	if err := c.concerns(ctx); err != nil {
 		return err
 	}

@@ -345,6 +345,9 @@ func (c *comparer) expose(ctx context.Context) error {
 			d.Alike = c.alike(i)
 		}
 		ch.Gains = c.owners.Exposed(d)
+		for j := range ch.Gains {
+			ch.Gains[j].Digest = c.o.keyedOf(ch.Gains[j].Digest)
+		}
 		if most := max(leastExposures, maxExposures-kept); len(ch.Gains) > most {
 			ch.More = len(ch.Gains) - most
 			ch.Gains = slices.Clone(ch.Gains[:most])
@@ -432,7 +435,10 @@ func (c *comparer) exposeStimuli(ctx context.Context, changes []int) error {
 	}
 	for n, i := range changes {
 		to := c.Changes[i].Recipient()
-		c.Changes[i].Gains = append(c.Changes[i].Gains, asked.Exposed(exposure.Delivery{To: to, After: gained[n], Stimuli: true})...)
+		for _, g := range asked.Exposed(exposure.Delivery{To: to, After: gained[n], Stimuli: true}) {
+			g.Digest = c.o.keyedOf(g.Digest)
+			c.Changes[i].Gains = append(c.Changes[i].Gains, g)
+		}
 	}
 	return nil
 }

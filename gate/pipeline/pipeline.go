@@ -60,6 +60,10 @@ type Options struct {
 	// accepted there: it is a blind spot then, and no gap.
 	Accept map[string]string
 
+	// Key is what digests of content and meaning are keyed with: without it nobody can tell by
+	// trying whose facts a fingerprint is of. It may be empty.
+	Key []byte
+
 	// Keys read the tapes that are encrypted. Of these nothing is kept.
 	Keys tape.Keys
 
