@@ -178,7 +178,7 @@ type Exposure struct {
 	Facts   int       `json:"facts"`
 	Bits    float64   `json:"bits"`
 	Sample  []Fact    `json:"sample,omitempty"` // the heaviest, at most 4
-	Digest  string    `json:"digest,omitempty"` // of the kinds and values of all facts
+	Digest  string    `json:"digest,omitempty"` // keyed, of the kinds and values of the facts that identify and are not new in each run
 }
 
 // RunFacts is what a comparison knows of one run as a whole.

@@ -45,12 +45,19 @@ func comparing(conf *config.Config, corpus string) (pipeline.Options, error) {
 		return pipeline.Options{}, usage(fmt.Errorf("%s: %w", conf.Path, err), "")
 	}
 	var accept map[string]string
+	var key []byte
 	if conf != nil {
 		accept = conf.Policy.Accepted()
+		if path := conf.Approvals.KeyFile; path != "" {
+			if key, err = fileSum(path); err != nil {
+				return pipeline.Options{}, usage(fmt.Errorf("%s: approvals.key_file: %w", conf.Path, err), "")
+			}
+		}
 	}
 	return pipeline.Options{
 		Canon:  c.Message,
 		Accept: accept,
+		Key:    key,
 		Decoder: func(name, sink, settings string) (channel.Decoder, error) {
 			p, err := protocol(name)
 			if err != nil {

@@ -238,6 +238,11 @@ type Approvals struct {
 	Path    string `toml:"path"`     // absolute once loaded
 	MaxDays int    `toml:"max_days"` // how many days ahead an approval may expire, 1 to 3650; 0 is 365
 
+	// KeyFile holds a secret that digests in fingerprints are keyed with, so that nobody can
+	// tell by trying whose facts one is of. "" is no key. With another key every fingerprint
+	// is another.
+	KeyFile string `toml:"key_file"`
+
 	// Whose review counts where reviews are verified.
 	Team      string   `toml:"team"` // "org/team"
 	Reviewers []string `toml:"reviewers"`

@@ -203,10 +203,11 @@ func (c *comparer) state(all []pairing) {
 		n := c.noiseOf(p.Pair)
 		p.hunks = slices.Clone(p.hunks)
 		for j, h := range p.hunks {
+			h.raw = [2]string{h.Before, h.After}
 			if !h.asIs {
 				h.Hunk = renamed(h.Hunk, n)
-				p.hunks[j] = h
 			}
+			p.hunks[j] = h
 			change.Edits = append(change.Edits, editOf(h.Hunk))
 		}
 		all[i].masked, all[i].values = nil, nil

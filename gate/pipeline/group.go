@@ -41,6 +41,7 @@ type group struct {
 	party         bool      // a header field, in messages to outside parties alone
 	whole         [2]string // the values that the edit is a piece of, where these are the same in all
 	named         [2]string // before and after, without what is new in each run
+	raw           [2]string // before and after, of the first message
 }
 
 // A setting is the words around a place that all who were edited share.
@@ -77,13 +78,8 @@ func (c *comparer) group() {
 			if !ok {
 				n = len(c.groups)
 				index[k] = n
-				var own *diff.Noise
-				if b := c.pairs[i].B; b >= 0 {
-					own = c.noise.of[c.before.surplus[b].at]
-				}
-				was, is := c.texts(&h, own)
 				c.groups = append(c.groups, &group{
-					named: [2]string{was, is},
+					named: c.texts(&h, c.ownNoise(i)), raw: h.raw,
 					EditGroup: &gate.EditGroup{
 						Part: part, Kind: h.Kind, Before: gate.Clip(h.Before, maxEdit), After: gate.Clip(h.After, maxEdit),
 						NewPart: h.NewPart, GonePart: h.GonePart, Within: h.Within, Class: d.Class, Channel: d.Channel, Sink: d.Sink,
@@ -436,7 +432,7 @@ func (c *comparer) settle() {
 	for i, g := range c.groups {
 		texts := [][2]string{g.named}
 		if g.Alike { // what all of a class have in common is no token, whatever its form
-			texts = [][2]string{{g.before, g.after}, g.whole}
+			texts = [][2]string{g.raw, g.whole}
 		}
 		h := c.o.keyed("edit")
 		fmt.Fprintf(h, "%t %t %q", g.NewPart, g.GonePart, texts)

@@ -27,14 +27,15 @@ var specific = []string{
 // whenever the release is judged. It is "" where the finding has neither.
 func meaning(c *gate.Comparison, f *gate.Finding) string {
 	var all []string
-	if slices.Contains(specific, f.Check) {
+	if slices.Contains(specific, f.Check) { // of which all edits are in the content of changes
 		for _, i := range f.Changes {
 			all = append(all, meaningOf(&c.Changes[i])...)
 		}
-	}
-	for _, i := range f.Groups {
-		g := &c.Groups[i]
-		all = append(all, fmt.Sprintf("edit %q %q %q %q", g.Channel, g.Sink, g.Part, g.Digest))
+	} else {
+		for _, i := range f.Groups {
+			g := &c.Groups[i]
+			all = append(all, fmt.Sprintf("edit %q %q %q %q", g.Channel, g.Sink, g.Part, g.Digest))
+		}
 	}
 	if len(all) == 0 {
 		return ""
@@ -62,7 +63,7 @@ func meaningOf(ch *gate.Change) []string {
 	all := []string{fmt.Sprintf("%s %q %q %s", ch.Kind, from, to, ch.Content)}
 	for k := range ch.Gains {
 		if g := &ch.Gains[k]; !g.Own {
-			all = append(all, fmt.Sprintf("facts %q %q %d %s", to, g.Owner.ID(), g.Facts, g.Digest))
+			all = append(all, fmt.Sprintf("facts %q %q %s", to, g.Owner.ID(), g.Digest))
 		}
 	}
 	return all
@@ -75,8 +76,11 @@ func (o *Options) keyed(use string) hash.Hash {
 	return h
 }
 
-// keyedOf is the digest of facts under the key of a comparison.
+// keyedOf is the digest of facts under the key of a comparison; "" stays.
 func (o *Options) keyedOf(digest string) string {
+	if digest == "" {
+		return ""
+	}
 	h := o.keyed("facts")
 	fmt.Fprintln(h, digest)
 	return sum(h)
@@ -109,49 +113,63 @@ func (c *comparer) peers() map[route][]*diff.Noise {
 
 // content is the digest of what change i is of.
 func (c *comparer) content(i int, peers map[route][]*diff.Noise) string {
-	p, h := &c.pairs[i], c.o.keyed("content")
-	var own *diff.Noise // of production's message, whoever received it
-	if p.B >= 0 {
-		own = c.noise.of[c.before.surplus[p.B].at]
-	}
-	if p.B >= 0 && c.Changes[i].Kind != gate.Altered {
-		for _, part := range said(c.before.text(p.B)) {
-			fmt.Fprintf(h, "%q=%q\n", part.Name, own.Rename(part.Name, part.Value, false))
-		}
-	}
-	if p.B < 0 {
+	p, kind, h := &c.pairs[i], c.Changes[i].Kind, c.o.keyed("content")
+	if kind == gate.Added {
 		m := c.after.items[p.A].Message
-		for _, part := range said(c.after.text(p.A)) {
-			value := part.Value
+		for _, part := range said(c.after.text(p.A).Parts) {
 			for _, n := range peers[routeOf(m)] {
-				value = n.Rename(part.Name, value, true)
+				part.Value = n.Named(part.Name, part.Value, true)
 			}
-			fmt.Fprintf(h, "%q=%q\n", part.Name, named(value, c.s.header.At))
+			fmt.Fprintf(h, "%q=%q\n", part.Name, named(part.Value, c.s.header.At))
 		}
 		return sum(h)
 	}
-	lines := make([]string, 0, len(p.hunks))
-	for _, x := range p.hunks {
-		before, after := c.texts(&x, own)
-		lines = append(lines, fmt.Sprintf("%q %d %t %t %q %q", x.Part, x.Kind, x.NewPart, x.GonePart, before, after))
+	own, hunks := c.ownNoise(i), p.hunks
+	if kind != gate.Altered {
+		before := c.before.text(p.B)
+		for _, part := range said(own.Blank(before.Parts)) {
+			fmt.Fprintf(h, "%q=%q\n", part.Name, named(part.Value, c.p.header.At))
+		}
+		if hunks = nil; p.A >= 0 {
+			for _, x := range diff.Parts(before, c.after.text(p.A), own) {
+				if !x.Masked {
+					hunks = append(hunks, hunk{Hunk: x, raw: [2]string{x.Before, x.After}})
+				}
+			}
+		}
+	}
+	lines := make([]string, 0, len(hunks))
+	for j := range hunks {
+		x := &hunks[j]
+		texts := c.texts(x, own)
+		lines = append(lines, fmt.Sprintf("%q %d %t %t %q", x.Part, x.Kind, x.NewPart, x.GonePart, texts))
 	}
 	slices.Sort(lines)
 	fmt.Fprintln(h, strings.Join(lines, "\n"))
 	return sum(h)
 }
 
-// said is the parts of a message without those of its transmission.
-func said(m *gate.Canonical) []gate.Part {
-	return slices.DeleteFunc(slices.Clone(m.Parts), func(p gate.Part) bool { return p.Kind == gate.Transport })
+// ownNoise is what is volatile in production's message of change i, whoever received it.
+func (c *comparer) ownNoise(i int) *diff.Noise {
+	if b := c.pairs[i].B; b >= 0 {
+		return c.noise.of[c.before.surplus[b].at]
+	}
+	return nil
+}
+
+// said leaves out the parts of a message that are of its transmission.
+func said(parts []gate.Part) []gate.Part {
+	return slices.DeleteFunc(slices.Clone(parts), func(p gate.Part) bool { return p.Kind == gate.Transport })
 }
 
 // texts are the two texts of a hunk, of a message in which own is volatile, as a fingerprint is
 // over them.
-func (c *comparer) texts(h *hunk, own *diff.Noise) (before, after string) {
-	before, after = h.Before, h.After
+func (c *comparer) texts(h *hunk, own *diff.Noise) [2]string {
 	if h.asIs {
-		return before, after
+		return [2]string{h.Before, h.After}
 	}
-	r := renamed(diff.Hunk{Part: h.Part, Before: before, After: after}, own)
-	return named(r.Before, c.s.header.At), named(r.After, c.s.header.At)
+	return [2]string{
+		named(own.Named(h.Part, h.raw[0], false), c.p.header.At),
+		named(own.Named(h.Part, h.raw[1], true), c.s.header.At),
+	}
 }

@@ -336,7 +336,7 @@ func (c *comparer) expose(ctx context.Context) error {
 			}
 			slices.SortFunc(ch.Origins, compareRecipients)
 		}
-		d := exposure.Delivery{To: after.Recipient, After: c.gained(i), Own: c.own(i)}
+		d := exposure.Delivery{To: after.Recipient, After: c.gained(i), Own: c.own(i), Fresh: c.noise.isFresh}
 		if len(c.origins[after.Body]) < maxOrigins { // else there may be more
 			d.Origins = ch.Origins
 		}
@@ -435,7 +435,7 @@ func (c *comparer) exposeStimuli(ctx context.Context, changes []int) error {
 	}
 	for n, i := range changes {
 		to := c.Changes[i].Recipient()
-		for _, g := range asked.Exposed(exposure.Delivery{To: to, After: gained[n], Stimuli: true}) {
+		for _, g := range asked.Exposed(exposure.Delivery{To: to, After: gained[n], Stimuli: true, Fresh: c.noise.isFresh}) {
 			g.Digest = c.o.keyedOf(g.Digest)
 			c.Changes[i].Gains = append(c.Changes[i].Gains, g)
 		}
