@@ -127,5 +127,5 @@ func (p *program) weigh(c *cli.Context, options pipeline.Options, production []s
 	if err := proveEyes(c.Context, options, production[0], c.Uint64("seed"), in); err != nil {
 		return err
 	}
-	return p.conclude(c, verdict.Decide(*in), c.String("json"), o)
+	return p.conclude(c, verdict.Decide(*in), places{verdict: c.String("json"), config: c.String("config")}, o)
 }

@@ -226,7 +226,7 @@ func (p *program) judgeFolder(c *cli.Context, conf *config.Config, folder string
 			}
 		}
 	}
-	return p.conclude(c, verdict.Decide(*in), c.String("json"), o)
+	return p.conclude(c, verdict.Decide(*in), places{verdict: c.String("json"), config: c.String("config")}, o)
 }
 
 // runsOf are the tapes of one scenario in a folder: all that the configuration asks
