@@ -54,8 +54,15 @@ func comparing(conf *config.Config, corpus string) (pipeline.Options, error) {
 			}
 		}
 	}
+	kept, seal := form(conf), []byte(nil)
+	if kept != "" {
+		if seal, err = installationKey(); err != nil { // judging goes without
+			kept = ""
+		}
+	}
 	return pipeline.Options{
 		Canon:  c.Message,
+		Seal:   seal,
 		Accept: accept,
 		Key:    key,
 		Decoder: func(name, sink, settings string) (channel.Decoder, error) {
@@ -76,7 +83,7 @@ func comparing(conf *config.Config, corpus string) (pipeline.Options, error) {
 			}
 			return d, nil
 		},
-		Form:    form(conf),
+		Form:    kept,
 		Corpus:  corpus,
 		Ordered: ordered,
 		Traces:  traces,

@@ -45,6 +45,10 @@ type Options struct {
 	// Empty: nothing is kept, and nothing that was kept is used.
 	Form string
 
+	// Seal is the key under which what is kept is sealed: it belongs to this installation, and
+	// stands where no build can read it.
+	Seal []byte
+
 	// Corpus is the tape whose stimuli are asked whose facts reached an outside
 	// party. Empty: they are not asked.
 	Corpus string
