@@ -140,8 +140,20 @@ type Made struct {
 	Builds []Built `json:"builds,omitempty"` // one a role, production first
 	Shards int     `json:"shards,omitempty"` // how many machines replayed the corpus, each a part; 0 is one, all of it
 
+	// Settings are what differs between the configuration and that of what the release is to be
+	// merged into, where that was asked for.
+	Settings []Setting `json:"settings,omitempty"`
+
 	// Guard says how the runs were kept from the builds that they are of.
 	Guard string `json:"guard,omitempty"`
+}
+
+// A Setting is one key of the gate's own configuration that a release changes.
+type Setting struct {
+	Key    string `json:"key"`              // "policy.blind"; tables of a list by their names: "masks[ticket number].pattern"
+	Before string `json:"before,omitempty"` // "" is not set
+	After  string `json:"after,omitempty"`
+	Public bool   `json:"public,omitempty"` // its values name nobody
 }
 
 // A Built says which build was replayed in a role, by digests ("sha256:...") of what it is made

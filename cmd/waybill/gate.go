@@ -34,7 +34,7 @@ func (p *program) gateVerb() *cli.Command {
 			&cli.BoolFlag{Name: "report-only", Usage: "exit with 0 where the release is blocked, and only there"},
 			&cli.BoolFlag{Name: "keep-state", Usage: "leave the folders in which the builds ran, and say where they are"},
 			&cli.IntFlag{Name: "concurrency", Usage: "`N` stimuli under way at once instead of what the configuration says"},
-			commitFlag(), seedFlag(), sameBuildFlag(),
+			commitFlag(), seedFlag(), sameBuildFlag(), baseFlag(),
 		}, nameFlags()...),
 		Action: p.gate,
 	}
@@ -78,6 +78,9 @@ func (p *program) gate(c *cli.Context) error {
 	in := &verdict.Input{Now: time.Now()}
 	policy(c, conf, in)
 	if err := p.made(c, in, conf.Path, conf.Approvals.Path); err != nil {
+		return err
+	}
+	if err := p.settings(c, conf, in); err != nil {
 		return err
 	}
 	err = p.gather(c, conf, in)

@@ -25,7 +25,7 @@ func (p *program) judgeVerb() *cli.Command {
 			&cli.StringFlag{Name: "json", Usage: "write the verdict to `FILE`"},
 			reviewsFlag(),
 			&cli.BoolFlag{Name: "report-only", Usage: "exit with 0 where the release is blocked, and only there"},
-			identitiesFlag(), commitFlag(), seedFlag(), sameBuildFlag(),
+			identitiesFlag(), commitFlag(), seedFlag(), sameBuildFlag(), baseFlag(),
 		}, nameFlags()...),
 		Action: p.judge,
 	}
@@ -60,6 +60,9 @@ func (p *program) judge(c *cli.Context) error {
 		where = *conf
 	}
 	if err := p.made(c, in, where.Path, where.Approvals.Path); err != nil {
+		return err
+	}
+	if err := p.settings(c, conf, in); err != nil {
 		return err
 	}
 	if err := p.weighApprovals(c, conf, in); err != nil {

@@ -177,6 +177,10 @@ func (b *htmlBuilder) head() {
 	for _, b := range v.Made.Builds {
 		fact("build of "+string(b.Role), b.Digest)
 	}
+	for i := range v.Made.Settings {
+		key, what := settingText(&v.Made.Settings[i], b.o.Names)
+		fact("changed: "+key, what)
+	}
 	fact("evidence", b.names.prose(v.Made.Guard))
 	for i := range v.Comparisons {
 		c := &v.Comparisons[i]

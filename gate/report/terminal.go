@@ -30,6 +30,7 @@ func Terminal(w io.Writer, v *gate.Verdict, o Options) error {
 	r.blind()
 	r.blast()
 	r.findings()
+	r.settings()
 	r.gaps()
 	r.masks()
 	r.counts()
@@ -139,6 +140,20 @@ func (r *renderer) findings() {
 			r.line("    ", span{regular, fmt.Sprintf("%7s ", count(rest[k])) + visible(k, maxName)})
 		}
 	}
+}
+
+// settings says what a release changes of what it is judged by.
+func (r *renderer) settings() {
+	list := r.v.Made.Settings
+	if len(list) == 0 {
+		return
+	}
+	r.heading(changedHeading)
+	for i := range list[:min(len(list), maxSettings)] {
+		key, what := settingText(&list[i], r.o.Names)
+		r.text("  ", "    ", key+": "+what)
+	}
+	r.more(len(list)-maxSettings, "setting", "settings")
 }
 
 // headline is the first lines of a finding: how bad, which check, and what.
