@@ -21,6 +21,7 @@ import (
 
 	"github.com/waybill-dev/waybill/gate"
 	"github.com/waybill-dev/waybill/gate/config"
+	"github.com/waybill-dev/waybill/gate/shard"
 	"github.com/waybill-dev/waybill/gate/verdict"
 )
 
@@ -258,6 +259,9 @@ func builtOf(h *gate.Header) *gate.Built {
 // one role are of two.
 func builds(headers []gate.Header, in *verdict.Input) {
 	for i := range headers {
+		if g := headers[i].Notes[shard.GuardNote]; g != "" && (in.Made.Guard == "" || strings.Contains(g, "could have")) { // the weaker of two
+			in.Made.Guard = g
+		}
 		b := builtOf(&headers[i])
 		if b == nil {
 			continue

@@ -64,7 +64,7 @@ func TestJoins(t *testing.T) {
 	if joins(&config.Config{}, &steady) {
 		t.Error("stimuli alone are split")
 	}
-	for _, s := range []config.Scenario{{Kind: config.Outage}, {Kind: config.Alone, Jobs: []string{"x"}}, {Kind: config.Steady, Jobs: []string{"x"}}} {
+	for _, s := range []config.Scenario{{Kind: config.Outage}, {Kind: config.Alone, Jobs: []string{"x"}}, {Kind: config.Steady, Jobs: []string{"x"}}, {Kind: config.Steady, Whole: true}} {
 		if !joins(&config.Config{}, &s) {
 			t.Errorf("%+v is split", s)
 		}

@@ -54,6 +54,7 @@ type session struct {
 	stood     map[string]string               // where the doors of the last build were, those that it was given; of builds in turn
 	keep      bool
 	locked    *os.File
+	guard     string                   // how runs are kept from the builds
 	made      map[gate.Role]gate.Built // what was replayed in a role, before its set-up
 
 	mu      sync.Mutex
@@ -195,6 +196,10 @@ func (s *session) prepare(ctx context.Context, o sessionOptions) error {
 	if err := os.WriteFile(s.ca, s.authority.RootPEM(), 0o600); err != nil {
 		return undecided(fmt.Errorf("write the root certificate of the sinks: %w", err), "")
 	}
+	guard, err := s.guarded(folder)
+	if err != nil {
+		return undecided(fmt.Errorf("keep the runs from the builds: %w", err), "")
+	}
 	var doors []string
 	for name := range s.conf.Doors {
 		doors = append(doors, name)
@@ -205,7 +210,7 @@ func (s *session) prepare(ctx context.Context, o sessionOptions) error {
 		if b == nil || role == gate.Production && s.conf.Baseline == config.Recorded {
 			continue
 		}
-		site, err := build.NewSite(build.Spec{Role: role, Build: b, Config: s.conf.Dir, Doors: doors, CA: s.ca, Keep: o.keepState})
+		site, err := build.NewSite(build.Spec{Role: role, Build: b, Config: s.conf.Dir, Doors: doors, CA: s.ca, Keep: o.keepState, Guard: guard})
 		if err != nil {
 			return undecided(err, "")
 		}
@@ -215,6 +220,37 @@ func (s *session) prepare(ctx context.Context, o sessionOptions) error {
 		}
 	}
 	return nil
+}
+
+// guarded is what no command of a build may write or see: the runs in a folder, the corpus, and the
+// key of this installation. It is nil where this machine or a build does not allow for it: then
+// what was written is held to what is read, and the verdict says so.
+func (s *session) guarded(runs string) (*build.Guard, error) {
+	if err := build.Try(os.Geteuid() == 0, s.conf.Production, s.conf.Staging); err != nil {
+		s.guard = "builds could have written where their runs are kept (" + firstLine(err.Error()) + "): the digest of each tape was taken as it was written, and checked before it was judged"
+		return nil, nil
+	}
+	g := &build.Guard{}
+	for _, path := range []string{runs, s.conf.Corpus.Path} {
+		path, err := filepath.Abs(path)
+		if err == nil {
+			path, err = filepath.EvalSymlinks(path)
+		}
+		if err != nil {
+			return nil, err
+		}
+		g.ReadOnly = append(g.ReadOnly, path)
+	}
+	if dir, err := os.UserConfigDir(); err == nil {
+		if dir, err = filepath.EvalSymlinks(filepath.Join(dir, "waybill")); err == nil {
+			g.Hidden = append(g.Hidden, dir)
+		}
+	}
+	s.guard = "builds could not write where their runs are kept, nor the corpus; the digest of each tape was taken as it was written, and checked before it was judged"
+	if os.Geteuid() == 0 {
+		s.guard = "where their runs are kept was read-only for builds, which ran as root; the digest of each tape was taken as it was written, and checked before it was judged"
+	}
+	return g, nil
 }
 
 // close deletes what the session made, but for runs, and says where kept state is.
@@ -407,6 +443,9 @@ func (s *session) notes(scenario config.Scenario, role gate.Role) map[string]str
 	notes := map[string]string{}
 	if made, err := json.Marshal(s.made[role]); err == nil {
 		notes[buildNote] = string(made)
+	}
+	if s.guard != "" {
+		notes[shard.GuardNote] = s.guard
 	}
 	if scenario.Kind != config.Alone {
 		notes[answered.Stimuli] = fmt.Sprint(s.total())

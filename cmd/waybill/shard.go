@@ -51,6 +51,7 @@ func (p *program) replayShard(c *cli.Context, conf *config.Config, of shard.Of, 
 	for _, role := range []gate.Role{gate.Production, gate.Staging} {
 		if made, ok := s.made[role]; ok {
 			m.Made = append(m.Made, made)
+			m.Builds[string(role)] = conf.Build(role).Name
 		}
 	}
 	s.runs = out
@@ -76,7 +77,6 @@ func (p *program) replayShard(c *cli.Context, conf *config.Config, of shard.Of, 
 			case role == gate.Production:
 				n = conf.Replay.Replays.Count
 			}
-			m.Builds[string(role)] = conf.Build(role).Name
 			for i := range n {
 				path := s.runPath(scenario.Name, role, i+1)
 				digest, err := s.keys.Digest(path)
@@ -95,7 +95,7 @@ func (p *program) replayShard(c *cli.Context, conf *config.Config, of shard.Of, 
 }
 
 // joins reports whether what a scenario makes a build send can depend on more than one
-// session: what jobs find piled up, what an outage held back, what is to be in order. It is
+// session: what jobs find piled up, what an outage held back, what is to be in order, what the configuration says. It is
 // replayed whole, and by one shard.
 func joins(conf *config.Config, s *config.Scenario) bool {
 	for _, sink := range conf.Sinks {
@@ -103,7 +103,7 @@ func joins(conf *config.Config, s *config.Scenario) bool {
 			return true
 		}
 	}
-	return s.Kind != config.Steady || len(s.Jobs) > 0
+	return s.Kind != config.Steady || len(s.Jobs) > 0 || s.Whole
 }
 
 // only makes the session replay one shard.

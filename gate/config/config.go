@@ -180,6 +180,11 @@ type Scenario struct {
 	From  float64      `toml:"from"` // outage: fraction of the corpus before it, at least 0
 	To    Fraction     `toml:"to"`   // outage: fraction of the corpus at its end, greater than From, at most 1
 	Jobs  []string     `toml:"jobs"` // run afterwards, in this order
+
+	// Whole: what it makes a build send depends on several sessions, as where it gathers them in
+	// batches. It is then replayed by one shard, and never split. An outage, jobs and sinks that
+	// are ordered say so themselves.
+	Whole bool `toml:"whole"`
 }
 
 // Mood is how a sink turns away, in an outage.

@@ -169,10 +169,14 @@ func (j *joining) header() (gate.Header, error) {
 	return whole, nil
 }
 
+// GuardNote is the note of a run that says how it was kept from its build.
+const GuardNote = "guard"
+
 // alike is the notes of a run that all shards of one replay have in common.
 func alike(notes map[string]string) map[string]string {
 	notes = maps.Clone(notes)
 	delete(notes, answered.Stimuli)
+	delete(notes, GuardNote) // of one machine; the first shard's is told
 	return notes
 }
 
