@@ -101,6 +101,9 @@ func (p *program) importFiles(c *cli.Context) error {
 	if !conf.Dynamic.Off {
 		im.learn = dynamic.NewLearner(dynamic.Options{Ignore: conf.Dynamic.Ignore, Learn: conf.Dynamic.Learn}).Learn
 	}
+	if im.clean != nil && identitiesBy(conf) == gate.IdentitiesDetected {
+		fmt.Fprintln(p.stderr, "waybill: warning: "+detectedOnly)
+	}
 	p.busy.Store(true)
 	if err := im.run(c.Context, importHeader(im, c.String("as"), conf, time.Now()), tape.Options{Recipients: conf.Encryption.Recipients}); err != nil {
 		return err
@@ -255,7 +258,7 @@ func importHeader(im *importing, as string, conf *config.Config, now time.Time) 
 		h.Made["sites"] = im.options.Sites.String()
 	}
 	if im.clean != nil {
-		h.Identities, h.Key = gate.IdentitiesReplaced, im.clean.KeyID()
+		h.Identities, h.Key = identitiesBy(conf), im.clean.KeyID()
 	}
 	if days := conf.Record.RetainDays; days > 0 {
 		h.RetainUntil = now.AddDate(0, 0, days).UnixNano()

@@ -114,6 +114,10 @@ func (w *item) entityOf(t []byte, word string, depth int) []byte {
 			}
 		case isAddressField(f.name):
 			w.displayNames(value)
+		case len(f.name) > 2 && (f.name[0] == 'X' || f.name[0] == 'x') && f.name[1] == '-':
+			if m := w.c.meanings.of(string(f.name)); m != noMeaning && m != mailbox {
+				w.learn(m, decodeWords(value))
+			}
 		}
 	}
 	spans := w.header(t[:body], fields)
@@ -167,7 +171,7 @@ func (w *item) displayNames(value []byte) {
 		name := w.scratch[:0]
 		if open := bytes.LastIndexByte(box, '<'); open >= 0 {
 			angled := box[open+1:]
-			if at := bytes.IndexByte(angled, '@'); at > 0 && isRole(skeleton(string(angled[:at]))) {
+			if w.ofFunction(angled, box[:open]) {
 				continue
 			}
 			if end := bytes.IndexByte(angled, '>'); end >= 0 {
@@ -185,6 +189,25 @@ func (w *item) displayNames(value []byte) {
 		}
 		w.name(name)
 	}
+}
+
+// ofFunction reports whether the mailbox that has an address in angle brackets is one of a
+// function. Words of its display name that may be a person's are taken down all the same,
+// unless its domain stays.
+func (w *item) ofFunction(angled, display []byte) bool {
+	at := bytes.IndexByte(angled, '@')
+	if at <= 0 {
+		return false
+	}
+	local, domain := string(angled[:at]), string(angled[at+1:at+1+max(0, bytes.IndexAny(append(angled[at+1:len(angled):len(angled)], '>'), "> "))])
+	if w.c.keepWhole[strings.ToLower(local+"@"+domain)] || w.c.isFunction(local, domain) {
+		return true
+	}
+	if !isRole(skeleton(local)) {
+		return false
+	}
+	w.likely(display, strings.ToLower(domain))
+	return true
 }
 
 // mailboxEnd is where the comma or semicolon stands that ends the first mailbox.
@@ -369,7 +392,11 @@ func (w *item) formPart(t []byte, depth int) []byte {
 			break
 		}
 		value := t[body:]
-		out := w.fieldValue("form", name, value, func(v []byte) []byte { return v })
+		f := formField{"form", name, w.c.meanings.of(name)}
+		if f.meaning == plainName && looksFull(value) {
+			w.likely(value, "")
+		}
+		out := w.fieldValue(f, value, func(v []byte) []byte { return v })
 		if out != nil {
 			return append(append([]byte(nil), t[:body]...), out...)
 		}

@@ -175,7 +175,14 @@ func (w *item) headerLine(name string, value []byte) []byte {
 	if !isASCII(value) {
 		return w.charset(value, "", manner{})
 	}
-	return w.text(value, manner{number: isNumberField(name), digest: isDigestField(name)})
+	m := w.c.meanings.of(name)
+	if m == plainName && looksFull(value) {
+		w.likely(value, "")
+	}
+	if out, whole := w.meant(m, value); whole && m != secret {
+		return out
+	}
+	return w.text(value, manner{number: m == telephone || isNumberField(name), digest: isDigestField(name)})
 }
 
 // coding replaces the people in a body under content codings, the last of which was
@@ -218,6 +225,7 @@ func (w *item) coding(body []byte, codings, kind string) []byte {
 // section 5.1), or of cookies.
 func (w *item) formPairs(t []byte, place string, between byte) []byte {
 	var spans []span
+	personal, hidden := w.formOf(t, between)
 	for at := 0; at <= len(t); {
 		end := len(t)
 		if i := bytes.IndexByte(t[at:], between); i >= 0 {
@@ -233,11 +241,18 @@ func (w *item) formPairs(t []byte, place string, between byte) []byte {
 			continue
 		}
 		name := string(bytes.TrimSpace(plainForm(rawName)))
+		m := w.c.meanings.of(name)
+		if m == plainName && (personal || looksFull(plainForm(rawValue))) {
+			w.likelyOf(plainForm(rawValue), personal)
+		}
+		if name == "log" && hidden {
+			m = loginName
+		}
 		if out := w.text(rawName, manner{}); !bytes.Equal(out, rawName) {
 			spans = append(spans, span{start: at, end: at + len(rawName), text: out})
 		}
 		start := at + len(rawName) + 1
-		if out := w.fieldValue(place, name, rawValue, plainForm); out != nil {
+		if out := w.fieldValue(formField{place, name, m}, rawValue, plainForm); out != nil {
 			spans = append(spans, span{start: start, end: end, text: out})
 		}
 		at = end + 1
@@ -256,15 +271,45 @@ func plainForm(raw []byte) []byte {
 	return raw
 }
 
+// formOf reports what the fields of a form or query say of it by their names: that it is
+// somebody's, and that a password is in it.
+func (w *item) formOf(t []byte, between byte) (personal, hidden bool) {
+	for pair := range bytes.SplitSeq(t, []byte{between}) {
+		if name, _, ok := bytes.Cut(pair, []byte("=")); ok {
+			m := w.c.meanings.of(string(bytes.TrimSpace(plainForm(name))))
+			personal, hidden = personal || m.personal(), hidden || m == secret
+		}
+	}
+	return personal, hidden
+}
+
+// likelyOf makes a name of what a field called "name" holds: all of it, where what stands
+// beside says that it is somebody's.
+func (w *item) likelyOf(value []byte, personal bool) {
+	switch {
+	case !personal:
+		w.likely(value, "")
+	case isName(value):
+		w.name(value)
+	}
+}
+
+// A formField is a field of a form, a query or a cookie, and what its name says of it.
+type formField struct {
+	place, name string
+	meaning     meaning
+}
+
 // fieldValue is the value of a field with its people replaced; nil: it has none.
 // plain undoes how it is written.
-func (w *item) fieldValue(place, name string, raw []byte, plain func([]byte) []byte) []byte {
+func (w *item) fieldValue(f formField, raw []byte, plain func([]byte) []byte) []byte {
 	text := plain(raw)
+	place, name := f.place, f.name
 	if w.c.names.has(place, name) {
 		w.name(text)
 	}
-	if isSecret(name) || w.c.fields.has(place, name) {
-		out := w.whole(text, isSecret(name))
+	if f.meaning == secret || w.c.fields.has(place, name) {
+		out := w.whole(text, f.meaning == secret)
 		if bytes.Equal(out, text) {
 			return nil
 		}
@@ -278,7 +323,10 @@ func (w *item) fieldValue(place, name string, raw []byte, plain func([]byte) []b
 			return writeForm(out, raw, plain)
 		}
 	}
-	m := manner{number: isNumberField(name), digest: isDigestField(name)}
+	if out, whole := w.meant(f.meaning, text); whole {
+		return writeForm(out, raw, plain)
+	}
+	m := manner{number: f.meaning == telephone || isNumberField(name), digest: isDigestField(name)}
 	out := w.text(raw, m)
 	if bytes.IndexByte(raw, '+') >= 0 && !bytes.Equal(plain(raw), raw) {
 		// Spaces stand in it: what is one text may be more than one word of it.

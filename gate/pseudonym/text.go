@@ -78,6 +78,9 @@ func (w *item) scan(t []byte, m manner, depth int) []span {
 	}
 	spans := w.addresses(t, nil) // nil, so that text without anybody costs nothing
 	spans = w.tokens(t, m, depth, spans)
+	spans = w.checked(t, spans)
+	w.greetings(t)
+	w.fullNames(t)
 	for _, p := range w.c.records {
 		spans = w.recordsIn(t, p, spans)
 	}
@@ -194,6 +197,9 @@ func (w *item) address(raw []byte) []byte {
 	}
 	if w.found(needle{kind: anAddress, text: k.lower, original: k.original}) {
 		w.c.seen.knowThis(k)
+		for _, word := range w.c.people.namesOf(k.lower) {
+			w.word([]byte(word))
+		}
 	}
 	w.images.add(k.image)
 	w.recent[w.next%len(w.recent)] = k
@@ -407,6 +413,12 @@ func (w *item) tokens(t []byte, m manner, depth int, spans []span) []span {
 func (w *item) number(t []byte, i int, known bool, spans *[]span) (int, bool) {
 	var num number
 	n, ok := numberAt(t, i, known, &num)
+	if !ok && len(w.c.regions) > 0 && num.count >= leastNumber && num.end-num.start > num.count {
+		var national string
+		if national, ok = w.c.isNational(string(t[num.start:num.end])); ok {
+			num.national = max(num.count-len(national), 0)
+		}
+	}
 	if !ok {
 		return n, false
 	}
