@@ -245,17 +245,20 @@ func (w *item) headerField(f *field, value []byte) []byte {
 			}
 		}
 	}
-	out := value
+	if bytes.Contains(value, []byte("*1")) && bytes.IndexByte(value, ';') >= 0 {
+		w.continued(value)
+	}
+	text := func(t []byte) []byte {
+		if !isASCII(t) {
+			return w.charset(t, "", m)
+		}
+		return w.text(t, m)
+	}
+	var out []byte
 	if bytes.Contains(value, []byte("=?")) {
-		out = w.encodedWords(value)
-	}
-	if bytes.Contains(out, []byte("*1")) && bytes.IndexByte(out, ';') >= 0 {
-		w.continued(out)
-	}
-	if !isASCII(out) {
-		out = w.charset(out, "", m)
+		out = w.encodedWords(value, text)
 	} else {
-		out = w.text(out, m)
+		out = text(value)
 	}
 	if bytes.Equal(out, value) {
 		return nil

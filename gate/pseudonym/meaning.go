@@ -243,6 +243,23 @@ func exactMeaning(joined string) meaning {
 	case secretFields[joined]:
 		return secret
 	}
+	if who, ok := strings.CutSuffix(joined, "name"); ok && (persons[who] || who == "contact") {
+		if who == "user" {
+			return loginName
+		}
+		return personName
+	}
+	for _, e := range []struct { // names of fields in one case, whose words cannot be told apart
+		end string
+		m   meaning
+	}{
+		{"firstname", personName}, {"lastname", personName}, {"surname", personName}, {"givenname", personName}, {"familyname", personName}, {"fullname", personName}, {"middlename", personName},
+		{"username", loginName}, {"dateofbirth", birthDate}, {"birthdate", birthDate}, {"cardnumber", cardNumber}, {"emailaddress", mailbox},
+	} {
+		if strings.HasSuffix(joined, e.end) {
+			return e.m
+		}
+	}
 	return noMeaning
 }
 

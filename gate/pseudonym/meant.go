@@ -225,7 +225,7 @@ func (w *item) checkedAt(t []byte, i int) (n compact, out []byte) {
 			return n, inPlaces(t[n.start:n.end], w.c.iban(n.text))
 		}
 	}
-	if kind, n := nationalAt(t, i); kind != nil && !(isDigit(t[i]) && i > 0 && (t[i-1] == '.' || t[i-1] == '-' || t[i-1] == '+' || t[i-1] == ':') && !n.dashed) {
+	if kind, n := nationalAt(t, i); kind != nil && !w.needles.has(aNumber, t[n.start:n.end]) && !(isDigit(t[i]) && i > 0 && (t[i-1] == '.' || t[i-1] == '-' || t[i-1] == '+' || t[i-1] == ':') && !n.dashed) {
 		return n, inPlaces(t[n.start:n.end], w.c.national(kind, n.text))
 	}
 	return w.labelled(t, i)

@@ -172,15 +172,18 @@ func (w *item) headerLine(name string, value []byte) []byte {
 	if q := bytes.IndexByte(value, '?'); q >= 0 && (name == "referer" || name == "location") {
 		return apply(value, w.target(value))
 	}
-	if !isASCII(value) {
-		return w.charset(value, "", manner{})
-	}
 	m := w.c.meanings.of(name)
 	if m == plainName && looksFull(value) {
 		w.likely(value, "")
 	}
-	if out, whole := w.meant(m, value); whole && m != secret {
+	if m == secret {
+		return w.whole(value, true)
+	}
+	if out, whole := w.meant(m, value); whole {
 		return out
+	}
+	if !isASCII(value) {
+		return w.charset(value, "", manner{})
 	}
 	return w.text(value, manner{number: m == telephone || isNumberField(name), digest: isDigestField(name)})
 }
@@ -252,7 +255,11 @@ func (w *item) formPairs(t []byte, place string, between byte) []byte {
 			spans = append(spans, span{start: at, end: at + len(rawName), text: out})
 		}
 		start := at + len(rawName) + 1
-		if out := w.fieldValue(formField{place, name, m}, rawValue, plainForm); out != nil {
+		plain := plainForm
+		if place == "cookie" {
+			plain = plainCookie
+		}
+		if out := w.fieldValue(formField{place, name, m}, rawValue, plain); out != nil {
 			spans = append(spans, span{start: start, end: end, text: out})
 		}
 		at = end + 1
@@ -265,6 +272,14 @@ func plainForm(raw []byte) []byte {
 	if bytes.IndexByte(raw, '+') >= 0 {
 		raw = bytes.ReplaceAll(raw, []byte("+"), []byte(" "))
 	}
+	if v := undoPercent(raw); v != nil {
+		return v.text
+	}
+	return raw
+}
+
+// plainCookie undoes percent escapes.
+func plainCookie(raw []byte) []byte {
 	if v := undoPercent(raw); v != nil {
 		return v.text
 	}
@@ -328,7 +343,7 @@ func (w *item) fieldValue(f formField, raw []byte, plain func([]byte) []byte) []
 	}
 	m := manner{number: f.meaning == telephone || isNumberField(name), digest: isDigestField(name)}
 	out := w.text(raw, m)
-	if bytes.IndexByte(raw, '+') >= 0 && !bytes.Equal(plain(raw), raw) {
+	if bytes.IndexByte(raw, '+') >= 0 && string(plain([]byte("+"))) == " " {
 		// Spaces stand in it: what is one text may be more than one word of it.
 		if again := w.text(text, m); !bytes.Equal(again, plain(out)) {
 			return writeForm(again, raw, plain)
@@ -346,7 +361,7 @@ func writeForm(text, raw []byte, plain func([]byte) []byte) []byte {
 		return text
 	}
 	out := redoPercent(text, bytes.ReplaceAll(raw, []byte("+"), nil))
-	if bytes.IndexByte(raw, '+') >= 0 {
+	if bytes.IndexByte(raw, '+') >= 0 && string(plain([]byte("+"))) == " " {
 		out = bytes.ReplaceAll(out, []byte("%20"), []byte("+"))
 	}
 	return out

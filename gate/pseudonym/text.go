@@ -78,7 +78,9 @@ func (w *item) scan(t []byte, m manner, depth int) []span {
 	}
 	spans := w.addresses(t, nil) // nil, so that text without anybody costs nothing
 	spans = w.tokens(t, m, depth, spans)
-	spans = w.checked(t, spans)
+	if !m.number {
+		spans = w.checked(t, spans)
+	}
 	w.greetings(t)
 	w.fullNames(t)
 	for _, p := range w.c.records {
@@ -399,7 +401,7 @@ func (w *item) tokens(t []byte, m manner, depth int, spans []span) []span {
 		}
 		if all&slashClass != 0 && all&digitClass != 0 {
 			for k := i + 1; k < end; k++ { // a segment of a path
-				if t[k-1] == '/' && isDigit(t[k]) {
+				if t[k-1] == '/' && (isDigit(t[k]) || t[k] == '+' && k+1 < len(t) && isDigit(t[k+1])) {
 					w.number(t, k, m.number, &spans)
 				}
 			}
