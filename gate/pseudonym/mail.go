@@ -168,13 +168,14 @@ func (w *item) displayNames(value []byte) {
 		end := mailboxEnd(text)
 		box := text[:end]
 		text = text[min(end+1, len(text)):]
-		name := w.scratch[:0]
+		name, address := w.scratch[:0], ""
 		if open := bytes.LastIndexByte(box, '<'); open >= 0 {
 			angled := box[open+1:]
 			if w.ofFunction(angled, box[:open]) {
 				continue
 			}
 			if end := bytes.IndexByte(angled, '>'); end >= 0 {
+				address = string(bytes.TrimSpace(angled[:end]))
 				name = append(name, angled[end+1:]...)
 			}
 			name = append(append(name, ' '), box[:open]...)
@@ -187,7 +188,7 @@ func (w *item) displayNames(value []byte) {
 			eachAddress(name, func(start, end int, _ bool) { own = append(own, span{start: start, end: end, text: []byte(" ")}) })
 			name = apply(name, own)
 		}
-		w.name(name)
+		w.nameOf(name, address)
 	}
 }
 

@@ -200,7 +200,7 @@ func (w *item) checked(t []byte, spans []span) []span {
 			}
 			end++
 		}
-		if digit >= 0 && digit-i < 7 && end-i < 40 && (i == 0 || t[i-1] != '_' && t[i-1] < 0x80) {
+		if digit >= 0 && digit-i < 7 && end-i < 40 && (end-i >= 6 || goesOn(t, end)) && (i == 0 || t[i-1] != '_' && t[i-1] < 0x80) {
 			if n, out := w.checkedAt(t, i); n.end > i {
 				raw := t[n.start:n.end]
 				w.kept(raw, out)
@@ -211,6 +211,19 @@ func (w *item) checked(t []byte, spans []span) []span {
 		i = end
 	}
 	return spans
+}
+
+// goesOn reports whether the word that ends at end may be the first of several of a number
+// or a date.
+func goesOn(t []byte, end int) bool {
+	if end+1 >= len(t) || !isAlnum(t[end+1]) {
+		return false
+	}
+	switch t[end] {
+	case ' ', '-', '.', '/', '(', '+':
+		return true
+	}
+	return false
 }
 
 // checkedAt is the number that begins at i in t, and its pseudonym in its format; a number
@@ -261,23 +274,23 @@ func (w *item) labelled(t []byte, i int) (n compact, out []byte) {
 	return n, nil
 }
 
-// labels are words that, right before a value, say what it is.
-var labels = func() map[string]meaning {
-	out := make(map[string]meaning)
-	for w := range birthFields {
-		out[w] = birthDate
-	}
-	for _, w := range []string{"bornon", "geborenam", "gebam", "neele", "neeele", "natoil", "nacidoel", "geb"} {
-		out[w] = birthDate
-	}
-	for w := range nationalFields {
-		switch w {
-		case "run", "rut", "sin", "pan", "tin", "pps", "cif", "nie", "fin", "rin", "nir", "rfc", "dni", "nif", "cpr", "egn", "avs", "ahv", "idnumber", "idcard", "insee":
-		default:
-			out[w] = nationalID
+// labels are phrases that, right before a value, say what it is, their words joined.
+var labels, labelEnds = func() (map[string]meaning, map[string]bool) {
+	out, ends := make(map[string]meaning), make(map[string]bool)
+	add := func(m meaning, phrases string) {
+		for phrase := range strings.SplitSeq(phrases, ",") {
+			words := strings.Fields(phrase)
+			out[strings.Join(words, "")] = m
+			ends[words[len(words)-1]] = true
 		}
 	}
-	return out
+	add(birthDate, "born, born on, dob, date of birth, birth date, birthdate, birthday, d o b, geboren, geboren am, geb, geb am, geburtsdatum, né le, née le, nee le, ne le, date de naissance, nato il, nata il, data di nascita, "+
+		"nacido el, nacida el, fecha de nacimiento, geboortedatum, geboren op, født, född, fødselsdato, data urodzenia")
+	add(nationalID, "ssn, social security number, social security no, social security, nino, national insurance number, national insurance no, nhs number, nhs no, nhs, passport, passport number, passport no, passport nr, reisepass, "+
+		"reisepassnummer, reisepass nr, pass nr, ausweisnummer, personalausweis, national id, national id number, identity card, identity number, id card, id card no, steuer id, steuernummer, steuer nr, tax id, tax number, "+
+		"sozialversicherungsnummer, versichertennummer, personnummer, fødselsnummer, cpr nr, bsn, dni, nif, codice fiscale, cpf, pesel, aadhaar, aadhaar no, driving licence, driving licence no, driver s license, drivers license, "+
+		"drivers license no, driver license, medicare number, medicare no, mrn, medical record number, health card number, insurance number")
+	return out, ends
 }()
 
 // labelBefore is what the words before i on its line say of what begins there.
@@ -290,28 +303,23 @@ func labelBefore(t []byte, i int) meaning {
 		return noMeaning
 	}
 	var buffer [48]byte
-	joined := buffer[len(buffer):]
+	begun := len(buffer)
 	for words := 0; words < 4 && at > 0; words++ {
-		end := at
-		for at > 0 && isWordByte(t[at-1]) {
+		for at > 0 && isWordByte(t[at-1]) && begun > 0 {
 			at--
+			begun--
+			buffer[begun] = lowerByte(t[at])
 		}
-		word := t[at:end]
-		if len(word) == 0 || len(joined)+len(word) > len(buffer) {
+		if begun == 0 || words == 0 && !labelEnds[string(buffer[begun:])] {
 			return noMeaning
 		}
-		if lower := lowerText(word); words > 0 || lower != "no" && lower != "nr" && lower != "is" && lower != "number" {
-			begun := len(buffer) - len(joined) - len(word)
-			copy(buffer[begun:], lower)
-			joined = buffer[begun:]
-			if m := labels[string(joined)]; m != noMeaning && (at == 0 || !isWordByte(t[at-1])) {
-				return m
-			}
+		if m := labels[string(buffer[begun:])]; m != noMeaning {
+			return m
 		}
-		if at == 0 || t[at-1] != ' ' && t[at-1] != '-' && t[at-1] != '.' {
+		if at == 0 || t[at-1] != ' ' && t[at-1] != '-' && t[at-1] != '.' && t[at-1] != '\'' {
 			return noMeaning
 		}
-		for at > 0 && (t[at-1] == ' ' || t[at-1] == '-' || t[at-1] == '.') {
+		for at > 0 && (t[at-1] == ' ' || t[at-1] == '-' || t[at-1] == '.' || t[at-1] == '\'') {
 			at--
 		}
 	}

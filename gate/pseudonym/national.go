@@ -420,8 +420,11 @@ var byLength = func() map[int][]*national {
 	return out
 }()
 
-// maxShape is how many bytes the longest shape has.
-const maxShape = 22
+// How many bytes the shortest and the longest shape have.
+const (
+	leastShape = 8
+	maxShape   = 22
+)
 
 // nationalAt reads the national number that begins at i in t, the longest one.
 func nationalAt(t []byte, i int) (found *national, num compact) {
@@ -443,7 +446,7 @@ func nationalAt(t []byte, i int) (found *national, num compact) {
 			return found, num
 		}
 		n++
-		if !isAlnum(t[j]) || j+1 < len(t) && (isAlnum(t[j+1]) || t[j+1] == '_') {
+		if n < leastShape || !isAlnum(t[j]) || j+1 < len(t) && (isAlnum(t[j+1]) || t[j+1] == '_') {
 			continue
 		}
 		for _, kind := range byShape[string(shape[:n])] {

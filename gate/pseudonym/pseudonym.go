@@ -48,7 +48,8 @@ type Cleaner struct {
 	headerPlaces bool // some of them are header fields
 	records      []record
 	values       []needle
-	items        sync.Pool // of *item
+	items        sync.Pool                    // of *item
+	watch        func(t []byte, spans []span) // sees what is replaced in each text; nil: nobody does
 }
 
 // New makes a cleaner. The error says what is wrong with the rules.

@@ -92,7 +92,11 @@ func (w *item) scan(t []byte, m manner, depth int) []span {
 		}
 		return true
 	})
-	return w.apart(t, spans)
+	spans = w.apart(t, spans)
+	if w.c.watch != nil {
+		w.c.watch(t, spans)
+	}
+	return spans
 }
 
 // apart leaves, of spans that overlap, the one that says most, and drops those that
@@ -153,7 +157,7 @@ func (w *item) addresses(t []byte, spans []span) []span {
 			spans = make([]span, 0, 4+min(len(t)/128, 32))
 		}
 		spans = append(spans, span{start, end, anAddress, w.address(t[start:end])})
-		w.beforeAngle(t, start)
+		w.beforeAngle(t, start, end)
 	})
 	return spans
 }
@@ -331,8 +335,8 @@ func userInfo(t []byte, start, i int) (int, bool) {
 
 // beforeAngle makes a name of the words that stand before an address in angle
 // brackets on one line, as in "Jane Doe <jane@example.org> wrote:". At most five
-// words that begin in upper case are one.
-func (w *item) beforeAngle(t []byte, start int) {
+// words that begin in upper case are one. t[start:stop] is the address.
+func (w *item) beforeAngle(t []byte, start, stop int) {
 	if start < 2 || t[start-1] != '<' {
 		return
 	}
@@ -355,8 +359,8 @@ func (w *item) beforeAngle(t []byte, start int) {
 			i--
 		}
 	}
-	if i < end {
-		w.name(t[i:end])
+	if i < end && !w.ofFunction(t[start:stop], t[i:end]) {
+		w.nameOf(t[i:end], string(t[start:stop]))
 	}
 }
 
