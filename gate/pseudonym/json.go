@@ -188,7 +188,7 @@ func (r *jsonReader) leaf(key string, start, end int, quoted bool) {
 	c := r.w.c
 	path := string(r.path)
 	if c.names.has("json", path) {
-		r.w.name(plainJSON(r.t[start:end]))
+		r.w.declaredName(plainJSON(r.t[start:end]))
 	}
 	m := c.meanings.of(key)
 	if m == secret && quoted || c.fields.has("json", path) {
@@ -332,13 +332,15 @@ func (o *members) end(r *jsonReader) {
 			}
 		}
 	}
-	if o.address != "" {
-		for _, at := range o.sure {
-			r.w.nameOf(plainJSON(r.t[at[0]:at[1]]), o.address)
+	var full []byte
+	for _, at := range o.sure {
+		if text := plainJSON(r.t[at[0]:at[1]]); isName(text) {
+			full = append(append(full, text...), ' ')
 		}
 	}
+	r.w.nameOf(full, o.address)
+	full = nil
 	if of := r.w.c.meanings.of(o.own); len(o.pieces) > 0 && (of == personName || of == plainName || isPersons(o.own) || len(o.pieces) > 1 && o.personal) {
-		var full []byte
 		for _, at := range o.pieces {
 			if text := plainJSON(r.t[at[0]:at[1]]); isName(bytes.Trim(text, "[]")) || r.t[at[0]-1] == '[' {
 				full = append(append(full, text...), ' ')

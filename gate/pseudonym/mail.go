@@ -238,7 +238,7 @@ func (w *item) headerField(f *field, value []byte) []byte {
 	if w.c.headerPlaces && !f.is("from ") { // that is the first line of an mbox file
 		switch name := lowerText(f.name); {
 		case w.c.names.has("header", name):
-			w.name(decodeWords(value))
+			w.declaredName(decodeWords(value))
 		case w.c.fields.has("header", name):
 			text := bytes.TrimSpace(value)
 			if i := bytes.Index(value, text); len(text) > 0 {

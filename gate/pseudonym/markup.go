@@ -8,6 +8,7 @@ import (
 // markup makes identities of what elements and attributes of XML or HTML hold by their
 // names: <lastName>Doe</lastName>, <patient surname="Doe">, <input name="ssn" value="...">.
 func (w *item) markup(t []byte) {
+	var last []byte // of a name, in an element before
 	for i := 0; ; {
 		n := bytes.IndexByte(t[i:], '<')
 		if n < 0 {
@@ -39,7 +40,14 @@ func (w *item) markup(t []byte) {
 		}
 		stop := bytes.IndexByte(t[close:], '<')
 		if stop > 1 && close+stop+1 < len(t) && t[close+stop+1] == '/' {
-			w.learn(m, plainMarkup(t[close+1:close+stop]))
+			text := plainMarkup(t[close+1 : close+stop])
+			w.learn(m, text)
+			if m == personName && isName(text) {
+				if last != nil && len(text)+len(last) < 80 {
+					w.name(append(append(bytes.Clone(last), ' '), text...))
+				}
+				last = text
+			}
 		}
 	}
 }

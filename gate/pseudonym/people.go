@@ -24,7 +24,7 @@ const (
 // are replaced in the whole recording; names by address; and all identities of a session.
 type people struct {
 	mu       sync.RWMutex
-	pairs    [2]map[string]bool // "ann archer": two words of a name, the younger generation first
+	pairs    [2]map[string]bool // "ann archer": two words of a name, the younger generation first; and single words of declared ones
 	owners   [2]map[string][]string
 	sessions [2]map[string]*session
 	filled   atomic.Bool                  // there are pairs
@@ -68,7 +68,14 @@ func recall[V any](g *[2]map[string]V, k string) V {
 
 // pair takes down two words of a full name, in lower case.
 func (p *people) pair(a, b string) {
-	key := a + " " + b
+	p.learn(a+" "+b, a)
+}
+
+// declare takes down a word of a declared name, in lower case.
+func (p *people) declare(word string) { p.learn(word, word) }
+
+// learn takes down what is looked for where the word first stands.
+func (p *people) learn(key, first string) {
 	p.mu.RLock()
 	known := p.pairs[0][key]
 	p.mu.RUnlock()
@@ -86,7 +93,7 @@ func (p *people) pair(a, b string) {
 			p.mark(w)
 		}
 	}
-	p.mark(a)
+	p.mark(first)
 	p.filled.Store(true)
 }
 
@@ -104,8 +111,9 @@ const (
 	hashPrime = 16777619
 )
 
-func (p *people) isPair(a, b string) bool {
-	key := a + " " + b
+func (p *people) isPair(a, b string) bool { return p.knows(a + " " + b) }
+
+func (p *people) knows(key string) bool {
 	p.mu.RLock()
 	defer p.mu.RUnlock()
 	return p.pairs[0][key] || p.pairs[1][key]
@@ -231,6 +239,9 @@ func (w *item) fullNames(t []byte) {
 			}
 		}
 		if p.first[h%pairBits/64].Load()&(1<<(h%64)) != 0 {
+			if p.knows(foldName(t[i:j])) {
+				w.word(t[i:j])
+			}
 			w.fullName(t, i, j)
 		}
 		i = j
@@ -275,6 +286,15 @@ func foldName(word []byte) string {
 // name makes the words of somebody's name identities of the item. Words that are nobody's
 // beside a name, such as titles, are none.
 func (w *item) name(s []byte) { w.nameOf(s, "") }
+
+// declaredName is name, of what a declared place holds: its words are names in the whole
+// recording.
+func (w *item) declaredName(s []byte) {
+	w.name(s)
+	for _, word := range nameWords(s) {
+		w.c.people.declare(foldName(word))
+	}
+}
 
 // nameOf is name, of the owner of an address where that is not empty.
 func (w *item) nameOf(s []byte, address string) {

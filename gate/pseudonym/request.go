@@ -164,7 +164,7 @@ func (w *item) target(t []byte) []span {
 
 func (w *item) headerLine(name string, value []byte) []byte {
 	if w.c.names.has("header", name) {
-		w.name(value)
+		w.declaredName(value)
 	}
 	if w.c.fields.has("header", name) {
 		return w.whole(value, false)
@@ -287,15 +287,34 @@ func plainCookie(raw []byte) []byte {
 }
 
 // formOf reports what the fields of a form or query say of it by their names: that it is
-// somebody's, and that a password is in it.
+// somebody's, and that a password is in it. Fields of one name in pieces become that name.
 func (w *item) formOf(t []byte, between byte) (personal, hidden bool) {
+	var full []byte
+	address := ""
 	for pair := range bytes.SplitSeq(t, []byte{between}) {
-		if name, _, ok := bytes.Cut(pair, []byte("=")); ok {
+		if name, value, ok := bytes.Cut(pair, []byte("=")); ok {
 			m := w.c.meanings.of(string(bytes.TrimSpace(plainForm(name))))
+			switch m {
+			case personName:
+				if text := plainForm(value); isName(text) {
+					full = append(append(full, text...), ' ')
+				}
+			case mailbox:
+				address = addressIn(plainForm(value))
+			}
 			personal, hidden = personal || m.personal(), hidden || m == secret
 		}
 	}
+	w.nameOf(full, address)
 	return personal, hidden
+}
+
+// addressIn is value, where that is an address; else "".
+func addressIn(value []byte) string {
+	if bytes.IndexByte(value, '@') > 0 {
+		return string(value)
+	}
+	return ""
 }
 
 // likelyOf makes a name of what a field called "name" holds: all of it, where what stands
@@ -321,7 +340,7 @@ func (w *item) fieldValue(f formField, raw []byte, plain func([]byte) []byte) []
 	text := plain(raw)
 	place, name := f.place, f.name
 	if w.c.names.has(place, name) {
-		w.name(text)
+		w.declaredName(text)
 	}
 	if f.meaning == secret || w.c.fields.has(place, name) {
 		out := w.whole(text, f.meaning == secret)

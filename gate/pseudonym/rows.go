@@ -54,18 +54,23 @@ func (w *item) row(r *Row, out []string) (hashes int) {
 	if strings.IndexByte(address, '@') < 0 {
 		address = ""
 	}
+	var full []byte
 	for i := range r.Cells { // names first, for they stand in other cells too
 		cell := []byte(r.Cells[i])
 		switch m := w.c.meanings.of(column(r, i)); {
 		case r.isNull(i):
 		case w.c.names.has("form", column(r, i)) || w.c.names.has("json", "$."+column(r, i)):
+			w.declaredName(cell)
 			w.nameOf(cell, address)
-		case m == personName && isName(cell), m == plainName && personal && isName(cell):
+		case m == personName && isName(cell):
+			full = append(append(full, cell...), ' ')
+		case m == plainName && personal && isName(cell):
 			w.nameOf(cell, address)
 		case m == plainName && looksFull(cell):
 			w.likely(cell, "")
 		}
 	}
+	w.nameOf(full, address)
 	for i := range r.Cells {
 		if out[i] = r.Cells[i]; r.isNull(i) || out[i] == "" {
 			continue

@@ -299,3 +299,96 @@ func TestSession(t *testing.T) {
 		}
 	}
 }
+
+// What declared places hold are names in the whole recording, and full names that were
+// learnt anywhere too; words of a name that was only detected are names in their session.
+func TestNamesReachBeyondTheirItem(t *testing.T) {
+	c := cleaner(t, func(r *pseudonym.Rules) { r.Names = []string{"form/insured"} })
+	send := func(key, head, body string) string {
+		t.Helper()
+		s := gate.Stimulus{Channel: "http", Key: key, Head: []byte(head), Body: []byte(body)}
+		if err := c.Stimulus(&s, nil); err != nil {
+			t.Fatal(err)
+		}
+		return string(s.Head) + string(s.Body)
+	}
+	form := "POST /x HTTP/1.1\r\nContent-Type: application/x-www-form-urlencoded\r\n"
+	send("a", form, "insured=Thaddeus+Pumblechook")
+	send("b", form, "first_name=Wilhelmina&last_name=Quackenbush")
+	for said, left := range map[string]bool{
+		"the Pumblechook case":          false,
+		"Quackenbush, Wilhelmina":       false,
+		"by Wilhelmina T. Quackenbush.": false,
+		"Elm Street 12":                 true,
+	} {
+		m := gate.Message{Channel: "smtp", Body: []byte("Subject: x\r\n\r\n" + said)}
+		if err := c.Message(&m); err != nil {
+			t.Fatal(err)
+		}
+		if is := strings.TrimPrefix(string(m.Body), "Subject: x\r\n\r\n"); (is == said) != left {
+			t.Errorf("%q became %q", said, is)
+		}
+	}
+	if is := send("b", form, "note=ask+Wilhelmina"); strings.Contains(is, "Wilhelmina") {
+		t.Errorf("a name is left in its session: %q", is)
+	}
+	if is := send("c", form, "note=ask+Wilhelmina"); !strings.Contains(is, "Wilhelmina") {
+		t.Errorf("a word of a detected name is a name everywhere: %q", is)
+	}
+}
+
+// What pseudonyms of checked numbers become passes the same checks, and no two become one.
+func TestCheckedStayChecked(t *testing.T) {
+	c := cleaner(t, nil)
+	for _, s := range specimens {
+		if !s.byForm || s.field == "email" || s.field == "phone" {
+			continue
+		}
+		is := text(t, c, s.value)
+		if is == s.value || len(is) != len(s.value) {
+			t.Errorf("%s became %s", s.value, is)
+		}
+		if again := text(t, c, is); again == is {
+			t.Errorf("the pseudonym %s of %s is not found by its form", is, s.value)
+		}
+	}
+	seen := map[string]string{}
+	for i := range 2000 {
+		card := fmt.Sprintf("411111%09d", i*7919)
+		for check := range 10 {
+			full := card + fmt.Sprint(check)
+			is := text(t, c, full)
+			if is == full {
+				continue
+			}
+			if other, ok := seen[is]; ok {
+				t.Fatalf("%s and %s became %s", full, other, is)
+			}
+			seen[is] = full
+		}
+	}
+	if len(seen) != 2000 {
+		t.Errorf("%d of 2000 cards were found", len(seen))
+	}
+}
+
+// Addresses and display names of functions stay in the domains that stay; people's there do not.
+func TestFunctionsStay(t *testing.T) {
+	c := cleaner(t, func(r *pseudonym.Rules) { r.KeepDomains = []string{"shop.example", "one@else.example"} })
+	for from, stays := range map[string]bool{
+		"The Shop <orders@shop.example>":                true,
+		"Shop Billing <billing-noreply@m.shop.example>": true,
+		"Else <one@else.example>":                       true,
+		"Wilma Quackenbush <wilma@shop.example>":        false,
+		"Wilma Quackenbush <noreply@other.example>":     false,
+	} {
+		m := gate.Message{Channel: "smtp", Body: []byte("From: " + from + "\r\nSubject: x\r\n\r\nhi\r\n")}
+		if err := c.Message(&m); err != nil {
+			t.Fatal(err)
+		}
+		is := string(m.Body)
+		if strings.Contains(is, from) != stays || !stays && strings.Contains(is, "Quackenbush") {
+			t.Errorf("%q became %q", from, is)
+		}
+	}
+}
