@@ -191,7 +191,7 @@ func (r *jsonReader) leaf(key string, start, end int, quoted bool) {
 		r.w.declaredName(plainJSON(r.t[start:end]))
 	}
 	m := c.meanings.of(key)
-	if m == secret && quoted || c.fields.has("json", path) {
+	if m == secret && (quoted || digitsIn(r.t[start:end]) > 3) || c.fields.has("json", path) {
 		out := r.w.whole(plainJSON(r.t[start:end]), m == secret)
 		for !quoted && !json.Valid(out) { // no number begins with 0
 			out = []byte(r.w.c.value(string(out)))

@@ -380,6 +380,7 @@ func writeForm(text, raw []byte, plain func([]byte) []byte) []byte {
 		return text
 	}
 	out := redoPercent(text, bytes.ReplaceAll(raw, []byte("+"), nil))
+	out = bytes.ReplaceAll(out, []byte(" "), []byte("%20"))
 	if bytes.IndexByte(raw, '+') >= 0 && string(plain([]byte("+"))) == " " {
 		out = bytes.ReplaceAll(out, []byte("%20"), []byte("+"))
 	}

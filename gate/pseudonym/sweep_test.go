@@ -120,6 +120,9 @@ func carriers(t testing.TB) map[string]func(field, value string) gate.Message {
 		"multipart": func(f, v string) gate.Message {
 			return post("multipart/form-data; boundary=b", "--b\r\nContent-Disposition: form-data; name=\""+f+"\"\r\n\r\n"+v+"\r\n--b\r\nContent-Disposition: form-data; name=\"note\"\r\n\r\n"+staying+"\r\n--b--\r\n")
 		},
+		"CSV column": func(f, v string) gate.Message {
+			return post("text/csv", "id,\""+f+"\",note\r\n1,\""+v+"\",\""+staying+"\"\r\n")
+		},
 		"cookie": func(f, v string) gate.Message { return get("/x", "Cookie: a=b; "+f+"="+url.PathEscape(v)+"\r\n") },
 		"header": func(f, v string) gate.Message { return get("/x", title(f)+": "+v+"\r\n") },
 		"claim": func(f, v string) gate.Message {
@@ -252,6 +255,12 @@ func sweep(t *testing.T, c *pseudonym.Cleaner, what string, m *gate.Message, gon
 			t.Errorf("%s: %q is left\n%s\n%s", what, s, before, string(m.Head)+string(m.Body))
 			return
 		}
+	}
+	if line, _, _ := strings.Cut(string(m.Head), "\r\n"); m.Channel == "http" && len(strings.Fields(line)) != 3 {
+		t.Errorf("%s: the first line became %q", what, line)
+	}
+	if m.Channel == "http" && strings.Contains(string(m.Head), "urlencoded") && bytes.IndexByte(m.Body, ' ') >= 0 {
+		t.Errorf("%s: a space stands in the form %q", what, m.Body)
 	}
 	if !strings.Contains(after, strings.ToLower(staying)) && !strings.Contains(strings.ToLower(strings.ReplaceAll(before, "=\r\n", "")), "get /x?") {
 		t.Errorf("%s: text that is nobody's changed\n%s", what, string(m.Head)+string(m.Body))
