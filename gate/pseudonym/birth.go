@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 // A date is a day as it stands in text.
@@ -181,7 +182,40 @@ func (w *item) born(s string) (string, bool) {
 	if !ok {
 		return "", false
 	}
-	month, day := w.c.birth(d.year, d.month, d.day)
+	day := w.c.days.of(w.c, &d)
+	for i := range day.was {
+		w.exactly(day.was[i], day.is[i])
+	}
+	end := max(d.to[0], d.to[1], d.to[2])
+	out := d.write(s, day.month, day.day)
+	w.exactly(s[:end], strings.TrimSuffix(out, s[end:]))
+	return out, true
+}
+
+// A bornDay is the pseudonym of a day, and how both are written.
+type bornDay struct {
+	month, day int
+	was, is    []string
+}
+
+// mostDays bounds how many days are remembered: those of more than a century.
+const mostDays = 64 << 10
+
+// bornDays remembers the pseudonyms of days.
+type bornDays struct {
+	mu   sync.RWMutex
+	list map[[3]int]*bornDay
+}
+
+func (b *bornDays) of(c *Cleaner, d *date) *bornDay {
+	key := [3]int{d.year, d.month, d.day}
+	b.mu.RLock()
+	known := b.list[key]
+	b.mu.RUnlock()
+	if known != nil {
+		return known
+	}
+	month, day := c.birth(d.year, d.month, d.day)
 	forms := func(month, day int) []string {
 		name := strings.ToUpper(monthWords[month-1][:1]) + monthWords[month-1][1:]
 		y := d.year
@@ -190,12 +224,12 @@ func (w *item) born(s string) (string, bool) {
 			fmt.Sprintf("%d/%d/%04d", day, month, y), fmt.Sprintf("%d/%d/%04d", month, day, y), fmt.Sprintf("%02d-%02d-%04d", day, month, y),
 			fmt.Sprintf("%d %s %d", day, name, y), fmt.Sprintf("%s %d, %d", name, day, y), fmt.Sprintf("%d %s %d", day, name[:3], y)}
 	}
-	was, is := forms(d.month, d.day), forms(month, day)
-	for i := range was {
-		w.exactly(was[i], is[i])
+	known = &bornDay{month, day, forms(d.month, d.day), forms(month, day)}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.list == nil || len(b.list) >= mostDays {
+		b.list = make(map[[3]int]*bornDay)
 	}
-	end := max(d.to[0], d.to[1], d.to[2])
-	out := d.write(s, month, day)
-	w.exactly(s[:end], strings.TrimSuffix(out, s[end:]))
-	return out, true
+	b.list[key] = known
+	return known
 }

@@ -372,6 +372,16 @@ const maxNational = 8192
 
 // national is the pseudonym of d: a number of the same kind, with its check characters.
 func (c *Cleaner) national(n *national, d []byte) []byte {
+	key := append(append(make([]byte, 0, 64), n.name...), d...)
+	if k := c.nationals.get(key); k != nil {
+		return k.pseudonym
+	}
+	out := c.walkedNational(n, d)
+	c.nationals.put(string(key), newKnown(string(d), string(out)))
+	return out
+}
+
+func (c *Cleaner) walkedNational(n *national, d []byte) []byte {
 	out := bytes.Clone(d)
 	var list []symbol
 	var places []int

@@ -298,6 +298,48 @@ func (w *item) declaredName(s []byte) {
 
 // nameOf is name, of the owner of an address where that is not empty.
 func (w *item) nameOf(s []byte, address string) {
+	if len(s) < 2 {
+		return
+	}
+	for _, d := range w.c.named.of(w.c, s, address) {
+		w.found(d)
+	}
+}
+
+// mostNamed is how many names are remembered with the identities that they make.
+const mostNamed = 32 << 10
+
+// named remembers the identities that names make.
+type named struct {
+	mu   sync.RWMutex
+	list map[string][]needle
+}
+
+func (n *named) of(c *Cleaner, s []byte, address string) []needle {
+	var buffer [128]byte
+	key := append(append(append(buffer[:0], s...), 0), address...)
+	n.mu.RLock()
+	list, ok := n.list[string(key)]
+	n.mu.RUnlock()
+	if ok {
+		return list
+	}
+	w := c.items.Get().(*item)
+	w.nameAnew(s, address)
+	list = append([]needle(nil), w.needles.list...)
+	w.reset()
+	c.items.Put(w)
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.list == nil || len(n.list) >= mostNamed {
+		n.list = make(map[string][]needle)
+	}
+	n.list[string(key)] = list
+	return list
+}
+
+// nameAnew is nameOf of a name that is not remembered.
+func (w *item) nameAnew(s []byte, address string) {
 	words := nameWords(s)
 	for _, word := range words {
 		w.word(word)

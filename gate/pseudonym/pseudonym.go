@@ -43,6 +43,9 @@ type Cleaner struct {
 	regions      []string
 	meanings     meanings // of names of fields
 	people       *people
+	days         bornDays
+	named        named
+	nationals    *memory
 	names        places
 	fields       places
 	headerPlaces bool // some of them are header fields
@@ -61,7 +64,7 @@ func New(r Rules) (*Cleaner, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make the permutations of the pseudonyms: %w", err)
 	}
-	c := &Cleaner{mac: derived(r.Key, "sums"), id: hex.EncodeToString(derived(r.Key, "name of the key")[:8]), perm: perm, seen: newMemory(), words: newMemory(), numbers: newMemory(), people: newPeople(), keepWhole: make(map[string]bool)}
+	c := &Cleaner{mac: derived(r.Key, "sums"), id: hex.EncodeToString(derived(r.Key, "name of the key")[:8]), perm: perm, seen: newMemory(), words: newMemory(), numbers: newMemory(), people: newPeople(), nationals: newMemory(), keepWhole: make(map[string]bool)}
 	if c.regions, err = regions(r.Regions); err != nil {
 		return nil, err
 	}
