@@ -63,7 +63,15 @@ type Decoded struct {
 	Masks      []Masked
 	Hidden     []Hidden // what Masks left out
 	Prose      []string // globs over names of parts whose values people read as running text: "body/$.text"
+	Decides    []string // globs over names of parts that say whether and when it is sent: "body/$.sandbox"
+	Reader     string   // what says whom it is for: the name of an API, [OwnRule]; "" is that only the host is known
 }
+
+// DecisionPart begins the names of parts that say whether and when a message is sent.
+const DecisionPart = "decides/"
+
+// OwnRule is the Reader of what the user's own rule reads.
+const OwnRule = "your rule"
 
 // A Payload is a run of bytes with a media type, still encoded.
 type Payload struct {
@@ -176,4 +184,5 @@ type Canonical struct {
 	Masks      []Masked
 	Hidden     []Hidden // what Masks left out, in no part of a digest
 	Gaps       []Gap
+	Reader     string // see [Decoded], in no part of a digest
 }

@@ -51,6 +51,19 @@ func (s *state) prose(globs []string) {
 	}
 }
 
+// decisions puts [gate.DecisionPart] before the names of parts that say whether and when a
+// message is sent.
+func (s *state) decisions(globs []string) {
+	if len(globs) == 0 {
+		return
+	}
+	for i := range s.out.Parts {
+		if p := &s.out.Parts[i]; slices.ContainsFunc(globs, func(g string) bool { return globMatch(g, p.Name) }) {
+			p.Name = gate.DecisionPart + p.Name
+		}
+	}
+}
+
 // isPage reports whether text is HTML: it begins with a tag or a declaration, or ends with the
 // end of an element.
 func isPage(text string) bool {
