@@ -68,7 +68,6 @@ type entry struct {
 	anywhere bool
 	kind     string
 	headers  map[string]string
-	segments []string
 	rule     apiRequest
 
 	once     sync.Once
@@ -124,11 +123,31 @@ var builtIn = sync.OnceValues(func() ([]apiFile, error) {
 	return out, nil
 })
 
-// newCatalogue joins files, whose expressions are compiled only where eager is set: the
-// first entry that matches is used, so those of a user stand before the built-in ones.
-func newCatalogue(region string, files ...[]apiFile) (*catalogue, error) {
+// builtInFor is the built-in catalogue with the telephone numbers of a region. That of no
+// region is made once, and what of it was compiled serves every sink.
+func builtInFor(region string) (*catalogue, error) {
+	if region == "" {
+		return builtInAnywhere()
+	}
+	files, err := builtIn()
+	if err != nil {
+		return nil, err
+	}
+	return newCatalogue(region, files)
+}
+
+var builtInAnywhere = sync.OnceValues(func() (*catalogue, error) {
+	files, err := builtIn()
+	if err != nil {
+		return nil, err
+	}
+	return newCatalogue("", files)
+})
+
+// newCatalogue joins files. The first entry that a request is of is used.
+func newCatalogue(region string, files []apiFile) (*catalogue, error) {
 	c := &catalogue{hosts: map[string][]*entry{}}
-	for _, file := range slices.Concat(files...) {
+	for _, file := range files {
 		if file.API == "" || len(file.API) > 60 {
 			return nil, errors.New("api: an API has a name of at most 60 characters")
 		}
@@ -376,9 +395,20 @@ func (c *catalogue) check() error {
 	return nil
 }
 
-// decode reads r by the entry that it is of: nil where there is none.
-func (c *catalogue) decode(r *request, own bool) []gate.Decoded {
-	e, err := c.find(r, own)
+// entry returns the first entry that r is of, or nil: of the user's, then of the built-in
+// ones.
+func (c *compiled) entry(r *request) (*entry, error) {
+	for _, known := range c.apis {
+		if e, err := known.find(r, r.message.Host == "" && c.host == ""); e != nil || err != nil {
+			return e, err
+		}
+	}
+	return nil, nil
+}
+
+// known reads r by the entry that it is of: nil where there is none.
+func (c *compiled) known(r *request) []gate.Decoded {
+	e, err := c.entry(r)
 	if err != nil {
 		r.gap(gate.GapNotDecoded, err.Error())
 		return nil

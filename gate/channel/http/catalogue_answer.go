@@ -13,12 +13,12 @@ import (
 )
 
 // answer is what the API that m is a request to says, or nil where that is not known.
-func (c *catalogue) answer(set *compiled, m *gate.Message) *answer {
-	r, err := read(set, m)
+func (c *compiled) answer(m *gate.Message) *answer {
+	r, err := read(c, m)
 	if err != nil {
 		return nil
 	}
-	e, err := c.find(r, m.Host == "" && set.host == "")
+	e, err := c.entry(r)
 	if err != nil || e == nil || e.answered == nil {
 		return nil
 	}

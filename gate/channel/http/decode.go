@@ -55,7 +55,7 @@ func (r *request) decode(set *compiled) []gate.Decoded {
 		r.gap(gate.GapNotDecoded, "fan out "+f.match+": "+err.Error())
 		return []gate.Decoded{r.plain}
 	}
-	if out := set.apis.decode(r, r.message.Host == "" && set.host == ""); out != nil {
+	if out := set.known(r); out != nil {
 		return out
 	}
 	return []gate.Decoded{r.plain}

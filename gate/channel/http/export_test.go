@@ -36,15 +36,15 @@ func Telephone(s, region string) (gate.Recipient, error) {
 
 // Entries names the entries of the built-in catalogue.
 func Entries() ([]string, error) {
-	set, err := compileSettings(nil)
+	known, err := builtInAnywhere()
 	if err != nil {
 		return nil, err
 	}
 	var names []string
-	for _, e := range set.apis.all {
+	for _, e := range known.all {
 		names = append(names, e.name)
 	}
-	return names, set.apis.check()
+	return names, known.check()
 }
 
 // EntriesFor names the entries that a message is of, whichever is first.
@@ -58,7 +58,7 @@ func EntriesFor(m *gate.Message) ([]string, error) {
 		return nil, err
 	}
 	var names []string
-	for _, e := range set.apis.all {
+	for _, e := range set.apis[1].all {
 		host := r.party.Address
 		if !e.hosted() {
 			host = ""
@@ -80,7 +80,7 @@ func Answered(settings channel.Settings, m *gate.Message) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	a := set.apis.answer(set, m)
+	a := set.answer(m)
 	if a == nil {
 		return "not known\n", nil
 	}

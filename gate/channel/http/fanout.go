@@ -291,7 +291,9 @@ func (f *fanout) apply(r *request) ([]gate.Decoded, error) {
 func (f *fanout) whole(r *request, from source, g group, decides []string) []gate.Decoded {
 	party := r.plain
 	party.Reader, party.Decides = f.reader, decides
-	party.Fields = append(f.withoutRecipients(r.plain.Fields, g), gate.Part{Name: "fanout/groups", Kind: gate.Value, Value: "1"})
+	party.Fields, party.Class = f.withoutRecipients(r, r.plain.Fields, g)
+	party.Fields = append(party.Fields, gate.Part{Name: "fanout/groups", Kind: gate.Value, Value: "1"})
+	own, _ := f.withoutRecipients(r, r.groupFields(), g)
 	party.Payloads = nil
 	for _, p := range r.plain.Payloads {
 		if from.ofBody() && p.Name != "body" {
@@ -300,8 +302,8 @@ func (f *fanout) whole(r *request, from source, g group, decides []string) []gat
 	}
 	return []gate.Decoded{party, {
 		Recipients: g.recipients,
-		Class:      r.plain.Class,
-		Fields:     f.withoutRecipients(r.groupFields(), g),
+		Class:      party.Class,
+		Fields:     own,
 		Payloads:   r.plain.Payloads,
 		Traces:     r.plain.Traces,
 		Prose:      g.prose,
@@ -311,31 +313,34 @@ func (f *fanout) whole(r *request, from source, g group, decides []string) []gat
 }
 
 // withoutRecipients returns fields, in which named segments of the path that are the
-// address of one of g's recipients are the names that the rule gives them.
-func (f *fanout) withoutRecipients(fields []gate.Part, g group) []gate.Part {
-	fields = slices.Clone(fields)
+// address of one of g's recipients are the names that the rule gives them, and the class of
+// what is left.
+func (f *fanout) withoutRecipients(r *request, fields []gate.Part, g group) ([]gate.Part, string) {
+	fields, class := slices.Clone(fields), r.plain.Class
 	for i := range fields {
 		if fields[i].Name != "path" {
 			continue
 		}
-		if slices.ContainsFunc(g.recipients, func(x gate.Recipient) bool {
-			return x.Kind == gate.Other && strings.HasSuffix(x.Address, fields[i].Value) && strings.Contains(x.Address, ":") && fields[i].Value != "/"
+		if fields[i].Value != "/" && slices.ContainsFunc(g.recipients, func(x gate.Recipient) bool {
+			return x.Kind == gate.Other && strings.HasSuffix(x.Address, r.party.Address+fields[i].Value)
 		}) {
 			fields[i].Value = "{recipient}"
 			continue
 		}
 		segments := strings.Split(strings.TrimPrefix(fields[i].Value, "/"), "/")
+		kinds := slices.Clone(segments)
 		for j, name := range f.pattern.segments {
 			if name == "" || j >= len(segments) {
 				continue
 			}
 			if slices.ContainsFunc(g.recipients, func(x gate.Recipient) bool { return isAddress(x, segments[j]) }) {
-				segments[j] = "{" + name + "}"
+				segments[j], kinds[j] = "{"+name+"}", "0"
 			}
 		}
 		fields[i].Value = "/" + strings.Join(segments, "/")
+		class = classOf(r.head.method, "/"+strings.Join(kinds, "/"))
 	}
-	return fields
+	return fields, class
 }
 
 // isAddress reports whether a segment of a path is all of an address but its namespace, or

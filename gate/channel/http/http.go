@@ -81,7 +81,7 @@ type compiled struct {
 	host    string // canonical, or empty
 	answers []scripted
 	fanouts []*fanout
-	apis    *catalogue // the user's, then the built-in ones
+	apis    []*catalogue // the user's, then the built-in ones
 }
 
 func compileSettings(s channel.Settings) (*compiled, error) {
@@ -127,14 +127,12 @@ func (c *compiled) readCatalogue(raw sinkSettings) error {
 	if err != nil {
 		return fmt.Errorf("http sink: apis: %w", err)
 	}
+	c.apis = []*catalogue{own}
 	if raw.Catalogue != nil && !*raw.Catalogue {
-		c.apis = own
 		return nil
 	}
-	files, err := builtIn()
-	if err == nil {
-		c.apis, err = newCatalogue(raw.Region, raw.APIs, files)
-	}
+	known, err := builtInFor(raw.Region)
+	c.apis = append(c.apis, known)
 	return err
 }
 

@@ -330,7 +330,7 @@ func (s *sink) answer(h *head, host string, m *gate.Message) *answer {
 		return a
 	}
 	m.Channel, m.Sink = Name, s.cfg.Name
-	if a := s.set.apis.answer(s.set, m); a != nil {
+	if a := s.set.answer(m); a != nil {
 		return a.readableBy(h)
 	}
 	return s.script.answer(h)
