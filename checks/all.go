@@ -21,6 +21,7 @@ import (
 	recipientswapped "github.com/waybill-dev/waybill/checks/recipient-swapped"
 	replypathchanged "github.com/waybill-dev/waybill/checks/reply-path-changed"
 	rolechanged "github.com/waybill-dev/waybill/checks/role-changed"
+	sendingchanged "github.com/waybill-dev/waybill/checks/sending-changed"
 	transportdowngraded "github.com/waybill-dev/waybill/checks/transport-downgraded"
 	uncausedeffect "github.com/waybill-dev/waybill/checks/uncaused-effect"
 	unstablerecipients "github.com/waybill-dev/waybill/checks/unstable-recipients"
@@ -38,6 +39,7 @@ func All() []*gate.Check {
 		deliveryduplicated.Check,
 		rolechanged.Check,
 		fanoutcollapsed.Check,
+		sendingchanged.Check,
 		classvanished.Check,
 		orderreversed.Check,
 

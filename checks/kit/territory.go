@@ -22,12 +22,13 @@ const (
 	NewField        = "new-field"
 	Destination     = "destination-swapped"
 	Downgrade       = "transport-downgraded"
+	Sending         = "sending-changed"
 )
 
 // Owners lists the ids of all checks that may own an edit group.
 func Owners() []string {
 	return []string{Swapped, Role, Fanout, PersonalContent, Constant, Wording, Attachment, Link,
-		ReplyPath, NewParty, NewField, Destination, Downgrade}
+		ReplyPath, NewParty, NewField, Destination, Downgrade, Sending}
 }
 
 // owned are the parts that belong to one check by name alone, and are no header fields.
@@ -53,6 +54,9 @@ var owned = map[string]string{
 func ownerByName(name string) string {
 	if owner := owned[name]; owner != "" {
 		return owner
+	}
+	if strings.HasPrefix(name, gate.DecisionPart) {
+		return Sending
 	}
 	switch fields.OwnerOf(name) {
 	case fields.Role:
@@ -124,7 +128,7 @@ func (t *Territory) Owner(g *gate.EditGroup) string {
 	owner := ownerByName(g.Part)
 	load := isLoad(g) && (owner == "" || owner == Link)
 	switch {
-	case owner == Downgrade || owner == Destination:
+	case owner == Downgrade || owner == Destination || owner == Sending:
 		return owner
 	case load && len(t.Strangers(g)) > 0:
 		return NewParty

@@ -23,6 +23,7 @@ var harm = []string{
 	"class-vanished",
 	"delivery-duplicated",
 	"fanout-collapsed",
+	"sending-changed",
 	"role-changed",
 	"constant-changed",
 	"new-field",
