@@ -317,14 +317,14 @@ func (f *fanout) whole(r *request, from source, g group, decides []string) []gat
 // what is left.
 func (f *fanout) withoutRecipients(r *request, fields []gate.Part, g group) ([]gate.Part, string) {
 	fields, class := slices.Clone(fields), r.plain.Class
+	endpoint := slices.ContainsFunc(g.recipients, func(x gate.Recipient) bool {
+		return x.Kind == gate.Other && strings.HasSuffix(x.Address, ":"+r.party.Address+r.path)
+	})
 	for i := range fields {
-		if fields[i].Name != "path" {
-			continue
-		}
-		if fields[i].Value != "/" && slices.ContainsFunc(g.recipients, func(x gate.Recipient) bool {
-			return x.Kind == gate.Other && strings.HasSuffix(x.Address, r.party.Address+fields[i].Value)
-		}) {
+		if endpoint && (fields[i].Name == "path" || fields[i].Name == "party") {
 			fields[i].Value = "{recipient}"
+		}
+		if fields[i].Name != "path" || endpoint {
 			continue
 		}
 		segments := strings.Split(strings.TrimPrefix(fields[i].Value, "/"), "/")
