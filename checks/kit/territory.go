@@ -1,6 +1,7 @@
 package kit
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/waybill-dev/waybill/gate"
@@ -166,11 +167,20 @@ func (t *Territory) toParty(g *gate.EditGroup) bool {
 	return false
 }
 
+// passesOn reports whether a message that g edits goes to what may pass it on to others: an
+// outside party, or what only a provider knows.
+func (t *Territory) passesOn(g *gate.EditGroup) bool {
+	return slices.ContainsFunc(g.Changes, func(i int) bool {
+		kind := t.c.Changes[i].Recipient().Kind
+		return kind == gate.Host || kind == gate.Other
+	})
+}
+
 // readdresses reports whether g puts another person in the place of one in a request to
-// an outside party, by values that read as recipients as a whole. A number that loses its
-// plus is another number.
+// an outside party, or to a queue, a topic or a channel, by values that read as recipients as
+// a whole. A number that loses its plus is another number.
 func (t *Territory) readdresses(g *gate.EditGroup) bool {
-	if strings.HasPrefix(g.Part, "header/") || strings.HasPrefix(g.Part, "cookie/") || !t.toParty(g) {
+	if strings.HasPrefix(g.Part, "header/") || strings.HasPrefix(g.Part, "cookie/") || !t.passesOn(g) {
 		return false
 	}
 	before, after := Replaced(g)

@@ -212,7 +212,7 @@ func (c *comparer) steady() {
 			m := *l.text(i)
 			all := len(m.Parts)
 			m.Parts = slices.DeleteFunc(slices.Clone(m.Parts), func(p gate.Part) bool {
-				return p.Kind == gate.Value && places[withoutIndexes(p.Name)]
+				return (p.Kind == gate.Value || isCiphertext(p.Name)) && places[withoutIndexes(p.Name)]
 			})
 			if len(m.Parts) < all {
 				it.Steady = bodyOf(&m)

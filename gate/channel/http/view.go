@@ -232,6 +232,7 @@ func multipartView(contentType string, b []byte) (map[string]any, error) {
 	if err != nil || kind != "multipart/form-data" || params["boundary"] == "" {
 		return nil, errors.New("its body is not multipart/form-data with a boundary")
 	}
+	b = closed(b, params["boundary"])
 	view := map[string]any{}
 	parts := multipart.NewReader(bytes.NewReader(b), params["boundary"])
 	for n := 0; ; n++ {
@@ -256,6 +257,19 @@ func multipartView(contentType string, b []byte) (map[string]any, error) {
 		}
 		addTo(view, p.FormName(), string(value))
 	}
+}
+
+// closed returns a multipart body with the end that some senders leave out, of the last
+// delimiter, or the line end before it.
+func closed(b []byte, boundary string) []byte {
+	delimiter := []byte("--" + boundary)
+	end := bytes.TrimSuffix(bytes.TrimRight(b, "\r\n"), []byte("--"))
+	rest, ok := bytes.CutSuffix(end, delimiter)
+	if !ok || len(rest) == 0 {
+		return b
+	}
+	rest = bytes.TrimSuffix(bytes.TrimSuffix(rest, []byte("\n")), []byte("\r"))
+	return slices.Concat(rest, []byte("\r\n"), delimiter, []byte("--\r\n"))
 }
 
 // xmlView has elements by their local names: text where there is nothing else in one, else
