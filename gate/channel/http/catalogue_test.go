@@ -28,15 +28,15 @@ func TestCatalogue(t *testing.T) {
 	}
 	seen := map[string]bool{}
 	for _, file := range files {
+		c, a := readCase(t, file)
+		names, err := http.EntriesFor(&c.message)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range names {
+			seen[name] = true
+		}
 		t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) {
-			c, a := readCase(t, file)
-			names, err := http.EntriesFor(&c.message)
-			if err != nil {
-				t.Fatal(err)
-			}
-			for _, name := range names {
-				seen[name] = true
-			}
 			decode, err := http.Protocol().Decode(c.settings)
 			if err != nil {
 				t.Fatal(err)

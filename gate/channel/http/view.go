@@ -265,7 +265,7 @@ func closed(b []byte, boundary string) []byte {
 	delimiter := []byte("--" + boundary)
 	end := bytes.TrimSuffix(bytes.TrimRight(b, "\r\n"), []byte("--"))
 	rest, ok := bytes.CutSuffix(end, delimiter)
-	if !ok || len(rest) == 0 {
+	if !ok || len(rest) == 0 || len(end) < len(bytes.TrimRight(b, "\r\n")) && bytes.HasSuffix(rest, []byte("\n")) {
 		return b
 	}
 	rest = bytes.TrimSuffix(bytes.TrimSuffix(rest, []byte("\n")), []byte("\r"))
