@@ -1,6 +1,7 @@
 package http
 
 import (
+	"bytes"
 	"embed"
 	"errors"
 	"fmt"
@@ -440,4 +441,67 @@ func (e *entry) segmentsOf(r *request) []string {
 		}
 	}
 	return nil
+}
+
+// A Known is one kind of request that the built-in catalogue knows.
+type Known struct {
+	API     string
+	About   string   // where that comes from
+	Matches []string // methods and paths
+	Hosts   []string // none: any host
+	When    []string // what sets it apart besides: header fields, the media type, a condition
+	Sends   bool     // it is for somebody, and not for a token, say
+}
+
+// Catalogue lists what the built-in catalogue knows, in its order.
+func Catalogue() ([]Known, error) {
+	files, err := builtIn()
+	if err != nil {
+		return nil, err
+	}
+	var out []Known
+	for _, f := range files {
+		for _, r := range f.Requests {
+			k := Known{API: f.API, About: f.About, Matches: r.Matches, Hosts: f.Hosts, Sends: r.addresses()}
+			if r.Match != "" {
+				k.Matches = append(slices.Clone(k.Matches), r.Match)
+			}
+			if len(r.Hosts) > 0 {
+				k.Hosts = r.Hosts
+			}
+			for _, name := range slices.Sorted(maps.Keys(r.Headers)) {
+				k.When = append(k.When, name+": "+r.Headers[name])
+			}
+			for _, s := range []string{r.Type, r.When} {
+				if s != "" {
+					k.When = append(k.When, s)
+				}
+			}
+			out = append(out, k)
+		}
+	}
+	return out, nil
+}
+
+// ReadRequest takes a request apart as it stands in a file: its head, with CRLF or LF, an
+// empty line, and its body up to the end. The host is what the target or Host says.
+func ReadRequest(b []byte) (*gate.Message, error) {
+	head, body, ok := bytes.Cut(b, []byte("\r\n\r\n"))
+	if i := bytes.Index(b, []byte("\n\n")); i >= 0 && (!ok || i < len(head)) {
+		head, body = b[:i], b[i+2:]
+	}
+	lines := strings.ReplaceAll(strings.ReplaceAll(string(head), "\r\n", "\n"), "\n", "\r\n") + "\r\n"
+	h, err := parseHead(lines, nil)
+	if err != nil {
+		return nil, fmt.Errorf("read a request: %w", err)
+	}
+	authority, _, _ := split(h.target)
+	_, host := splitUser(authority)
+	if host == "" {
+		host = h.get("Host")
+	}
+	if host == "" {
+		return nil, errors.New("read a request: it says no host")
+	}
+	return &gate.Message{Channel: Name, Sink: "web", Host: host, Head: []byte(lines), Body: body, TLS: "TLS 1.3"}, nil
 }
