@@ -10,6 +10,7 @@ import (
 	nethttp "net/http"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -484,7 +485,8 @@ func Catalogue() ([]Known, error) {
 }
 
 // ReadRequest takes a request apart as it stands in a file: its head, with CRLF or LF, an
-// empty line, and its body up to the end. The host is what the target or Host says.
+// empty line, and its body, of as many octets as Content-Length says, else up to the end but
+// for one line end. The host is what the target or Host says.
 func ReadRequest(b []byte) (*gate.Message, error) {
 	head, body, ok := bytes.Cut(b, []byte("\r\n\r\n"))
 	if i := bytes.Index(b, []byte("\n\n")); i >= 0 && (!ok || i < len(head)) {
@@ -502,6 +504,11 @@ func ReadRequest(b []byte) (*gate.Message, error) {
 	}
 	if host == "" {
 		return nil, errors.New("read a request: it says no host")
+	}
+	if n, err := strconv.Atoi(h.get("Content-Length")); err == nil && n >= 0 && n <= len(body) {
+		body = body[:n]
+	} else {
+		body = bytes.TrimSuffix(bytes.TrimSuffix(body, []byte("\n")), []byte("\r")) // that editors write
 	}
 	return &gate.Message{Channel: Name, Sink: "web", Host: host, Head: []byte(lines), Body: body, TLS: "TLS 1.3"}, nil
 }
