@@ -68,6 +68,7 @@ type entry struct {
 	name     string // of the API and its request, for messages
 	patterns []pattern
 	anywhere bool
+	own      bool // the user gave it
 	kind     string
 	headers  map[string]string
 	rule     apiRequest
@@ -146,8 +147,17 @@ var builtInAnywhere = sync.OnceValues(func() (*catalogue, error) {
 	return newCatalogue("", files)
 })
 
-// newCatalogue joins files. The first entry that a request is of is used.
+// newCatalogue joins files that are built in. The first entry that a request is of is used.
 func newCatalogue(region string, files []apiFile) (*catalogue, error) {
+	return joined(region, files, false)
+}
+
+// ownCatalogue joins files of the user's.
+func ownCatalogue(region string, files []apiFile) (*catalogue, error) {
+	return joined(region, files, true)
+}
+
+func joined(region string, files []apiFile, own bool) (*catalogue, error) {
 	c := &catalogue{hosts: map[string][]*entry{}}
 	for _, file := range files {
 		if file.API == "" || len(file.API) > 60 {
@@ -158,7 +168,7 @@ func newCatalogue(region string, files []apiFile) (*catalogue, error) {
 			if err != nil {
 				return nil, fmt.Errorf("%s: requests[%d]: %w", file.API, i, err)
 			}
-			e.region = region
+			e.region, e.own = region, own
 			c.add(e)
 		}
 	}
@@ -303,16 +313,13 @@ func (e *entry) takes(r *request, host string) (bool, error) {
 		return true, nil
 	}
 	view, err := r.view(e.source(r), e.patterns[i].segments)
-	if err == nil {
-		x, done := e.evaluation(r)
-		defer done()
-		var v any
-		if v, err = x.one(e.when, view, "when"); err == nil {
-			return v != nil && v != false, nil
-		}
+	if err != nil {
+		return false, nil // what cannot be read meets no condition
 	}
-	// What the API is asked and cannot be read is no request to anything else.
-	return host != "", nil
+	x, done := e.evaluation(r)
+	defer done()
+	v, err := x.one(e.when, view, "when")
+	return err == nil && v != nil && v != false, nil
 }
 
 func (e *entry) source(r *request) source {
@@ -425,11 +432,15 @@ func (c *compiled) known(r *request) []gate.Decoded {
 	f := *e.fanout
 	f.pattern.segments = e.segmentsOf(r)
 	out, err := f.apply(r)
-	if err != nil {
+	switch {
+	case err == nil:
+		return out
+	case e.own:
 		r.gap(gate.GapNotDecoded, "read "+f.match+": "+err.Error())
-		return nil
 	}
-	return out
+	// What is built in is no promise of the user's that requests are of this form: one that is
+	// not is compared by its host, as any other, and counted as one whose recipients are not known.
+	return nil
 }
 
 // segmentsOf returns the names of the segments of r's path.

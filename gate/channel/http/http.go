@@ -120,7 +120,7 @@ func (c *compiled) readCatalogue(raw sinkSettings) error {
 	if raw.Region != "" && !phonenumbers.GetSupportedRegions()[raw.Region] {
 		return fmt.Errorf("http sink: region: %q is not two letters of ISO 3166 in upper case", raw.Region)
 	}
-	own, err := newCatalogue(raw.Region, raw.APIs)
+	own, err := ownCatalogue(raw.Region, raw.APIs)
 	if err == nil {
 		err = own.check()
 	}
