@@ -61,10 +61,11 @@ type Decoded struct {
 	Traces     []string    // ids that a build carried through from a stimulus: traceparent's trace id, a message id
 	Gaps       []Gap
 	Masks      []Masked
-	Hidden     []Hidden // what Masks left out
-	Prose      []string // globs over names of parts whose values people read as running text: "body/$.text"
-	Decides    []string // globs over names of parts that say whether and when it is sent: "body/$.sandbox"
-	Reader     string   // what says whom it is for: the name of an API, [OwnRule]; "" is that only the host is known
+	Hidden     []Hidden          // what Masks left out
+	Prose      []string          // globs over names of parts whose values people read as running text: "body/$.text"
+	Decides    []string          // globs over names of parts that say whether and when it is sent: "body/$.sandbox"
+	Spelled    map[string]string // whole values that are one with another: "(510) 555-0100" with "+15105550100"
+	Reader     string            // what says whom it is for: the name of an API, [OwnRule]; "" is that only the host is known
 }
 
 // DecisionPart begins the names of parts that say whether and when a message is sent.

@@ -130,6 +130,7 @@ func (c *Canon) Message(m *gate.Message, d *gate.Decoded, ref gate.Ref) gate.Can
 	s.prose(d.Prose)
 	s.openLayers()
 	s.decisions(d.Decides)
+	s.spelled(d.Spelled)
 	s.applyMasks()
 	if s.isMail {
 		s.out.Class = s.mailClass()

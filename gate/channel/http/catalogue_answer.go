@@ -32,7 +32,7 @@ func (c *compiled) answer(m *gate.Message) *answer {
 // evaluation makes e's expressions ready for r. done is to be called after the last.
 func (e *entry) evaluation(r *request) (x *evaluation, done func()) {
 	ctx, cancel := context.WithTimeout(context.Background(), jqTime)
-	return &evaluation{&fanout{}, ctx, e.source(r), r.variables(e.segmentsOf(r))}, cancel
+	return &evaluation{fanout: &fanout{}, ctx: ctx, from: e.source(r), variables: r.variables(e.segmentsOf(r))}, cancel
 }
 
 // answer evaluates what e says to r.

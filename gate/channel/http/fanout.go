@@ -209,6 +209,7 @@ type evaluation struct {
 	ctx       context.Context
 	from      source
 	variables []any
+	spelled   map[string]string // telephone numbers as they stand, and in E.164
 }
 
 // apply fans a request out: first the delivery to the provider, with all that the
@@ -229,7 +230,7 @@ func (f *fanout) apply(r *request) ([]gate.Decoded, error) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), jqTime)
 	defer cancel()
-	e := &evaluation{f, ctx, from, r.variables(f.pattern.segments)}
+	e := &evaluation{fanout: f, ctx: ctx, from: from, variables: r.variables(f.pattern.segments)}
 	if f.recast != nil {
 		if view, err = e.one(f.recast, view, "view"); err != nil {
 			return nil, err
@@ -252,7 +253,7 @@ func (f *fanout) apply(r *request) ([]gate.Decoded, error) {
 		groups[i].prose = append(groups[i].prose, shared...)
 	}
 	if tree.index >= 0 {
-		return f.whole(r, from, groups[0], decides), nil
+		return e.whole(r, groups[0], decides), nil
 	}
 	if !from.ofBody() || from == fromMultipart {
 		return nil, fmt.Errorf("each yields a part of the %s: there is one group, which is %q", from, ".")
@@ -280,6 +281,7 @@ func (f *fanout) apply(r *request) ([]gate.Decoded, error) {
 			Prose:      g.prose,
 			Decides:    decides,
 			Reader:     f.reader,
+			Spelled:    e.spelled,
 		})
 	}
 	return out, nil
@@ -288,12 +290,13 @@ func (f *fanout) apply(r *request) ([]gate.Decoded, error) {
 // whole is a request that is one group: the provider is told of by what its head says,
 // and the group has its payloads as they came. Segments of the path that name a recipient
 // are left to the recipient.
-func (f *fanout) whole(r *request, from source, g group, decides []string) []gate.Decoded {
+func (e *evaluation) whole(r *request, g group, decides []string) []gate.Decoded {
+	from := e.from
 	party := r.plain
-	party.Reader, party.Decides = f.reader, decides
-	party.Fields, party.Class = f.withoutRecipients(r, r.plain.Fields, g)
+	party.Reader, party.Decides = e.reader, decides
+	party.Fields, party.Class = e.withoutRecipients(r, r.plain.Fields, g)
 	party.Fields = append(party.Fields, gate.Part{Name: "fanout/groups", Kind: gate.Value, Value: "1"})
-	own, _ := f.withoutRecipients(r, r.groupFields(), g)
+	own, _ := e.withoutRecipients(r, r.groupFields(), g)
 	party.Payloads = nil
 	for _, p := range r.plain.Payloads {
 		if from.ofBody() && p.Name != "body" {
@@ -308,7 +311,8 @@ func (f *fanout) whole(r *request, from source, g group, decides []string) []gat
 		Traces:     r.plain.Traces,
 		Prose:      g.prose,
 		Decides:    decides,
-		Reader:     f.reader,
+		Reader:     e.reader,
+		Spelled:    e.spelled,
 	}}
 }
 
@@ -426,7 +430,7 @@ func (e *evaluation) groups(view any) (*mark, []group, error) {
 			earlier := len(g.recipients)
 			err := e.run(l.code, g.value, l.expr, func(v any) error {
 				before := len(g.recipients)
-				if g.recipients, err = l.recipients(g.recipients, v, e.region); err != nil {
+				if g.recipients, err = l.recipients(g.recipients, v, e); err != nil {
 					return err
 				}
 				if total += len(g.recipients) - before; total > maxTo {
@@ -545,7 +549,7 @@ func (e *evaluation) run(code *gojq.Code, input any, key string, take func(any) 
 
 // recipients adds those that one value names: one identity, or for mail a list as
 // a header has it (RFC 5322, 3.4).
-func (l *addressList) recipients(to []gate.Recipient, v any, region string) ([]gate.Recipient, error) {
+func (l *addressList) recipients(to []gate.Recipient, v any, e *evaluation) ([]gate.Recipient, error) {
 	if v == nil || v == "" {
 		return to, nil
 	}
@@ -561,7 +565,13 @@ func (l *addressList) recipients(to []gate.Recipient, v any, region string) ([]g
 			s = l.namespace + ":" + s
 		}
 		if l.kind == gate.Tel {
-			s = telephone(s, region)
+			spelled := s
+			if s = telephone(s, e.region); strings.HasPrefix(s, "+") && strings.Trim(spelled, "0123456789 ().-/") == "" {
+				if e.spelled == nil {
+					e.spelled = map[string]string{}
+				}
+				e.spelled[spelled] = s
+			}
 		}
 		r, err := gate.ParseRecipient(string(l.kind) + ":" + s)
 		if err != nil {
