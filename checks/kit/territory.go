@@ -24,12 +24,16 @@ const (
 	Destination     = "destination-swapped"
 	Downgrade       = "transport-downgraded"
 	Sending         = "sending-changed"
+	ReplySwapped    = "reply-swapped"
+	ReplyStatus     = "reply-status-changed"
+	Cacheability    = "cacheability-changed"
+	CookieScope     = "cookie-scope-changed"
 )
 
 // Owners lists the ids of all checks that may own an edit group.
 func Owners() []string {
 	return []string{Swapped, Role, Fanout, PersonalContent, Constant, Wording, Attachment, Link,
-		ReplyPath, NewParty, NewField, Destination, Downgrade, Sending}
+		ReplyPath, NewParty, NewField, Destination, Downgrade, Sending, ReplySwapped, ReplyStatus, Cacheability, CookieScope}
 }
 
 // owned are the parts that belong to one check by name alone, and are no header fields.
@@ -38,6 +42,7 @@ var owned = map[string]string{
 	"transport/sink": Destination,
 	"path":           Destination,
 	"fanout/groups":  Fanout,
+	"status":         ReplyStatus,
 
 	"html/link": Link,
 	"text/link": Link,
@@ -56,8 +61,13 @@ func ownerByName(name string) string {
 	if owner := owned[name]; owner != "" {
 		return owner
 	}
-	if strings.HasPrefix(name, gate.DecisionPart) {
+	switch {
+	case strings.HasPrefix(name, gate.DecisionPart):
 		return Sending
+	case strings.HasPrefix(name, "cache/"):
+		return Cacheability
+	case strings.HasPrefix(name, "set-cookie/") && strings.HasSuffix(name, "/scope"):
+		return CookieScope
 	}
 	switch fields.OwnerOf(name) {
 	case fields.Role:
@@ -127,6 +137,9 @@ func (t *Territory) Strangers(g *gate.EditGroup) []string {
 // the part's own check, then content.
 func (t *Territory) Owner(g *gate.EditGroup) string {
 	owner := ownerByName(g.Part)
+	if owner == "" && t.c.Replies && t.others(g) {
+		return ReplySwapped
+	}
 	load := isLoad(g) && (owner == "" || owner == Link)
 	switch {
 	case owner == Downgrade || owner == Destination || owner == Sending:
@@ -153,6 +166,18 @@ func (t *Territory) Owner(g *gate.EditGroup) string {
 		return Constant
 	}
 	return PersonalContent
+}
+
+// others reports whether each answer that g edits is, as a whole, one that production gave to
+// one other person alone. What many were answered is nobody's.
+func (t *Territory) others(g *gate.EditGroup) bool {
+	for _, i := range g.Changes {
+		ch := &t.c.Changes[i]
+		if ch.After == nil || len(ch.Origins) != 1 {
+			return false
+		}
+	}
+	return len(g.Changes) > 0
 }
 
 func isLoad(g *gate.EditGroup) bool { return g.Kind == gate.Load || g.Part == "html/load" }

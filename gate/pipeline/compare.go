@@ -135,6 +135,9 @@ func (c *comparer) differences(pairs []match.Pair) []pairing {
 				values = nil // whose they are is told by whom the rest went to
 			}
 			all[i].own = senderDomains(before.Parts)
+			for j := range hunks {
+				hunks[j].Masked = hunks[j].Masked || readsClock(before, after, &hunks[j])
+			}
 			for _, h := range read(hunks, all[i].own, before.Parts, after.Parts) {
 				if c.before.texts != nil || c.after.texts != nil {
 					h.Hunk = ownMemory(h.Hunk)

@@ -24,7 +24,7 @@ import (
 // Name is the protocol's, permanent.
 const Name = "http"
 
-// Protocol is HTTP with four faces: drive, sink, tap, decode.
+// Protocol is HTTP with all faces: drive, sink, tap, decode.
 //
 // A door may have these settings:
 //
@@ -58,6 +58,8 @@ func Protocol() channel.Protocol {
 		Drive:  drive,
 		Listen: listen,
 		Decode: decode,
+		Asked:  asked,
+		Reply:  reply,
 		Tap:    openTap,
 		Check: func(s channel.Settings) error {
 			_, err := compileSettings(s)
