@@ -182,6 +182,12 @@ var mirrors = map[string]mirror{
 	"order-reversed":       {to: map[string]string{"order-reversed": ""}},
 	"destination-swapped":  {to: map[string]string{"destination-swapped": ""}},
 	"transport-downgraded": {to: map[string]string{"transport-downgraded": ""}},
+	"reply-status-changed": {to: map[string]string{"reply-status-changed": ""}},
+	"cacheability-changed": {to: map[string]string{"cacheability-changed": ""}},
+	"cookie-scope-changed": {to: map[string]string{"cookie-scope-changed": ""}},
+
+	"reply-swapped": {to: map[string]string{"personal-content-changed": "replies\naltered session:s1\n\tedit html \"a\" -> \"b\"\n\torigins session:s2"},
+		reason: "whose answer it was is known of production's bodies alone"},
 
 	"recipient-added": {to: map[string]string{"recipient-removed": "added anna"}, reason: "what is added one way is removed the other"},
 	"recipient-removed": {to: map[string]string{"recipient-added": "removed anna", "new-party": "removed host:one.example"},

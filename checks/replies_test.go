@@ -1,0 +1,269 @@
+package checks_test
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/waybill-dev/waybill/checks"
+	"github.com/waybill-dev/waybill/gate"
+	"github.com/waybill-dev/waybill/gate/canon"
+	"github.com/waybill-dev/waybill/gate/channel"
+	"github.com/waybill-dev/waybill/gate/channel/http"
+	"github.com/waybill-dev/waybill/gate/channel/smtp"
+	"github.com/waybill-dev/waybill/gate/pipeline"
+	"github.com/waybill-dev/waybill/gate/tape"
+	"github.com/waybill-dev/waybill/gate/verdict"
+)
+
+// A portal answers members: a page with a form, their record as JSON, a redirect after
+// they log in, an image, and mail that comes in.
+type portal struct {
+	run    string                           // what is fresh in it
+	reply  func(kind string, m *guest) bool // alters m before it is answered; false: no answer changes
+	edit   func(kind string, m *guest, head, body string) (string, string)
+	packed bool
+}
+
+type guest struct{ key, name, number, mail string }
+
+var kindsOfReply = []string{"login", "page", "record", "mail"}
+
+func guests() []guest {
+	names := []string{"Alice Moreau", "Bob Quandt", "Carol Idris", "Dan Oakley", "Eve Lindqvist", "Frank Sorel"}
+	out := make([]guest, len(names))
+	for i, n := range names {
+		first, _, _ := strings.Cut(n, " ")
+		out[i] = guest{fmt.Sprintf("s%d", i), n, fmt.Sprintf("4471%04d", 1931*(i+1)), strings.ToLower(first) + "@member.example"}
+	}
+	return out
+}
+
+// fresh is a value made anew in each run, for each use.
+func (p *portal) fresh(use string, m *guest) string {
+	sum := sha256.Sum256([]byte(p.run + "/" + use + "/" + m.key))
+	return hex.EncodeToString(sum[:16])
+}
+
+func (p *portal) answer(kind string, m guest) (head, body string) {
+	asker := m
+	if p.reply != nil {
+		p.reply(kind, &m)
+	}
+	common := "Cache-Control: private, no-store\r\nDate: Mon, 30 Nov 2026 10:00:0" + fmt.Sprint(len(p.run)) + " GMT\r\nServer: portal/1.0\r\nX-Request-Id: " + p.fresh("request", &asker) + "\r\n"
+	switch kind {
+	case "login":
+		head = "HTTP/1.1 302 Found\r\n" + common + "Location: https://portal.example/home\r\nSet-Cookie: sid=" + p.fresh("session", &m) + "; Path=/; HttpOnly; Secure; SameSite=Lax\r\n"
+	case "page":
+		nonce := p.fresh("nonce", &asker)
+		head = "HTTP/1.1 200 OK\r\n" + common + "Content-Type: text/html; charset=utf-8\r\nContent-Security-Policy: script-src 'nonce-" + nonce + "'\r\nETag: \"" + p.fresh("etag", &asker) + "\"\r\nVary: Cookie, Accept-Encoding\r\n"
+		body = `<html><head><title>Your visits</title><link rel="stylesheet" href="/assets/app.3f2a91.css"><style>h1{color:#123456}</style></head><body><h1>Your visits</h1>` +
+			`<p>Welcome, ` + m.name + `. We write to ` + m.mail + `.</p><form action="/visits" method="post"><input type="hidden" name="csrf" value="` + p.fresh("csrf", &asker) + `">` +
+			`<input type="hidden" name="record" value="` + m.number + `"></form><script nonce="` + nonce + `">go()</script></body></html>`
+	case "record":
+		head = "HTTP/1.1 200 OK\r\n" + common + "Content-Type: application/json\r\n"
+		body = fmt.Sprintf(`{"record":%q,"name":%q,"token":%q,"theme":"light"}`, m.number, m.name, p.fresh("token", &asker))
+	case "mail":
+		head = "220 portal.example ESMTP\r\n250 2.1.0 ok\r\n250 2.1.5 ok\r\n250 2.0.0 queued\r\n"
+	}
+	if p.edit != nil {
+		head, body = p.edit(kind, &asker, head, body)
+	}
+	if p.packed && body != "" {
+		var b bytes.Buffer
+		w := gzip.NewWriter(&b)
+		_, _ = w.Write([]byte(body)) // a bytes.Buffer takes everything
+		_ = w.Close()
+		head, body = head+"Content-Encoding: gzip\r\n", b.String()
+	}
+	return head, body
+}
+
+// write writes the tapes of a corpus, or of a run of it.
+func (p *portal) write(t *testing.T, path string, h gate.Header) {
+	t.Helper()
+	w, err := tape.Create(path, h, tape.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var footer gate.Footer
+	for _, m := range guests() {
+		for _, kind := range kindsOfReply {
+			s := gate.Stimulus{ID: m.key + "-" + kind, Channel: http.Name, Door: "web", Key: m.key, Head: []byte("GET /" + kind + " HTTP/1.1\r\nHost: portal.example\r\n")}
+			if kind == "mail" {
+				s.Channel, s.Door, s.Head, s.Body = smtp.Name, "mx", []byte("HELO a\r\nMAIL FROM:<"+m.mail+">\r\nRCPT TO:<desk@portal.example>\r\n"), []byte("Subject: hello\r\n\r\nhello\r\n")
+			}
+			rec := gate.Record{Kind: gate.KindStimulus, Stimulus: &s}
+			if h.Content == gate.RunTape {
+				head, body := p.answer(kind, m)
+				o := gate.Outcome{Stimulus: s.ID, Status: 200, Head: []byte(head), Body: []byte(body)}
+				if kind == "mail" {
+					lines := strings.Split(strings.TrimSpace(head), "\r\n")
+					fmt.Sscan(lines[len(lines)-1], &o.Status)
+				}
+				rec = gate.Record{Kind: gate.KindOutcome, Outcome: &o}
+				footer.Outcomes++
+			} else {
+				footer.Stimuli++
+			}
+			if err := w.Append(&rec); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if err := w.Close(footer); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// judgeReplies holds a portal's answers against those of two replays of the portal as it is.
+func judgeReplies(t *testing.T, staging *portal) *gate.Verdict {
+	t.Helper()
+	c, err := canon.New(canon.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	protocols := map[string]channel.Protocol{http.Name: http.Protocol(), smtp.Name: smtp.Protocol()}
+	dir := t.TempDir()
+	o := pipeline.Options{
+		Canon: c.Message, Corpus: filepath.Join(dir, "corpus.tape"),
+		Asked: func(s *gate.Stimulus) string { return protocols[s.Channel].Asked(s) },
+		Reply: func(name string, o *gate.Outcome) (gate.Decoded, error) { return protocols[name].Reply(o) },
+	}
+	staging.run = "c"
+	staging.write(t, o.Corpus, gate.Header{Content: gate.CorpusTape})
+	var production []string
+	for _, run := range []string{"a", "b"} {
+		path := filepath.Join(dir, run+".tape")
+		(&portal{run: run}).write(t, path, gate.Header{Content: gate.RunTape, Role: gate.Production, Scenario: "steady"})
+		production = append(production, path)
+	}
+	path := filepath.Join(dir, "staging.tape")
+	staging.write(t, path, gate.Header{Content: gate.RunTape, Role: gate.Staging, Scenario: "steady"})
+	compared, gaps, err := pipeline.CompareReplies(context.Background(), o, production, path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	findings, more := pipeline.Judge(checks.All(), compared)
+	v := verdict.Decide(verdict.Input{Comparisons: []gate.Comparison{*compared}, Findings: findings, Gaps: append(gaps, more...), Drill: "another's"})
+	return &v
+}
+
+func only(kind string, who int, do func(m *guest)) func(string, *guest) bool {
+	return func(k string, m *guest) bool {
+		if k == kind && m.key == fmt.Sprintf("s%d", who) {
+			do(m)
+			return true
+		}
+		return false
+	}
+}
+
+func replacing(kind string, who int, pairs ...string) func(string, *guest, string, string) (string, string) {
+	r := strings.NewReplacer(pairs...)
+	return func(k string, m *guest, head, body string) (string, string) {
+		if k != kind || who >= 0 && m.key != fmt.Sprintf("s%d", who) {
+			return head, body
+		}
+		return r.Replace(head), r.Replace(body)
+	}
+}
+
+// Answers are deliveries: what somebody is shown that was another's, or is turned away from, or
+// caches may show to others, blocks, and names who asked.
+func TestReplies(t *testing.T) {
+	all := guests()
+	for _, test := range []struct {
+		name    string
+		staging portal
+		check   string // that blocks
+		names   []string
+	}{
+		{"two pages exchanged", portal{reply: func(k string, m *guest) bool {
+			if k == "page" && (m.key == "s0" || m.key == "s1") {
+				key := m.key
+				*m = all['1'-m.key[1]]
+				m.key = key
+			}
+			return true
+		}}, "facts-disclosed", []string{"session:s0", "session:s1"}},
+		{"one record of another", portal{reply: only("record", 2, func(m *guest) { m.number = all[3].number })}, "facts-disclosed", []string{"session:s2"}},
+		{"a hidden input of another", portal{edit: replacing("page", 4, `value="`+all[4].number, `value="`+all[5].number)}, "facts-disclosed", []string{"session:s4"}},
+		{"one is turned away", portal{edit: replacing("record", 1, "200 OK", "403 Forbidden")}, "reply-status-changed", []string{"session:s1"}},
+		{"all are sent elsewhere", portal{edit: replacing("login", -1, "https://portal.example/home", "https://portal.example.net/home")}, "link-changed", nil},
+		{"one is sent to another's page", portal{edit: replacing("login", 3, "/home", "/home?record="+all[0].number)}, "link-changed", []string{"session:s3"}},
+		{"caches may keep pages", portal{edit: replacing("page", -1, "private, no-store", "max-age=60")}, "cacheability-changed", []string{"session:s0", "session:s5"}},
+		{"Vary loses the cookie", portal{edit: replacing("page", -1, "Vary: Cookie, ", "Vary: ")}, "cacheability-changed", []string{"session:s2"}},
+		{"scripts see the session", portal{edit: replacing("login", -1, "; HttpOnly", "")}, "cookie-scope-changed", []string{"session:s2"}},
+		{"two get one session", portal{edit: func(k string, m *guest, head, body string) (string, string) {
+			if k == "login" && m.key == "s1" {
+				p := portal{run: "c"}
+				return strings.ReplaceAll(head, p.fresh("session", m), p.fresh("session", &all[0])), body
+			}
+			return head, body
+		}}, "", []string{"session:s1"}},
+		{"a mail is refused", portal{edit: replacing("mail", 5, "250 2.0.0 queued", "550 5.7.1 not you")}, "reply-status-changed", []string{"session:s5"}},
+		{"one value differs for one", portal{edit: replacing("record", 0, `"light"`, `"dark"`)}, "personal-content-changed", []string{"session:s0"}},
+		{"a script of a stranger", portal{edit: replacing("page", -1, "<script", `<script src="https://collect.example.org/t.js"></script><script`)}, "new-party", nil},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			v := judgeReplies(t, &test.staging)
+			var by []string
+			named := map[string]bool{}
+			for i := range v.Findings {
+				if f := &v.Findings[i].Finding; f.Severity == gate.Block {
+					by = append(by, f.Check)
+					for _, id := range subjects(f) {
+						named[id] = true
+					}
+				}
+			}
+			if v.Decision != gate.Blocked || test.check != "" && !slices.Contains(by, test.check) {
+				t.Fatalf("%s by %q, want %s\n%s", v.Decision, by, test.check, shown(v))
+			}
+			for _, id := range test.names {
+				if !named[id] {
+					t.Errorf("%s is not named\n%s", id, shown(v))
+				}
+			}
+		})
+	}
+}
+
+// What is made anew, how an answer is packed, and what is said alike to everybody does not block.
+func TestRepliesHarmless(t *testing.T) {
+	for _, test := range []struct {
+		name    string
+		staging portal
+	}{
+		{"itself", portal{}},
+		{"compressed", portal{packed: true}},
+		{"another heading", portal{edit: replacing("page", -1, "<h1>Your visits", "<h1>All your visits")}},
+		{"another version of the server", portal{edit: replacing("page", -1, "portal/1.0", "portal/1.1")}},
+		{"a field of a library", portal{edit: replacing("record", -1, "Server:", "X-Content-Type-Options: nosniff\r\nServer:")}},
+		{"another style", portal{edit: replacing("page", -1, "#123456", "#654321")}},
+		{"kept by fewer", portal{edit: replacing("page", -1, "private, no-store", "private, no-store, no-cache")}},
+		{"a cookie that reaches less far", portal{edit: replacing("login", -1, "SameSite=Lax", "SameSite=Strict")}},
+		{"fields in another order", portal{edit: func(_ string, _ *guest, head, body string) (string, string) {
+			lines := strings.Split(strings.TrimSuffix(head, "\r\n"), "\r\n")
+			if strings.HasPrefix(lines[0], "HTTP/") {
+				slices.Reverse(lines[1:])
+			}
+			return strings.Join(lines, "\r\n") + "\r\n", body
+		}}},
+		{"keys in another order", portal{edit: replacing("record", -1, `"theme":"light"`, `"theme": "light"`)}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			if v := judgeReplies(t, &test.staging); v.Decision != gate.Pass {
+				t.Errorf("%s\n%s", v.Decision, shown(v))
+			}
+		})
+	}
+}
