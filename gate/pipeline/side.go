@@ -332,6 +332,7 @@ func (d *decoding) canonical(m *gate.Message, ref gate.Ref) ([]gate.Canonical, e
 		out[i] = d.o.Canon(m, &decoded[i], ref)
 		d.o.revealing.reveal(&out[i])
 		if replayed && m.At != 0 {
+			out[i].At = m.At
 			tellFarDate(&out[i], m.At)
 		}
 		if len(out[i].Recipients) == 0 {
