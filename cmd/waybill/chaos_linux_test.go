@@ -96,11 +96,11 @@ channel = "smtp"
 [production]
 command = ["rogue", "-listen", "${door.web}", "-smtp", "${sink.mail}", "-log", "${config}/acknowledged"]
 quiet = { settle = "20ms", timeout = "30s" }
-stop = { timeout = "2s" }
+stop = { timeout = "20s" }
 [staging]
 command = ["rogue", "-listen", "${door.web}", "-smtp", "${sink.mail}", "-log", "${config}/acknowledged", "-swap=SWAP"]
 quiet = { settle = "20ms", timeout = "30s" }
-stop = { timeout = "2s" }
+stop = { timeout = "20s" }
 [replay]
 concurrency = 3
 answer_timeout = "30s"

@@ -80,6 +80,24 @@ func Missing(detail string, offset, n int64) Item {
 	return Item{Record: gapRecord(gate.GapNotRecorded, detail), Offset: offset, Bytes: n}
 }
 
+// What is said of requests that can make no stimulus.
+const (
+	WebSocket = "what went over a WebSocket is not kept"
+	Tunnel    = "what went through a tunnel is not kept"
+)
+
+// Unplayed is the item of n bytes at offset that are a request of which detail, WebSocket or
+// Tunnel or another reason, says why it cannot be sent again by itself. Of a WebSocket or a
+// tunnel that production received it is a [gate.GapNotReplayable]: it is counted, and leaves
+// verdicts decided. Anything else is a [Missing].
+func Unplayed(detail string, received bool, offset, n int64) Item {
+	item := Missing(detail, offset, n)
+	if received && (detail == WebSocket || detail == Tunnel) {
+		item.Record.Gap.Kind = gate.GapNotReplayable
+	}
+	return item
+}
+
 // Cut is the item of a body that was cut: a [gate.GapCutBody], behind its record.
 func Cut(detail string, offset int64) Item {
 	return Item{Record: gapRecord(gate.GapCutBody, detail), Offset: offset}

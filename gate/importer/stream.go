@@ -379,9 +379,9 @@ func (m *StreamMessage) hosts() bool {
 func (m *StreamMessage) Unplayable() string {
 	switch {
 	case m.Method == "CONNECT":
-		return "what went through a tunnel is not kept"
+		return Tunnel
 	case strings.EqualFold(Field(m.Head, "Upgrade"), "websocket"):
-		return "what went over a WebSocket is not kept"
+		return WebSocket
 	case m.Method == "PRI" && m.Target == "*":
 		return "HTTP/2 is not read"
 	case m.hosts():

@@ -34,7 +34,7 @@ func advice(kind string) string {
 	case gate.GapNotCleared:
 		return "say in [privacy] how the identities in it are found, and record or import again"
 	case gate.GapNotBound:
-		return "see waybill corpus show for where the value came from; correct it under [dynamic]"
+		return "where answers differ from what was recorded, mend these first; else see waybill corpus show for where the value came from, and correct it under [dynamic]"
 	case gate.GapNotReplayable:
 		return "test by other means what production does because of it"
 	case gate.GapCutBody:

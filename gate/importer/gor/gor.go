@@ -243,16 +243,16 @@ func (r *reader) request(t *title, found []*importer.StreamMessage, broken error
 		return
 	}
 	m := found[0]
+	host := m.Host()
+	received := !r.options.Sent && (len(r.options.Sites) == 0 || r.options.Sites.Has(splitHost(host)))
 	if why := m.Unplayable(); why != "" {
-		r.put(importer.Missing(why, start, size))
+		r.put(importer.Unplayed(why, received, start, size))
 		return
 	}
-	host := m.Host()
 	q := importer.Request{
 		Head: m.Head, Body: m.Body, Cut: m.Cut, Host: strings.TrimSuffix(strings.ToLower(host), ":80"),
 		At: t.at, Key: r.clients.Key(identity(m.Head)), Offset: start, Bytes: size,
 	}
-	received := !r.options.Sent && (len(r.options.Sites) == 0 || r.options.Sites.Has(splitHost(host)))
 	items := q.Items(received)
 	if m.Trailers > 0 {
 		items = append(items, importer.Missing("the trailer fields of a request are not kept", start, 0))

@@ -23,7 +23,8 @@ func (e *entry) items(w *walk, key string, offset, size int64) []importer.Item {
 	}
 	r := importer.Request{Key: key, At: instant(e.started), Offset: offset, Bytes: size}
 	if e.isWebSocket() {
-		return []importer.Item{importer.Missing("what went over a WebSocket is not kept", offset, size)}
+		u, ok := parseURL(overHTTP(e.request.url))
+		return []importer.Item{importer.Unplayed(importer.WebSocket, ok && sites.Has(u.host, u.port), offset, size)}
 	}
 	u, ok := parseURL(e.request.url)
 	if !ok {
@@ -88,6 +89,20 @@ func (e *entry) unsent() *importer.Skip {
 		}
 	}
 	return nil
+}
+
+// overHTTP is a URL with the scheme of the request by which a WebSocket is opened (RFC 6455,
+// section 3).
+func overHTTP(url string) string {
+	if scheme, rest, ok := strings.Cut(url, ":"); ok {
+		switch strings.ToLower(scheme) {
+		case "ws":
+			return "http:" + rest
+		case "wss":
+			return "https:" + rest
+		}
+	}
+	return url
 }
 
 // isWebSocket reports whether the request opened a WebSocket (RFC 6455, section 4.1).

@@ -383,9 +383,9 @@ func (f *flow) items(sites importer.Sites, clients *importer.Clients, offset, si
 	case q == nil:
 		return missing("a flow has no request")
 	case q.method == "CONNECT":
-		return missing("what went through a tunnel is not kept")
+		return []importer.Item{importer.Unplayed(importer.Tunnel, sites.Has(q.host, q.port), offset, size)}
 	case f.websocket || strings.EqualFold(q.get("Upgrade"), "websocket"):
-		return missing("what went over a WebSocket is not kept")
+		return []importer.Item{importer.Unplayed(importer.WebSocket, sites.Has(q.host, q.port), offset, size)}
 	case !strings.HasPrefix(q.path, "/") && q.path != "*":
 		return missing("a request has no path")
 	}
