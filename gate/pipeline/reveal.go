@@ -355,6 +355,14 @@ func revealed(ctx context.Context, o *Options, first *scanned, again []*scanned,
 		if err != nil {
 			return nil, err
 		}
+		for _, s := range again { // what nobody holds in another replay is made anew in each
+			if len(held) == 0 {
+				break
+			}
+			if held, err = heldByFew(ctx, o, s, held); err != nil {
+				return nil, err
+			}
+		}
 		if sort != otherFacts {
 			// Of so many numbers, and some of each person, so many are equal by chance.
 			chance := float64(len(all)) * float64(max(len(first.people), 2)) * factsOfOne / math.Pow(10, figuresOf[sort])
