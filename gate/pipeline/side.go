@@ -139,6 +139,7 @@ func (t *tapeSide) records(ctx context.Context, r *tape.Reader, a *about, work c
 		if err == io.EOF {
 			if f, ok := r.Footer(); ok {
 				a.facts.Refused, a.facts.Quiet = f.Refused, f.Quiet
+				a.facts.Settle, a.facts.Linger = f.Settle, f.Linger
 				a.whole = true
 			}
 			return nil
