@@ -210,6 +210,7 @@ type OrderChange struct {
 // counts of what does not. It is what a check sees, and all that it sees.
 type Comparison struct {
 	Scenario   string        `json:"scenario"`
+	Replies    bool          `json:"replies,omitempty"` // of what was answered to stimuli, and not of what was sent
 	Production RunFacts      `json:"production"`
 	Staging    RunFacts      `json:"staging"`
 	Equal      uint64        `json:"equal"`  // deliveries of production that staging makes too

@@ -310,8 +310,8 @@ func (s *session) replay(ctx context.Context, scenario config.Scenario, role gat
 		AnswerTimeout: s.conf.Replay.AnswerTimeout.Duration, QuietTimeout: b.Quiet.Timeout.Duration,
 		Settle: settle(b), Lag: s.knownLag(), StopSends: b.Stop.Sends,
 		Linger: s.linger(n), Lingered: out.lingered, Until: out.until,
-		MaxMessages: s.conf.Replay.MaxMessages,
-		Progress:    func(p replay.Progress) { bar.at(p.Done) },
+		MaxMessages: s.conf.Replay.MaxMessages, MaxAnswer: s.conf.Replies.MaxAnswer,
+		Progress: func(p replay.Progress) { bar.at(p.Done) },
 	})
 	maps.Copy(s.listened[role], result.Sinks)
 	if role == gate.Production {

@@ -39,6 +39,7 @@ type Config struct {
 	Replay     Replay          `toml:"replay"`
 	Scenarios  []Scenario      `toml:"scenarios"` // never empty
 	Masks      []Mask          `toml:"masks"`
+	Replies    Replies         `toml:"replies"`
 	Policy     Policy          `toml:"policy"`
 	Approvals  Approvals       `toml:"approvals"`
 	Report     Report          `toml:"report"`
@@ -211,6 +212,22 @@ type Mask struct {
 	Rule    string `toml:"rule"`    // its name, shown where it hid something
 }
 
+// Replies says whether what builds answer to stimuli is compared as what they send is.
+type Replies struct {
+	Compare   Switch `toml:"compare"`
+	Reason    string `toml:"reason"`     // where they are not: why; every report says so
+	MaxAnswer int64  `toml:"max_answer"` // bytes of one answer that are kept, 1 KiB to 64 MiB; one that is longer is a gap
+}
+
+// Switch is on or off.
+type Switch string
+
+// The two positions.
+const (
+	On  Switch = "on"
+	Off Switch = "off"
+)
+
 // Policy says what becomes of what a comparison cannot see.
 type Policy struct {
 	Blind  BlindPolicy    `toml:"blind"`
@@ -277,6 +294,7 @@ const (
 	DefaultMaxReplays    = 5
 	DefaultMaxMessages   = 10_000_000
 	DefaultAnswerTimeout = 30 * time.Second
+	DefaultMaxAnswer     = 1 << 20
 	DefaultReadyTimeout  = 60 * time.Second
 	DefaultQuietTimeout  = 60 * time.Second
 	DefaultLinger        = 10 * time.Second

@@ -102,6 +102,7 @@ func parse(name, dir string, data []byte) (*Config, error) {
 			Concurrency: DefaultConcurrency, Replays: Replays{Count: DefaultReplays}, MaxReplays: DefaultMaxReplays, Builds: InTurn,
 			AnswerTimeout: Duration{DefaultAnswerTimeout}, MaxMessages: DefaultMaxMessages, Linger: Duration{DefaultLinger},
 		},
+		Replies:   Replies{Compare: On, MaxAnswer: DefaultMaxAnswer},
 		Policy:    Policy{Blind: BlindReported},
 		Approvals: Approvals{Path: "approvals.toml"},
 		Report:    Report{JSON: ".waybill/verdict.json"},
