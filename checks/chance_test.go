@@ -91,7 +91,7 @@ func drawings(r *rand.Rand) []drawing {
 			return fmt.Sprintf("t=%d,v1=%s", aboutNow+r.IntN(30), hex.EncodeToString(randomBytes(r, 32)))
 		}},
 		{"jwt", func(r *rand.Rand) string {
-			claims, _ := json.Marshal(map[string]any{"jti": uuid(r), "iat": 1772000000 + r.IntN(600), "n": r.IntN(1e9)})
+			claims, _ := json.Marshal(map[string]any{"jti": uuid(r), "iat": aboutNow + r.IntN(30), "n": r.IntN(1e9)})
 			enc := base64.RawURLEncoding
 			return enc.EncodeToString([]byte(`{"alg":"HS256","typ":"JWT"}`)) + "." + enc.EncodeToString(claims) + "." + enc.EncodeToString(randomBytes(r, 32))
 		}},

@@ -207,20 +207,10 @@ func (c *comparer) foreign(ctx context.Context, all []pairing) error {
 				continue
 			}
 			s := suspect{pairing: i, value: v}
-			factsIn(&gate.Hidden{Part: v.Part, Value: v.After}, func(f *exposure.Found) {
-				if !exposure.Typed(f.Kind) {
-					return
-				}
-				value := f.Value()
-				if len(value) < leastForeign && f.Kind == gate.FactNumber || readsAsTime(value) {
-					return
-				}
-				if _, fresh := c.noise.known[gate.HashWord(value)]; fresh {
-					return
-				}
+			c.ownable(v, func(f *exposure.Found) {
 				owners.Want(f)
 				s.facts = append(s.facts, *f)
-				lengths[len(value)]++
+				lengths[len(f.Value())]++
 			})
 			if len(s.facts) > 0 {
 				suspects = append(suspects, s)
@@ -266,6 +256,19 @@ func (c *comparer) foreign(ctx context.Context, all []pairing) error {
 		c.unmask(all, s.pairing, v, diff.Hunk{Part: v.Part, Slot: v.Slot, Kind: gate.Value, Before: diff.Fresh, After: v.After})
 	}
 	return owners.Err()
+}
+
+// ownable calls found for the facts in what stands at a volatile place that can be somebody's.
+func (c *comparer) ownable(v *diff.Value, found func(*exposure.Found)) {
+	factsIn(&gate.Hidden{Part: v.Part, Value: v.After}, func(f *exposure.Found) {
+		value := f.Value()
+		if !exposure.Typed(f.Kind) || len(value) < leastForeign && f.Kind == gate.FactNumber || readsAsTime(value) {
+			return
+		}
+		if _, fresh := c.noise.known[gate.HashWord(value)]; !fresh {
+			found(f)
+		}
+	})
 }
 
 // leastForeign is how many characters a number has that is looked up within a volatile value.

@@ -138,8 +138,16 @@ func isWeight(s string) bool {
 func isDigits(s string) bool { return s != "" && strings.Trim(s, "0123456789") == "" }
 
 // contentType adds a media type without the boundary of a multipart, which is made anew
-// for each body.
+// for each body, and without the charset of JSON, which has one alone (RFC 8259, 8.1 and 11).
 func (r *request) contentType(part, value string) {
+	if t, params, err := mime.ParseMediaType(value); err == nil && (t == "application/json" || strings.HasSuffix(t, "+json")) && strings.EqualFold(params["charset"], "utf-8") {
+		charset := params["charset"]
+		delete(params, "charset")
+		if s := mime.FormatMediaType(t, params); s != "" {
+			r.hide("charset", part, charset)
+			value = s
+		}
+	}
 	if len(value) >= len("multipart/") && strings.EqualFold(value[:len("multipart/")], "multipart/") {
 		t, params, err := mime.ParseMediaType(value)
 		if err == nil && fields.IsBoundary(params["boundary"]) {
