@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -27,6 +28,7 @@ import (
 	"github.com/waybill-dev/waybill/gate/replay"
 	"github.com/waybill-dev/waybill/gate/shard"
 	"github.com/waybill-dev/waybill/gate/tape"
+	"github.com/waybill-dev/waybill/gate/verdict"
 )
 
 // A session is one configuration with its corpus, ready to be replayed.
@@ -38,7 +40,7 @@ type session struct {
 	gaps   tally             // of the corpus
 	needs  *dynamic.Needs    // of its stimuli; nil where nothing is bound
 	fields map[string]string // header fields that stimuli of HTTP are given
-	folder string            // .waybill beside the configuration
+	folder string            // .waybill beside the configuration, or that of a shard
 	runs   string            // where runs are kept; "" is in folder
 	shard  shard.Of          // that is replayed; zero is the whole corpus
 	part   *shard.Assignment // of that shard; nil is the whole corpus
@@ -52,8 +54,11 @@ type session struct {
 	stood     map[string]string               // where the doors of the last build were, those that it was given; of builds in turn
 	keep      bool
 	locked    *os.File
+	guard     string                   // how runs are kept from the builds
+	made      map[gate.Role]gate.Built // what was replayed in a role, before its set-up
 
 	mu      sync.Mutex
+	lag     time.Duration     // the longest gap between a cause and its last effect in replays of production so far
 	written map[string]string // what was written of each tape that is closed, by path: SHA-256; and the corpus as it was read
 
 	// settled reports whether the last of some replays of production shows nothing that
@@ -66,6 +71,10 @@ type session struct {
 type sessionOptions struct {
 	concurrency int  // 0 is the configuration's
 	keepState   bool // leave the folders of the builds
+
+	// folder is where the session has its lock and its runs; "" is .waybill beside the
+	// configuration. Sessions of different folders run side by side.
+	folder string
 }
 
 // loadConfig reads a configuration.
@@ -79,8 +88,8 @@ func loadConfig(path string) (*config.Config, error) {
 
 // openSession checks everything that can be checked before a build is started.
 // The caller closes the session.
-func (p *program) openSession(conf *config.Config, o sessionOptions) (*session, error) {
-	s := &session{p: p, conf: conf, folder: filepath.Join(conf.Dir, ".waybill"), sites: map[gate.Role]*build.Site{}, settings: map[string]string{}, written: map[string]string{},
+func (p *program) openSession(ctx context.Context, conf *config.Config, o sessionOptions) (*session, error) {
+	s := &session{p: p, conf: conf, folder: cmp.Or(o.folder, filepath.Join(conf.Dir, ".waybill")), sites: map[gate.Role]*build.Site{}, made: map[gate.Role]gate.Built{}, settings: map[string]string{}, written: map[string]string{},
 		listened: map[gate.Role]map[string]string{gate.Production: {}, gate.Staging: {}}}
 	if conf.Replay.Builds == config.InTurn {
 		s.listened[gate.Staging] = s.listened[gate.Production]
@@ -115,7 +124,7 @@ func (p *program) openSession(conf *config.Config, o sessionOptions) (*session, 
 	if err := s.openCorpus(); err != nil {
 		return nil, err
 	}
-	if err := s.prepare(o); err != nil {
+	if err := s.prepare(ctx, o); err != nil {
 		return nil, errors.Join(err, s.close())
 	}
 	return s, nil
@@ -160,11 +169,14 @@ func (s *session) openCorpus() error {
 }
 
 // prepare makes folders, the root certificate of the sinks, and the sites of the builds.
-func (s *session) prepare(o sessionOptions) error {
+func (s *session) prepare(ctx context.Context, o sessionOptions) error {
 	s.p.busy.Store(true)
 	s.keep = o.keepState
-	runs := filepath.Join(s.folder, "runs")
-	if err := os.MkdirAll(runs, 0o700); err != nil {
+	folder := s.folder
+	if o.folder == "" {
+		folder = filepath.Join(s.folder, "runs")
+	}
+	if err := os.MkdirAll(folder, 0o700); err != nil {
 		return undecided(fmt.Errorf("make the folder for runs: %w", err), "")
 	}
 	f, err := os.OpenFile(filepath.Join(s.folder, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
@@ -185,6 +197,10 @@ func (s *session) prepare(o sessionOptions) error {
 	if err := os.WriteFile(s.ca, s.authority.RootPEM(), 0o600); err != nil {
 		return undecided(fmt.Errorf("write the root certificate of the sinks: %w", err), "")
 	}
+	guard, err := s.guarded(folder)
+	if err != nil {
+		return undecided(fmt.Errorf("keep the runs from the builds: %w", err), "")
+	}
 	var doors []string
 	for name := range s.conf.Doors {
 		doors = append(doors, name)
@@ -195,13 +211,47 @@ func (s *session) prepare(o sessionOptions) error {
 		if b == nil || role == gate.Production && s.conf.Baseline == config.Recorded {
 			continue
 		}
-		site, err := build.NewSite(build.Spec{Role: role, Build: b, Config: s.conf.Dir, Doors: doors, CA: s.ca, Keep: o.keepState})
+		site, err := build.NewSite(build.Spec{Role: role, Build: b, Config: s.conf.Dir, Doors: doors, CA: s.ca, Keep: o.keepState, Guard: guard})
 		if err != nil {
 			return undecided(err, "")
 		}
 		s.sites[role] = site
+		if s.made[role], err = built(ctx, s.conf, role, ""); err != nil {
+			return undecided(err, "")
+		}
 	}
 	return nil
+}
+
+// guarded is what no command of a build may write or see: the runs in a folder, the corpus, and the
+// key of this installation. It is nil where this machine or a build does not allow for it: then
+// what was written is held to what is read, and the verdict says so.
+func (s *session) guarded(runs string) (*build.Guard, error) {
+	if err := build.Try(os.Geteuid() == 0, s.conf.Production, s.conf.Staging); err != nil {
+		s.guard = "builds could have written where their runs are kept (" + firstLine(err.Error()) + "): the digest of each tape was taken as it was written, and checked before it was judged"
+		return nil, nil
+	}
+	g := &build.Guard{}
+	for _, path := range []string{runs, s.conf.Corpus.Path} {
+		path, err := filepath.Abs(path)
+		if err == nil {
+			path, err = filepath.EvalSymlinks(path)
+		}
+		if err != nil {
+			return nil, err
+		}
+		g.ReadOnly = append(g.ReadOnly, path)
+	}
+	if dir, err := os.UserConfigDir(); err == nil {
+		if dir, err = filepath.EvalSymlinks(filepath.Join(dir, "waybill")); err == nil {
+			g.Hidden = append(g.Hidden, dir)
+		}
+	}
+	s.guard = "builds could not write where their runs are kept, nor the corpus; the digest of each tape was taken as it was written, and checked before it was judged"
+	if os.Geteuid() == 0 {
+		s.guard = "where their runs are kept was read-only for builds, which ran as root; the digest of each tape was taken as it was written, and checked before it was judged"
+	}
+	return g, nil
 }
 
 // close deletes what the session made, but for runs, and says where kept state is.
@@ -268,7 +318,7 @@ func (s *session) replay(ctx context.Context, scenario config.Scenario, role gat
 	w, err := tape.Create(out.path, gate.Header{
 		Content: gate.RunTape, Version: version(), At: time.Now().UnixNano(), Role: role, Build: b.Name,
 		Scenario: scenario.Name, Replay: n, Shard: part, Corpus: s.corpus.Digest, Settings: s.settings,
-		Notes:      s.notes(scenario),
+		Notes:      s.notes(scenario, role),
 		Identities: s.corpus.Header.Identities, Key: s.corpus.Header.Key, RetainUntil: s.corpus.Header.RetainUntil,
 	}, tape.Options{Overwrite: out.overwrite, Recipients: s.conf.Encryption.Recipients})
 	if errors.Is(err, fs.ErrExist) {
@@ -306,11 +356,18 @@ func (s *session) replay(ctx context.Context, scenario config.Scenario, role gat
 			return started, nil
 		},
 		Scenario: scenario, Pace: s.conf.Replay.Pace, Concurrency: s.conf.Replay.Concurrency,
-		AnswerTimeout: s.conf.Replay.AnswerTimeout.Duration, QuietTimeout: b.Quiet.Timeout.Duration, Settle: b.Quiet.Settle.Duration,
-		MaxMessages: s.conf.Replay.MaxMessages, Linger: lingering(role, b),
+		AnswerTimeout: s.conf.Replay.AnswerTimeout.Duration, QuietTimeout: b.Quiet.Timeout.Duration,
+		Settle: settle(b), Lag: s.knownLag(), StopSends: b.Stop.Sends,
+		Linger: s.linger(n), Lingered: out.lingered, Until: out.until,
+		MaxMessages: s.conf.Replay.MaxMessages, MaxAnswer: s.conf.Replies.MaxAnswer,
 		Progress: func(p replay.Progress) { bar.at(p.Done) },
 	})
 	maps.Copy(s.listened[role], result.Sinks)
+	if role == gate.Production {
+		s.mu.Lock()
+		s.lag = max(s.lag, result.Lag)
+		s.mu.Unlock()
+	}
 	if closed := w.Close(result.Footer); closed != nil {
 		err = errors.Join(err, fmt.Errorf("write the end of the run: %w", closed))
 	}
@@ -373,34 +430,60 @@ func (p *program) printed(what, text string) {
 	}
 }
 
-// lingers are how long staging is left running when it is quiet: where that is known by
-// idleness as it is measured by default, and where the build has a probe or its own time.
-var lingers = [2]time.Duration{10 * time.Second, 2 * time.Second}
+// For tests, which wait less than people do; 0 is what is configured, and measured.
+var leastSettle, longestLinger time.Duration
 
-// lingering is how long a build is left running when it is quiet. That of staging shows what
-// both send late; production is not waited for again.
-func lingering(role gate.Role, b *config.Build) time.Duration {
-	switch {
-	case role != gate.Staging:
-		return 0
-	case b.Quiet.Set() || b.Quiet.Settle.Duration != config.DefaultSettle:
-		return lingers[1]
+// againLinger is how long a further replay of a build is left running: what it sends late was
+// seen in the first.
+const againLinger = 2 * time.Second
+
+// settle is how long nothing must happen for a build to be idle: 0 is measured.
+func settle(b *config.Build) time.Duration {
+	if b.Quiet.Set() {
+		return b.Quiet.Settle.Duration
 	}
-	return lingers[0]
+	return cmp.Or(b.Quiet.Settle.Duration, leastSettle)
+}
+
+// linger is how long the build of the n-th replay is left running when it is quiet.
+func (s *session) linger(n int) time.Duration {
+	d := s.conf.Replay.Linger.Duration
+	if n > 1 {
+		d = min(d, againLinger)
+	}
+	if longestLinger > 0 {
+		d = min(d, longestLinger)
+	}
+	return d
 }
 
 // notes are those of a run: what it is to be held to by those who have nothing but it.
-func (s *session) notes(scenario config.Scenario) map[string]string {
-	if scenario.Kind == config.Alone {
-		return nil
+func (s *session) notes(scenario config.Scenario, role gate.Role) map[string]string {
+	notes := map[string]string{}
+	if made, err := json.Marshal(s.made[role]); err == nil {
+		notes[buildNote] = string(made)
 	}
-	return map[string]string{answered.Stimuli: fmt.Sprint(s.total())}
+	if s.guard != "" {
+		notes[shard.GuardNote] = s.guard
+	}
+	if scenario.Kind != config.Alone {
+		notes[answered.Stimuli] = fmt.Sprint(s.total())
+	}
+	return notes
 }
 
-// A target is where a run is written.
+func (s *session) knownLag() time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.lag
+}
+
+// A target is where a run is written, and which other it waits for: see [replay.Plan].
 type target struct {
 	path      string
 	overwrite bool
+	lingered  func()
+	until     <-chan struct{}
 }
 
 // startHint is what to do about a replay that could not begin.
@@ -434,6 +517,26 @@ func (s *session) own(all iter.Seq2[gate.Stimulus, error]) iter.Seq2[gate.Stimul
 			}
 		}
 	}
+}
+
+// programs puts into the verdict's input what each build's commands name now that its set-up has
+// run: two ways of setting up can come to one build.
+func (s *session) programs(ctx context.Context, in *verdict.Input) error {
+	for i := range in.Made.Builds {
+		b := &in.Made.Builds[i]
+		site := s.sites[b.Role]
+		if site == nil {
+			continue
+		}
+		now, err := built(ctx, s.conf, b.Role, site.State())
+		if err != nil {
+			return undecided(err, "")
+		}
+		if now.Command != b.Command {
+			b.Program = now.Command
+		}
+	}
+	return nil
 }
 
 // total is how many stimuli the session replays.

@@ -46,6 +46,7 @@ type Spec struct {
 	CA     string   // file with the root of the sinks' certificates, PEM; "" is none
 	Folder string   // where state and logs go; made if missing, refused if not empty; "" is a fresh temporary folder
 	Keep   bool     // leave the folder when the site is closed
+	Guard  *Guard   // what its commands cannot reach; nil is nothing. See [Try]
 }
 
 // A Site is the place of one build. It is used by one replay at a time.
@@ -93,6 +94,9 @@ func emptyFolder(path string) (string, error) {
 
 // Folder is where the state (in state) and the logs of the build are.
 func (s *Site) Folder() string { return s.folder }
+
+// State is where the state of the build is, which its set-up makes.
+func (s *Site) State() string { return s.state() }
 
 // Close deletes the folder, unless it is to be kept.
 func (s *Site) Close() error {
@@ -340,7 +344,7 @@ func (b *Build) command(argv []string, dir string, env map[string]string, out *o
 	if err != nil {
 		return nil, err
 	}
-	return &command{argv: argv, dir: dir, env: all, out: out}, nil
+	return &command{argv: argv, dir: dir, env: all, out: out, guard: b.site.spec.Guard}, nil
 }
 
 // run runs a command of the build to its end.
@@ -467,8 +471,8 @@ func (b *Build) Processor() (uint64, bool) {
 }
 
 // Job runs a job of the build to its end, with all that it started. Status is
-// its exit status (128 and the signal where a signal ended it), Body what it
-// printed, at most 64 KiB. Error says why there is no status.
+// its exit status (128 and the signal where a signal ended it), Body the end of what it
+// printed, at most 64 KiB: why it failed stands there. Error says why there is no status.
 func (b *Build) Job(ctx context.Context, name string, stdin []byte) gate.Outcome {
 	begun := time.Now()
 	fail := func(err error) gate.Outcome {
@@ -478,7 +482,7 @@ func (b *Build) Job(ctx context.Context, name string, stdin []byte) gate.Outcome
 	if !ok {
 		return fail(fmt.Errorf("build %s has no such job", b.site.spec.Role))
 	}
-	out := &output{maxHead: maxReply}
+	out := &output{maxTail: maxReply}
 	cmd, err := b.command(job.Command, job.Dir, job.Env, out)
 	if err != nil {
 		return fail(err)

@@ -132,7 +132,7 @@ func (n *names) word(w string) string {
 	if strings.Contains(bare, "/$") || strings.HasPrefix(bare, "$.") || strings.HasPrefix(bare, "$[") {
 		return n.part(bare) + tail
 	}
-	for _, kind := range []gate.RecipientKind{gate.Mail, gate.Host, gate.Tel, gate.Other} {
+	for _, kind := range []gate.RecipientKind{gate.Mail, gate.Host, gate.Tel, gate.Other, gate.Session} {
 		bare = strings.TrimPrefix(bare, string(kind)+":")
 	}
 	if id, ok := n.known[strings.ToLower(bare)]; ok {
