@@ -459,9 +459,14 @@ func nationalAt(t []byte, i int) (found *national, num compact) {
 		if n < leastShape || !isAlnum(t[j]) || j+1 < len(t) && (isAlnum(t[j+1]) || t[j+1] == '_') {
 			continue
 		}
-		for _, kind := range byShape[string(shape[:n])] {
-			if kind.holds(text[:k]) {
-				found, num = kind, compact{start: i, end: j + 1, text: bytes.Clone(text[:k]), dashed: n > k}
+		kinds := byShape[string(shape[:n])]
+		if len(kinds) == 0 {
+			continue
+		}
+		whole := bytes.Clone(text[:k])
+		for _, kind := range kinds {
+			if kind.holds(whole) {
+				found, num = kind, compact{start: i, end: j + 1, text: whole, dashed: n > k}
 				break
 			}
 		}

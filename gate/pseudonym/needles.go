@@ -279,7 +279,7 @@ func (d *needle) at(t []byte, i int) int {
 	}
 	switch d.kind {
 	case aName:
-		if inWordBefore(t, i) || inWordAfter(t, end) || d.exact && string(t[i:end]) != d.original || inHost(t, i, end) {
+		if inWordBefore(t, i) || inWordAfter(t, end) && !(len(d.text) >= leastNumbered && isNumbered(t, end)) || d.exact && string(t[i:end]) != d.original || inHost(t, i, end) {
 			return 0
 		}
 	case aNumber:
@@ -320,6 +320,19 @@ func (d *needle) unicodeEnd(t []byte, i int) int {
 		end += size
 	}
 	return end
+}
+
+// leastNumbered is how long a name is at the least that counts with digits behind it too, as
+// people sign in by it where others have the name: "jdoe42".
+const leastNumbered = 5
+
+// isNumbered reports whether up to four digits stand at i, and then the end of the word.
+func isNumbered(t []byte, i int) bool {
+	end := i
+	for end < len(t) && isDigit(t[end]) {
+		end++
+	}
+	return end > i && end-i <= 4 && !inWordAfter(t, end)
 }
 
 func isDigit(c byte) bool { return '0' <= c && c <= '9' }

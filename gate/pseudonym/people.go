@@ -111,12 +111,28 @@ const (
 	hashPrime = 16777619
 )
 
-func (p *people) isPair(a, b string) bool { return p.knows(a + " " + b) }
-
-func (p *people) knows(key string) bool {
+// knows reports whether words of a text, as they stand there, are of a name that was learnt.
+func (p *people) knows(words ...[]byte) bool {
+	var buffer [96]byte
+	key := buffer[:0]
+	for i, word := range words {
+		if i > 0 {
+			key = append(key, ' ')
+		}
+		if len(key)+len(word) > cap(key) {
+			return false
+		}
+		if isASCII(word) {
+			for _, c := range word {
+				key = append(key, lowerByte(c))
+			}
+		} else {
+			key = append(key, foldName(word)...)
+		}
+	}
 	p.mu.RLock()
 	defer p.mu.RUnlock()
-	return p.pairs[0][key] || p.pairs[1][key]
+	return p.pairs[0][string(key)] || p.pairs[1][string(key)]
 }
 
 // own takes down that an address is of somebody of that name.
@@ -239,7 +255,7 @@ func (w *item) fullNames(t []byte) {
 			}
 		}
 		if p.first[h%pairBits/64].Load()&(1<<(h%64)) != 0 {
-			if p.knows(foldName(t[i:j])) {
+			if p.knows(t[i:j]) {
 				w.word(t[i:j])
 			}
 			w.fullName(t, i, j)
@@ -265,7 +281,7 @@ func (w *item) fullName(t []byte, i, j int) {
 			end++
 		}
 		if end-k > 1 {
-			if w.c.people.isPair(foldName(t[i:j]), foldName(t[k:end])) {
+			if w.c.people.knows(t[i:j], t[k:end]) {
 				w.word(t[i:j])
 				w.word(t[k:end])
 			}

@@ -328,6 +328,7 @@ func TestNamesReachBeyondTheirItem(t *testing.T) {
 		"the Pumblechook case":          false,
 		"Quackenbush, Wilhelmina":       false,
 		"by Wilhelmina T. Quackenbush.": false,
+		"ask Pumblechook7 now":          false,
 		"Elm Street 12":                 true,
 	} {
 		m := gate.Message{Channel: "smtp", Body: []byte("Subject: x\r\n\r\n" + said)}
