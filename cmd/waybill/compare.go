@@ -46,12 +46,26 @@ func comparing(conf *config.Config, corpus string) (pipeline.Options, error) {
 		return pipeline.Options{}, usage(fmt.Errorf("%s: %w", conf.Path, err), "")
 	}
 	var accept map[string]string
+	var key []byte
 	if conf != nil {
 		accept = conf.Policy.Accepted()
+		if path := conf.Approvals.KeyFile; path != "" {
+			if key, err = fileSum(path); err != nil {
+				return pipeline.Options{}, usage(fmt.Errorf("%s: approvals.key_file: %w", conf.Path, err), "")
+			}
+		}
+	}
+	kept, seal := form(conf), []byte(nil)
+	if kept != "" {
+		if seal, err = installationKey(); err != nil { // judging goes without
+			kept = ""
+		}
 	}
 	options := pipeline.Options{
 		Canon:  c.Message,
+		Seal:   seal,
 		Accept: accept,
+		Key:    key,
 		Decoder: func(name, sink, settings string) (channel.Decoder, error) {
 			p, err := protocol(name)
 			if err != nil {
@@ -70,7 +84,7 @@ func comparing(conf *config.Config, corpus string) (pipeline.Options, error) {
 			}
 			return d, nil
 		},
-		Form:    form(conf),
+		Form:    kept,
 		Corpus:  corpus,
 		Ordered: ordered,
 		Traces:  traces,
@@ -135,6 +149,7 @@ func (p *program) judged(ctx context.Context, o pipeline.Options, production []s
 	if err != nil {
 		return err
 	}
+	builds(from, in)
 	c, gaps, err := pipeline.Compare(ctx, o, production, staging)
 	for _, b := range bars {
 		b.done()

@@ -75,8 +75,10 @@ func (p *program) explainVerb() *cli.Command {
 				}
 				return &failure{code, err, "the runs that were judged are gone, or others stand in their place: run the gate again"}
 			}
-			if slices.Contains(v.Notes, markKept) {
-				_, err = fmt.Fprintln(p.stdout, "\nNote: "+markKept)
+			for _, mark := range []string{markKept, detectedOnly} {
+				if slices.Contains(v.Notes, mark) {
+					_, err = fmt.Fprintln(p.stdout, "\nNote: "+mark)
+				}
 			}
 			return err
 		},

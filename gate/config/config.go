@@ -195,6 +195,11 @@ type Scenario struct {
 	From  float64      `toml:"from"` // outage: fraction of the corpus before it, at least 0
 	To    Fraction     `toml:"to"`   // outage: fraction of the corpus at its end, greater than From, at most 1
 	Jobs  []string     `toml:"jobs"` // run afterwards, in this order
+
+	// Whole: what it makes a build send depends on several sessions, as where it gathers them in
+	// batches. It is then replayed by one shard, and never split. An outage, jobs and sinks that
+	// are ordered say so themselves.
+	Whole bool `toml:"whole"`
 }
 
 // Mood is how a sink turns away, in an outage.
@@ -233,6 +238,9 @@ const (
 type Policy struct {
 	Blind  BlindPolicy    `toml:"blind"`
 	Opaque []AcceptOpaque `toml:"opaque"`
+
+	// SameBuild: production and staging may be one build. It tests the gate, and no release.
+	SameBuild bool `toml:"same_build"`
 }
 
 // BlindPolicy says what becomes of a verdict where volatile values stand once and
@@ -265,6 +273,11 @@ func (p *Policy) Accepted() map[string]string {
 type Approvals struct {
 	Path    string `toml:"path"`     // absolute once loaded
 	MaxDays int    `toml:"max_days"` // how many days ahead an approval may expire, 1 to 3650; 0 is 365
+
+	// KeyFile holds a secret that digests in fingerprints are keyed with, so that nobody can
+	// tell by trying whose facts one is of. "" is no key. With another key every fingerprint
+	// is another.
+	KeyFile string `toml:"key_file"`
 
 	// Whose review counts where reviews are verified.
 	Team      string   `toml:"team"` // "org/team"

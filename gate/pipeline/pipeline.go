@@ -50,6 +50,10 @@ type Options struct {
 	// Empty: nothing is kept, and nothing that was kept is used.
 	Form string
 
+	// Seal is the key under which what is kept is sealed: it belongs to this installation, and
+	// stands where no build can read it.
+	Seal []byte
+
 	// Corpus is the tape whose stimuli are asked whose facts reached an outside
 	// party. Empty: they are not asked.
 	Corpus string
@@ -64,6 +68,10 @@ type Options struct {
 	// Accept gives, by class, the reason why content that varies and cannot be read is
 	// accepted there: it is a blind spot then, and no gap.
 	Accept map[string]string
+
+	// Key is what digests of content and meaning are keyed with: without it nobody can tell by
+	// trying whose facts a fingerprint is of. It may be empty.
+	Key []byte
 
 	// Keys read the tapes that are encrypted. Of these nothing is kept.
 	Keys tape.Keys
