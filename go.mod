@@ -15,8 +15,8 @@ require (
 	github.com/andybalholm/brotli v1.3.0 // content coding br, which the standard library lacks
 	github.com/emersion/go-message v0.18.2 // charsets of mail, and nothing else of it
 	github.com/go-json-experiment/json v0.0.0-20260820222146-c27c302e5fc3 // jsontext: keeps number text, refuses duplicate names
-	github.com/itchyny/gojq v0.12.20 // fan-out rules: users know jq
-	github.com/nyaruka/phonenumbers v1.8.1 // plans of telephone numbers by region, for those written in national format
+	github.com/itchyny/gojq v0.12.20 // fan-out rules and the catalogue of message APIs: users know jq
+	github.com/nyaruka/phonenumbers v1.8.1 // telephone numbers as people of a region write them
 	golang.org/x/net v0.62.0 // html tokens, idna, http2 for the sink
 	golang.org/x/text v0.43.0 // normal form C of text, charsets by name
 )

@@ -109,3 +109,32 @@ func renderReading(out []gate.Decoded) string {
 	}
 	return b.String()
 }
+
+// One call to ten thousand people is ten thousand deliveries, each with the content of its own.
+func TestCatalogueOfTenThousand(t *testing.T) {
+	const people = 10_000
+	var body strings.Builder
+	body.WriteString(`{"from":{"email":"desk@clinic.example"},"subject":"Result","personalizations":[`)
+	for i := range people {
+		if i > 0 {
+			body.WriteByte(',')
+		}
+		fmt.Fprintf(&body, `{"to":[{"email":"p%d@example.org"}],"substitutions":{"-record-":"r%d"}}`, i, i)
+	}
+	body.WriteString(`]}`)
+	decode, err := http.Protocol().Decode(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := decode(&gate.Message{
+		Channel: "http", Sink: "web", Host: "api.sendgrid.com", Body: []byte(body.String()),
+		Head: []byte("POST /v3/mail/send HTTP/1.1\r\nHost: api.sendgrid.com\r\nContent-Type: application/json\r\n"),
+	})
+	if err != nil || len(out) != 1+people {
+		t.Fatalf("%d deliveries, want %d: %v", len(out), 1+people, err)
+	}
+	last := out[people]
+	if r := last.Recipients[0].ID(); r != fmt.Sprintf("mail:p%d@example.org", people-1) || strings.Contains(string(last.Payloads[0].Bytes), "r1\"") {
+		t.Errorf("the last is to %s, with %.200q", r, last.Payloads[0].Bytes)
+	}
+}

@@ -42,7 +42,16 @@ const Name = "http"
 //	            each = ".personalizations[]", mail = [".to[].email"],
 //	            cc = [".cc[]?.email"], bcc = [], tel = [], id = [] },
 //	          { match = "POST /v1/users/{id}/texts", from = "form", tel = [".To"],
-//	            id = ["$path.id"], namespace = "x-user", text = [".Body"] }]
+//	            id = ["$path.id"], namespace = "x-user", decides = [".SendAt"], text = [".Body"] }]
+//	apis = [{ api = "Pager", hosts = ["*.house.example"], requests = [
+//	          { match = "POST /page", ids = { ward = [".ward"] },
+//	            answer = { json = "{paged: id(8)}" } }] }]
+//	catalogue = false            the built-in catalogue is not used; apis are
+//	region = "US"                of telephone numbers that are written without a plus
+//
+// Requests to message APIs are read and answered by the built-in catalogue (catalogue/*.toml)
+// where no answer and no fan-out rule of the user's matches; apis are more of it, in its form:
+// see apiFile and apiRequest in catalogue.go.
 //
 // from is json, form, multipart, xml, query, path or header; the type of the body says it
 // where it is not given. each is "." where the whole request is one group, and need not be
