@@ -220,11 +220,8 @@ type complainer interface {
 
 // kind is the row of the table that the file counts in.
 func (f *publicFile) kind() string {
-	switch {
-	case f.refused != nil:
-		return "refused"
-	case f.format.Name == "pcap":
-		return "pcap"
+	if f.refused != nil {
+		return "no format, and refused"
 	}
 	return f.format.Name
 }
