@@ -117,6 +117,7 @@ const (
 	GapOpaque           = "opaque"            // content that varies between replays of production and cannot be read
 	GapArrival          = "arrival"           // values that follow the order of arrival, and were given otherwise than in any replay
 	GapUnanchored       = "unanchored"        // a message of which nothing but a volatile value that stands once tells it from others
+	GapSameBuild        = "same-build"        // production and staging are one build: nothing of a release was compared
 	GapNotBound         = "not-bound"         // a value that the build was to give, and did not: the recorded one was sent
 	GapNotReplayable    = "not-replayable"    // a request whose traffic cannot be replayed, counted when it was recorded: a limit that is stated, and the only gap that leaves a verdict decided
 )

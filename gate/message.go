@@ -11,12 +11,14 @@ const (
 	Host  RecipientKind = "host" // lower-case A-labels, with :port where it is not the scheme's own
 	Tel   RecipientKind = "tel"  // E.164 with its plus
 	Other RecipientKind = "id"   // an identity whose form is a provider's own: a device token, a channel name
+
+	Session RecipientKind = "session" // who asked: the key of a stimulus, or, where it has none, its id
 )
 
 // RecipientRole is how a recipient was addressed.
 type RecipientRole string
 
-// Roles of a recipient. A mail goes to an Envelope and a request to a Party; what a
+// Roles of a recipient. An answer goes to its Asker. A mail goes to an Envelope and a request to a Party; what a
 // provider is asked to fan out goes to its To, Cc and Bcc. What a mail shows of
 // these is parts of it, and so facts of their own (invariant 5).
 const (
@@ -26,6 +28,7 @@ const (
 	Cc       RecipientRole = "cc"
 	Bcc      RecipientRole = "bcc"
 	ReplyTo  RecipientRole = "reply-to"
+	Asker    RecipientRole = "asker" // of a stimulus
 )
 
 // A Recipient is a typed, canonical identity with a role.

@@ -102,6 +102,7 @@ func parse(name, dir string, data []byte) (*Config, error) {
 			Concurrency: DefaultConcurrency, Replays: Replays{Count: DefaultReplays}, MaxReplays: DefaultMaxReplays, Builds: InTurn,
 			AnswerTimeout: Duration{DefaultAnswerTimeout}, MaxMessages: DefaultMaxMessages, Linger: Duration{DefaultLinger},
 		},
+		Replies:   Replies{Compare: On, MaxAnswer: DefaultMaxAnswer},
 		Policy:    Policy{Blind: BlindReported},
 		Approvals: Approvals{Path: "approvals.toml"},
 		Report:    Report{JSON: ".waybill/verdict.json"},
@@ -169,7 +170,7 @@ func knownOnly(name string, md *toml.MetaData) error {
 
 // fill sets what the file left out and makes paths absolute.
 func (c *Config) fill() {
-	for _, p := range []*string{&c.Corpus.Path, &c.Approvals.Path, &c.Report.JSON} {
+	for _, p := range []*string{&c.Corpus.Path, &c.Approvals.Path, &c.Approvals.KeyFile, &c.Report.JSON} {
 		if *p != "" {
 			*p = c.under(*p)
 		}

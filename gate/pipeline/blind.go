@@ -91,6 +91,9 @@ func sumSinks(tallies []*tally) []*sinkFacts {
 // blind says what could not be seen although nothing failed, besides what noise leaves.
 func (c *comparer) blind() {
 	for _, f := range c.p.sinks {
+		if c.o.replies { // each has its own stimulus
+			continue
+		}
 		if f.Again && !slices.Contains(c.o.Ordered, f.Sink) {
 			c.Blind = append(c.Blind, gate.BlindSpot{Kind: gate.BlindOrder, Channel: f.Channel, Sink: f.Sink, Count: f.Deliveries})
 		}
@@ -103,7 +106,7 @@ func (c *comparer) blind() {
 			c.Blind = append(c.Blind, gate.BlindSpot{Kind: gate.BlindRefused, Part: m.Part, Count: m.Count, Detail: rule})
 		}
 	}
-	if how := endings(&c.Production, &c.Staging); how != "" {
+	if how := endings(&c.Production, &c.Staging); how != "" && !c.o.replies {
 		c.Blind = append(c.Blind, gate.BlindSpot{Kind: gate.BlindQuiet, Detail: how})
 	}
 	slices.SortStableFunc(c.Blind, func(x, y gate.BlindSpot) int {

@@ -68,6 +68,7 @@ func (c *comparer) compare(ctx context.Context) (err error) {
 		return err
 	}
 	c.state(pairs)
+	c.contents()
 	if err := c.concerns(ctx); err != nil {
 		return err
 	}
@@ -205,10 +206,11 @@ func (c *comparer) state(all []pairing) {
 		n := c.noiseOf(p.Pair)
 		p.hunks = slices.Clone(p.hunks)
 		for j, h := range p.hunks {
+			h.raw = [2]string{h.Before, h.After}
 			if !h.asIs {
 				h.Hunk = renamed(h.Hunk, n)
-				p.hunks[j] = h
 			}
+			p.hunks[j] = h
 			change.Edits = append(change.Edits, editOf(h.Hunk))
 		}
 		all[i].masked, all[i].values = nil, nil

@@ -30,6 +30,7 @@ func Terminal(w io.Writer, v *gate.Verdict, o Options) error {
 	r.blind()
 	r.blast()
 	r.findings()
+	r.settings()
 	r.gaps()
 	r.masks()
 	r.counts()
@@ -139,6 +140,20 @@ func (r *renderer) findings() {
 			r.line("    ", span{regular, fmt.Sprintf("%7s ", count(rest[k])) + visible(k, maxName)})
 		}
 	}
+}
+
+// settings says what a release changes of what it is judged by.
+func (r *renderer) settings() {
+	list := r.v.Made.Settings
+	if len(list) == 0 {
+		return
+	}
+	r.heading(changedHeading)
+	for i := range list[:min(len(list), maxSettings)] {
+		key, what := settingText(&list[i], r.o.Names)
+		r.text("  ", "    ", key+": "+what)
+	}
+	r.more(len(list)-maxSettings, "setting", "settings")
 }
 
 // headline is the first lines of a finding: how bad, which check, and what.
@@ -491,6 +506,15 @@ func (r *renderer) counts() {
 	}
 	if r.v.Corpus != "" {
 		r.line("  ", span{regular, "corpus " + visible(r.v.Corpus, maxName)})
+	}
+	for _, b := range r.v.Made.Builds {
+		r.line("  ", span{regular, "build of " + visible(string(b.Role), 40) + " " + visible(b.Digest, maxName)})
+	}
+	if n := r.v.Made.Shards; n > 0 {
+		r.line("  ", span{regular, "replayed in " + plural(n, "shard", "shards")})
+	}
+	if g := r.v.Made.Guard; g != "" {
+		r.text("  ", "    ", "evidence: "+r.names.prose(g))
 	}
 	if r.v.Drill != "" {
 		r.text("  ", "    ", "drill: "+r.names.prose(found(r.v.Drill)))
