@@ -212,30 +212,33 @@ func askOracle(t *testing.T, files []*publicFile) {
 	}
 }
 
+// A complainer is told what is wrong: a test.
+type complainer interface {
+	Errorf(format string, args ...any)
+	Logf(format string, args ...any)
+}
+
 // kind is the row of the table that the file counts in.
 func (f *publicFile) kind() string {
-	switch {
-	case f.refused != nil:
-		return "refused"
-	case f.format.Name == "pcap":
-		return "pcap"
+	if f.refused != nil {
+		return "no format, and refused"
 	}
 	return f.format.Name
 }
 
 // A publicRow is what came of the files of one format.
 type publicRow struct {
-	files, broken, messages, gapped, skipped int
-	theirs                                   int // items that the oracle counts
-	equal, explained                         int // files
-	missing                                  int // items of the oracle that gaps explain
-	more                                     int // items that the oracle does not see
-	refusals                                 map[string]int
-	gaps                                     map[string]int
+	files, broken, messages, gapped int
+	theirs                          int // items that the oracle counts
+	equal, explained                int // files
+	missing                         int // items of the oracle that gaps explain
+	more                            int // items that the oracle does not see
+	refusals                        map[string]int
+	gaps                            map[string]int
 }
 
 // count holds the file to the oracle, and adds it to its row.
-func (f *publicFile) count(t *testing.T, folder string, row *publicRow) {
+func (f *publicFile) count(t complainer, folder string, row *publicRow) {
 	row.files++
 	rel, _ := filepath.Rel(folder, f.path)
 	if f.refused != nil {
@@ -296,7 +299,7 @@ func (f *publicFile) excused(missing, gaps int) bool {
 
 // differ says how many of the oracle's items are not among the messages of the file, and the
 // other way round.
-func (f *publicFile) differ(t *testing.T, rel string) (missing, more, theirs int) {
+func (f *publicFile) differ(t complainer, rel string) (missing, more, theirs int) {
 	if f.told.Error != "" || len(f.told.Failed) > 0 {
 		t.Logf("%s: the oracle cannot read it: %s%v", rel, f.told.Error, f.told.Failed)
 		return 0, 0, 0
@@ -345,7 +348,7 @@ func (f *publicFile) differ(t *testing.T, rel string) (missing, more, theirs int
 }
 
 // mail holds one mail to what Python makes of it.
-func (f *publicFile) mail(t *testing.T, rel string) {
+func (f *publicFile) mail(t complainer, rel string) {
 	for _, r := range f.records {
 		m := r.Message
 		if m == nil {
@@ -403,6 +406,51 @@ func printPublic(t *testing.T, rows map[string]*publicRow) {
 			for _, what := range slices.Sorted(maps.Keys(all)) {
 				t.Logf("%s: %d: %s", name, all[what], what)
 			}
+		}
+	}
+}
+
+// complaints are those that a test would fail with.
+type complaints []string
+
+func (c *complaints) Errorf(format string, args ...any) {
+	*c = append(*c, fmt.Sprintf(format, args...))
+}
+func (c *complaints) Logf(string, ...any) {}
+
+// TestPublicFilesSeesLosses loses what a file holds, and wants it to be seen unless a gap says so.
+func TestPublicFilesSeesLosses(t *testing.T) {
+	mailed := gate.Record{Kind: gate.KindMessage, Message: &gate.Message{Channel: "smtp", Head: []byte("RCPT TO:<a@example.org>\r\n"), Body: []byte("x\r\n")}}
+	asked := gate.Record{Kind: gate.KindMessage, Message: &gate.Message{Channel: "http", Head: []byte("GET /one HTTP/1.1\r\n")}}
+	gap := gate.Record{Kind: gate.KindGap, Gap: &gate.Gap{Kind: gate.GapNotRecorded, Where: "import", Detail: "it is missing"}}
+	sum := sha256.Sum256(mailed.Message.Body)
+	whole := []string{hex.EncodeToString(sum[:]), ""}
+	for name, c := range map[string]struct {
+		format  string
+		records []gate.Record
+		told    publicTold
+		lost    bool
+	}{
+		"mail":                   {"eml", []gate.Record{mailed}, publicTold{Digests: whole, Recipients: 1}, false},
+		"mail changed":           {"eml", []gate.Record{mailed}, publicTold{Digests: []string{"", ""}, Recipients: 1}, true},
+		"mail to nobody":         {"eml", []gate.Record{mailed}, publicTold{Digests: whole}, true},
+		"mail gone":              {"eml", nil, publicTold{Digests: whole}, true},
+		"mailbox":                {"mbox", []gate.Record{mailed}, publicTold{Count: 1}, false},
+		"mailbox, one lost":      {"mbox", []gate.Record{mailed}, publicTold{Count: 2}, true},
+		"mailbox, one in a gap":  {"mbox", []gate.Record{mailed, gap}, publicTold{Count: 2}, false},
+		"mailbox, two and a gap": {"mbox", []gate.Record{mailed, gap}, publicTold{Count: 3}, true},
+		"archive, one lost":      {"har", []gate.Record{asked}, publicTold{Count: 2}, true},
+		"capture":                {"pcap", []gate.Record{asked, mailed}, publicTold{Requests: map[string]int{"GET /one": 1}, Mails: 1}, false},
+		"capture, other request": {"pcap", []gate.Record{asked, mailed}, publicTold{Requests: map[string]int{"GET /two": 1}, Mails: 1}, true},
+		"capture, mail lost":     {"pcap", []gate.Record{asked}, publicTold{Requests: map[string]int{"GET /one": 1}, Mails: 1}, true},
+		"capture, in a gap":      {"pcap", []gate.Record{asked, gap}, publicTold{Requests: map[string]int{"GET /one": 1}, Mails: 1}, false},
+	} {
+		f := &publicFile{path: name, records: c.records, told: c.told}
+		f.format.Name = c.format
+		var said complaints
+		f.count(&said, "", &publicRow{refusals: map[string]int{}, gaps: map[string]int{}})
+		if lost := len(said) > 0; lost != c.lost {
+			t.Errorf("%s: %q", name, said)
 		}
 	}
 }

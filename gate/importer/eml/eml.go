@@ -5,6 +5,7 @@ package eml
 import (
 	"bytes"
 	"iter"
+	"net/mail"
 	"slices"
 	"strings"
 
@@ -25,19 +26,25 @@ var telling = []string{
 	"from", "to", "cc", "bcc", "subject", "sender", "reply-to", "message-id", "in-reply-to", "references", "mime-version",
 	"resent-from", "resent-to", "resent-date", "resent-message-id",
 	"received", "return-path", "delivered-to", "x-original-to", "envelope-to", "x-envelope-to", "x-envelope-from",
-	"dkim-signature", "arc-seal", "authentication-results", "received-spf", "list-id", "list-unsubscribe", "auto-submitted",
+	"x-mailer", "content-transfer-encoding", "dkim-signature", "arc-seal", "authentication-results", "received-spf", "list-id", "list-unsubscribe", "auto-submitted",
 }
 
-// sniff looks for a header section that has one of the fields that tell a mail. What stands
-// before it by mistake is passed over, as [importer.Mail] does.
+// sniff looks for a header section that has one of the fields that tell a mail, or a date as
+// mail has it (RFC 5322, section 3.3). What stands before it by mistake is passed over, as
+// [importer.Mail] does.
 func sniff(_ string, head []byte) bool {
 	head = bytes.TrimPrefix(head, []byte("\xef\xbb\xbf"))
 	if line, rest, _ := bytes.Cut(head, []byte("\n")); bytes.HasPrefix(line, []byte(">From ")) {
 		head = rest
 	}
-	for name := range importer.Fields(head) {
+	for name, value := range importer.Fields(head) {
 		if slices.Contains(telling, strings.ToLower(name)) {
 			return true
+		}
+		if strings.EqualFold(name, "Date") {
+			if _, err := mail.ParseDate(string(bytes.TrimSpace(value))); err == nil {
+				return true
+			}
 		}
 	}
 	return false

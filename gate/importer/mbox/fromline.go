@@ -2,6 +2,7 @@ package mbox
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 )
 
@@ -34,11 +35,12 @@ func fromLine(line []byte) (sender string, ok bool) {
 // maxField is how far behind a From_ line without a date a field is looked for, in bytes.
 const maxField = 1024
 
-// undated reads a From_ line without a date, "From " and a sender or nothing: only where
-// next, what follows, begins with a header field.
+// undated reads a From_ line without a date that can be read, "From " and a sender or nothing:
+// only where next, what follows, begins with a header field. Of more words than one an address
+// is the sender.
 func undated(line, next []byte) (sender string, ok bool) {
-	words := strings.Fields(string(line))
-	if len(words) > 2 || !bytes.HasPrefix(line, []byte("From ")) {
+	rest, ok := bytes.CutPrefix(line, []byte("From "))
+	if !ok {
 		return "", false
 	}
 	field, _, _ := bytes.Cut(next[:min(len(next), maxField)], []byte("\n"))
@@ -46,10 +48,18 @@ func undated(line, next []byte) (sender string, ok bool) {
 	if !isField || len(name) == 0 || bytes.ContainsFunc(name, func(r rune) bool { return r <= ' ' || r >= 0x7f }) {
 		return "", false
 	}
-	if len(words) == 1 {
+	words := strings.Fields(string(rest))
+	if len(words) > 1 {
+		i := slices.IndexFunc(words, func(w string) bool { return strings.IndexByte(w, '@') > 0 })
+		if i < 0 {
+			return "", false
+		}
+		words = words[i : i+1]
+	}
+	if len(words) == 0 {
 		return "", true
 	}
-	switch sender = words[1]; {
+	switch sender = words[0]; {
 	case sender == "-":
 		return "", true
 	case sender == "MAILER-DAEMON":

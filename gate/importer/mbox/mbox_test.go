@@ -104,6 +104,8 @@ func TestUndated(t *testing.T) {
 		"From x@example.org\n" + one + "\nFrom - \n" + two:                                               {2, 0},
 		"From MAILER-DAEMON\n" + one:                                                                     {1, 0},
 		"From \n" + one + "\nFrom  \n" + two:                                                             {2, 0},
+		"From A B <x@example.org>\n" + one + "\nFrom y@example.org Mon Jan  1 2024\n" + two:              {2, 0},
+		"From x@example.org 2024\n" + one + "\nFrom now on\nNote: it is text\n":                          {1, 0},
 		"From \n" + one + "\nFrom \nit is text\n":                                                        {1, 0},
 		"From x@example.org\n" + one + "\nFrom y@example.org Thu Aug 22 12:36:23 2002\n" + two:           {2, 0},
 		"From x@example.org\n" + one + "\nFrom here on\n":                                                {1, 0},
