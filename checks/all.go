@@ -3,8 +3,10 @@ package checks
 
 import (
 	attachmentchanged "github.com/waybill-dev/waybill/checks/attachment-changed"
+	cacheabilitychanged "github.com/waybill-dev/waybill/checks/cacheability-changed"
 	classvanished "github.com/waybill-dev/waybill/checks/class-vanished"
 	constantchanged "github.com/waybill-dev/waybill/checks/constant-changed"
+	cookiescopechanged "github.com/waybill-dev/waybill/checks/cookie-scope-changed"
 	deliveryduplicated "github.com/waybill-dev/waybill/checks/delivery-duplicated"
 	destinationswapped "github.com/waybill-dev/waybill/checks/destination-swapped"
 	factsdisclosed "github.com/waybill-dev/waybill/checks/facts-disclosed"
@@ -20,6 +22,8 @@ import (
 	recipientremoved "github.com/waybill-dev/waybill/checks/recipient-removed"
 	recipientswapped "github.com/waybill-dev/waybill/checks/recipient-swapped"
 	replypathchanged "github.com/waybill-dev/waybill/checks/reply-path-changed"
+	replystatuschanged "github.com/waybill-dev/waybill/checks/reply-status-changed"
+	replyswapped "github.com/waybill-dev/waybill/checks/reply-swapped"
 	rolechanged "github.com/waybill-dev/waybill/checks/role-changed"
 	transportdowngraded "github.com/waybill-dev/waybill/checks/transport-downgraded"
 	uncausedeffect "github.com/waybill-dev/waybill/checks/uncaused-effect"
@@ -40,6 +44,8 @@ func All() []*gate.Check {
 		fanoutcollapsed.Check,
 		classvanished.Check,
 		orderreversed.Check,
+		replyswapped.Check,
+		replystatuschanged.Check,
 
 		// content
 		factsdisclosed.Check,
@@ -57,6 +63,8 @@ func All() []*gate.Check {
 		newfield.Check,
 		destinationswapped.Check,
 		transportdowngraded.Check,
+		cacheabilitychanged.Check,
+		cookiescopechanged.Check,
 
 		// evidence
 		unstablerecipients.Check,

@@ -193,6 +193,8 @@ type RunFacts struct {
 	Refused    uint64 `json:"refused,omitempty"`
 	Sealed     bool   `json:"sealed"`
 	Quiet      string `json:"quiet,omitempty"`
+	Settle     int64  `json:"settle,omitempty"` // as in [Footer]
+	Linger     int64  `json:"linger,omitempty"`
 }
 
 // ClassFacts counts the deliveries of one class.
@@ -217,6 +219,7 @@ type OrderChange struct {
 // counts of what does not. It is what a check sees, and all that it sees.
 type Comparison struct {
 	Scenario   string        `json:"scenario"`
+	Replies    bool          `json:"replies,omitempty"` // of what was answered to stimuli, and not of what was sent
 	Production RunFacts      `json:"production"`
 	Staging    RunFacts      `json:"staging"`
 	Equal      uint64        `json:"equal"`  // deliveries of production that staging makes too
@@ -259,6 +262,7 @@ const (
 	BlindQuiet      BlindKind = "quiet"      // what is sent after the build was taken for quiet
 	BlindRecipients BlindKind = "recipients" // requests of which only the host is known
 	BlindRefused    BlindKind = "refused"    // a user's mask that was refused for some messages
+	BlindUnreplayed BlindKind = "unreplayed" // requests of the corpus that cannot be replayed: WebSockets, tunnels
 )
 
 // A BlindSpot is what a comparison could not see although nothing failed. It names nobody.

@@ -11,12 +11,14 @@ const (
 	Host  RecipientKind = "host" // lower-case A-labels, with :port where it is not the scheme's own
 	Tel   RecipientKind = "tel"  // E.164 with its plus
 	Other RecipientKind = "id"   // an identity whose form is a provider's own: a device token, a channel name
+
+	Session RecipientKind = "session" // who asked: the key of a stimulus, or, where it has none, its id
 )
 
 // RecipientRole is how a recipient was addressed.
 type RecipientRole string
 
-// Roles of a recipient. A mail goes to an Envelope and a request to a Party; what a
+// Roles of a recipient. An answer goes to its Asker. A mail goes to an Envelope and a request to a Party; what a
 // provider is asked to fan out goes to its To, Cc and Bcc. What a mail shows of
 // these is parts of it, and so facts of their own (invariant 5).
 const (
@@ -26,6 +28,7 @@ const (
 	Cc       RecipientRole = "cc"
 	Bcc      RecipientRole = "bcc"
 	ReplyTo  RecipientRole = "reply-to"
+	Asker    RecipientRole = "asker" // of a stimulus
 )
 
 // A Recipient is a typed, canonical identity with a role.
@@ -141,6 +144,15 @@ type Hidden struct {
 	Rule  string // of the mask
 	Part  string // name of the part that it would be
 	Value string
+	Shown string // the value of that part, where Value is only a piece of it
+}
+
+// Reveal returns the part that h is where it is compared.
+func (h *Hidden) Reveal() Part {
+	if h.Shown != "" {
+		return Part{Name: h.Part, Kind: Value, Value: h.Shown}
+	}
+	return Part{Name: h.Part, Kind: Value, Value: h.Value}
 }
 
 // Closed reports whether h is of a form that holds nothing but what it is for: a time, or
@@ -163,6 +175,10 @@ func (h *Hidden) NamesMessage() bool {
 	return false
 }
 
+// MayLackShape reports whether the rule of h is for values made anew that chance may give
+// another shape: an id without a figure, a signature of another length.
+func (h *Hidden) MayLackShape() bool { return h.NamesMessage() || h.Rule == "signature" }
+
 // Canonical is a message as it is compared.
 type Canonical struct {
 	Ref        Ref
@@ -176,4 +192,8 @@ type Canonical struct {
 	Masks      []Masked
 	Hidden     []Hidden // what Masks left out, in no part of a digest
 	Gaps       []Gap
+
+	// At is when it was taken in a replay, in nanoseconds since 1970; 0 where that is not known.
+	// It is in no part of a digest.
+	At int64
 }

@@ -22,12 +22,16 @@ const (
 	NewField        = "new-field"
 	Destination     = "destination-swapped"
 	Downgrade       = "transport-downgraded"
+	ReplySwapped    = "reply-swapped"
+	ReplyStatus     = "reply-status-changed"
+	Cacheability    = "cacheability-changed"
+	CookieScope     = "cookie-scope-changed"
 )
 
 // Owners lists the ids of all checks that may own an edit group.
 func Owners() []string {
 	return []string{Swapped, Role, Fanout, PersonalContent, Constant, Wording, Attachment, Link,
-		ReplyPath, NewParty, NewField, Destination, Downgrade}
+		ReplyPath, NewParty, NewField, Destination, Downgrade, ReplySwapped, ReplyStatus, Cacheability, CookieScope}
 }
 
 // owned are the parts that belong to one check by name alone, and are no header fields.
@@ -36,6 +40,7 @@ var owned = map[string]string{
 	"transport/sink": Destination,
 	"path":           Destination,
 	"fanout/groups":  Fanout,
+	"status":         ReplyStatus,
 
 	"html/link": Link,
 	"text/link": Link,
@@ -53,6 +58,12 @@ var owned = map[string]string{
 func ownerByName(name string) string {
 	if owner := owned[name]; owner != "" {
 		return owner
+	}
+	switch {
+	case strings.HasPrefix(name, "cache/"):
+		return Cacheability
+	case strings.HasPrefix(name, "set-cookie/") && strings.HasSuffix(name, "/scope"):
+		return CookieScope
 	}
 	switch fields.OwnerOf(name) {
 	case fields.Role:
@@ -122,6 +133,9 @@ func (t *Territory) Strangers(g *gate.EditGroup) []string {
 // the part's own check, then content.
 func (t *Territory) Owner(g *gate.EditGroup) string {
 	owner := ownerByName(g.Part)
+	if owner == "" && t.c.Replies && t.others(g) {
+		return ReplySwapped
+	}
 	load := isLoad(g) && (owner == "" || owner == Link)
 	switch {
 	case owner == Downgrade || owner == Destination:
@@ -148,6 +162,18 @@ func (t *Territory) Owner(g *gate.EditGroup) string {
 		return Constant
 	}
 	return PersonalContent
+}
+
+// others reports whether each answer that g edits is, as a whole, one that production gave to
+// one other person alone. What many were answered is nobody's.
+func (t *Territory) others(g *gate.EditGroup) bool {
+	for _, i := range g.Changes {
+		ch := &t.c.Changes[i]
+		if ch.After == nil || len(ch.Origins) != 1 {
+			return false
+		}
+	}
+	return len(g.Changes) > 0
 }
 
 func isLoad(g *gate.EditGroup) bool { return g.Kind == gate.Load || g.Part == "html/load" }

@@ -100,8 +100,9 @@ func parse(name, dir string, data []byte) (*Config, error) {
 		Baseline: Replayed,
 		Replay: Replay{
 			Concurrency: DefaultConcurrency, Replays: Replays{Count: DefaultReplays}, MaxReplays: DefaultMaxReplays, Builds: InTurn,
-			AnswerTimeout: Duration{DefaultAnswerTimeout}, MaxMessages: DefaultMaxMessages,
+			AnswerTimeout: Duration{DefaultAnswerTimeout}, MaxMessages: DefaultMaxMessages, Linger: Duration{DefaultLinger},
 		},
+		Replies:   Replies{Compare: On, MaxAnswer: DefaultMaxAnswer},
 		Policy:    Policy{Blind: BlindReported},
 		Approvals: Approvals{Path: "approvals.toml"},
 		Report:    Report{JSON: ".waybill/verdict.json"},
@@ -208,9 +209,6 @@ func (c *Config) fillBuild(b *Build, role gate.Role) {
 	orElse(&b.HookTimeout, Duration{DefaultHookTimeout})
 	orElse(&b.Ready.Timeout, Duration{DefaultReadyTimeout})
 	orElse(&b.Quiet.Timeout, Duration{DefaultQuietTimeout})
-	if !b.Quiet.Set() {
-		orElse(&b.Quiet.Settle, Duration{DefaultSettle})
-	}
 	orElse(&b.Stop.Timeout, Duration{DefaultStopTimeout})
 	if len(b.Stop.Command) == 0 {
 		orElse(&b.Stop.Signal, "TERM")

@@ -92,6 +92,7 @@ func (c *Config) Validate() error {
 	c.validateReplay(&p)
 	c.validateScenarios(&p)
 	c.validateMasks(&p)
+	c.validateReplies(&p)
 	c.validatePolicy(&p)
 	named(&p, "jobs", c.Jobs)
 	if c.Production == nil && c.Baseline != Recorded {
@@ -192,6 +193,26 @@ func (c *Config) validateReplay(p *complaint) {
 		p.at("replay.max_failed", "%v must be at least 0 and less than 1", r.MaxFailed)
 	}
 	oneOf(p, "replay.builds", r.Builds, InTurn, SideBySide)
+	if len(r.Allow) > maxNamed {
+		p.at("replay.allow", "%d of them are more than %d", len(r.Allow), maxNamed)
+		return
+	}
+	seen := make(map[string]bool)
+	for i, a := range r.Allow {
+		switch {
+		case a.Class == "":
+			p.at("replay.allow.class", "entry %d: missing: the class of messages that are not replayed, as the gap names it", i+1)
+		case seen[a.Class]:
+			p.at("replay.allow.class", "entry %d: %s is accepted already", i+1, quote(a.Class))
+		}
+		seen[a.Class] = true
+		if a.Messages == 0 {
+			p.at("replay.allow.messages", "entry %d: missing: how many messages fewer are accepted", i+1)
+		}
+		if strings.TrimSpace(a.Reason) == "" {
+			p.at("replay.allow.reason", "entry %d: missing: why messages that production sent are not replayed", i+1)
+		}
+	}
 }
 
 func (c *Config) validateScenarios(p *complaint) {
@@ -266,6 +287,16 @@ func (c *Config) validateMasks(p *complaint) {
 		if m.Rule == "" {
 			p.at(key+".rule", "mask %d: missing: a name for what it hides, such as \"ticket number\"", i+1)
 		}
+	}
+}
+
+func (c *Config) validateReplies(p *complaint) {
+	oneOf(p, "replies.compare", c.Replies.Compare, On, Off)
+	if c.Replies.Compare == Off && strings.TrimSpace(c.Replies.Reason) == "" {
+		p.at("replies.reason", "missing: why what members are shown is not compared")
+	}
+	if n := c.Replies.MaxAnswer; n < 1<<10 || n > 64<<20 {
+		p.at("replies.max_answer", "%d is not from 1024 to 67108864 bytes", n)
 	}
 }
 

@@ -356,6 +356,10 @@ func (c *comparer) expose(ctx context.Context) error {
 		after := &c.after.items[p.A]
 		if ch.Kind != gate.Altered || c.before.items[p.B].Body != after.Body {
 			for _, r := range c.origins[after.Body] {
+				if r == after.Recipient && c.o.replies { // who was answered so before
+					ch.Origins = nil
+					break
+				}
 				if r != after.Recipient {
 					ch.Origins = append(ch.Origins, r)
 				}

@@ -38,6 +38,11 @@ type Options struct {
 	// Canon makes a decoded message canonical. It must be pure.
 	Canon func(*gate.Message, *gate.Decoded, gate.Ref) gate.Canonical
 
+	// Asked says of which kind a stimulus is, and Reply reads what was answered to one on a
+	// channel: nil, where answers are not compared.
+	Asked func(*gate.Stimulus) string
+	Reply func(channel string, o *gate.Outcome) (gate.Decoded, error)
+
 	// Form names all that canonical forms depend on besides the tape and the corpus:
 	// the version of the program, its masks, settings of sinks that are not on the
 	// tape. Where it is set, what a scan of a run found is kept beside its tape, and
@@ -74,6 +79,7 @@ type Options struct {
 	// Workers is how many goroutines decode; 0 is one for each processor.
 	Workers int
 
+	replies   bool       // answers are compared, see [CompareReplies]
 	revealing *revealing // set while runs are compared, once it is known
 
 	// Progress is told how far a stage is; total is 0 where it is not known. nil: nobody is told.
@@ -166,6 +172,7 @@ func compare(ctx context.Context, o *Options, production side, again []side, sta
 	c.Production.Role, c.Staging.Role = gate.Production, gate.Staging
 	c.Production.Replays = 1 + len(again)
 	c.replays = replays
+	gaps = c.limits(gaps)
 	if err := c.compare(ctx); err != nil {
 		return nil, nil, err
 	}

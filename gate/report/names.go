@@ -124,7 +124,7 @@ func (n *names) word(w string) string {
 	core := strings.TrimRight(w, ".:!?")
 	tail := w[len(core):]
 	bare := core
-	for _, kind := range []gate.RecipientKind{gate.Mail, gate.Host, gate.Tel, gate.Other} {
+	for _, kind := range []gate.RecipientKind{gate.Mail, gate.Host, gate.Tel, gate.Other, gate.Session} {
 		bare = strings.TrimPrefix(bare, string(kind)+":")
 	}
 	if id, ok := n.known[strings.ToLower(bare)]; ok {

@@ -17,10 +17,14 @@ var harm = []string{
 	"facts-disclosed",
 	"new-party",
 	"recipient-swapped",
+	"reply-swapped",
 	"destination-swapped",
 	"recipient-added",
 	"recipient-removed",
 	"class-vanished",
+	"cacheability-changed",
+	"cookie-scope-changed",
+	"reply-status-changed",
 	"delivery-duplicated",
 	"fanout-collapsed",
 	"role-changed",
@@ -43,6 +47,7 @@ const (
 	mixed     = "facts-mixed" // Owners' messages are together in one
 	disclosed = "facts-disclosed"
 	swapped   = "recipient-swapped"
+	exchanged = "reply-swapped"
 )
 
 // Ranked returns the ids of the checks that have a rank of harm, most harmful first.
@@ -60,7 +65,7 @@ func rank(findings []gate.Finding) {
 	}
 	moved := map[place]bool{}
 	for i := range findings {
-		if f := &findings[i]; f.Check == swapped {
+		if f := &findings[i]; f.Check == swapped || f.Check == exchanged {
 			for _, j := range f.Changes {
 				moved[place{scenarioOf(f), j}] = true
 			}

@@ -22,7 +22,7 @@ import (
 // Name is the protocol's, permanent.
 const Name = "http"
 
-// Protocol is HTTP with four faces: drive, sink, tap, decode.
+// Protocol is HTTP with all faces: drive, sink, tap, decode.
 //
 // A door may have these settings:
 //
@@ -56,6 +56,8 @@ func Protocol() channel.Protocol {
 		Drive:  drive,
 		Listen: listen,
 		Decode: decode,
+		Asked:  asked,
+		Reply:  reply,
 		Tap:    openTap,
 		Check: func(s channel.Settings) error {
 			_, err := compileSettings(s)
