@@ -25,6 +25,7 @@ import (
 	replystatuschanged "github.com/waybill-dev/waybill/checks/reply-status-changed"
 	replyswapped "github.com/waybill-dev/waybill/checks/reply-swapped"
 	rolechanged "github.com/waybill-dev/waybill/checks/role-changed"
+	sendingchanged "github.com/waybill-dev/waybill/checks/sending-changed"
 	transportdowngraded "github.com/waybill-dev/waybill/checks/transport-downgraded"
 	uncausedeffect "github.com/waybill-dev/waybill/checks/uncaused-effect"
 	unstablerecipients "github.com/waybill-dev/waybill/checks/unstable-recipients"
@@ -42,6 +43,7 @@ func All() []*gate.Check {
 		deliveryduplicated.Check,
 		rolechanged.Check,
 		fanoutcollapsed.Check,
+		sendingchanged.Check,
 		classvanished.Check,
 		orderreversed.Check,
 		replyswapped.Check,

@@ -248,6 +248,17 @@ type Comparison struct {
 
 	// Blind says what could not be seen although nothing failed, sorted.
 	Blind []BlindSpot `json:"blind,omitempty"`
+
+	// Readings say of each destination of production's requests how it was known whom
+	// they are for, sorted by host and reader.
+	Readings []Reading `json:"readings,omitempty"`
+}
+
+// A Reading is how it was known whom the requests to one host are for.
+type Reading struct {
+	Host   string `json:"host"`
+	Reader string `json:"reader,omitempty"` // see [Decoded]; "" is that only the host was compared
+	Count  uint64 `json:"count"`            // of requests
 }
 
 // BlindKind says why something could not be seen although nothing failed.

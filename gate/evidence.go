@@ -186,9 +186,10 @@ type Identities string
 
 // What can become of them.
 const (
-	IdentitiesUnknown  Identities = ""           // the tape does not say: made by hand, or of no real traffic
-	IdentitiesReplaced Identities = "pseudonyms" // consistent pseudonyms stand in their place
-	IdentitiesKept     Identities = "kept"       // they stand as they were: reports carry a mark
+	IdentitiesUnknown  Identities = ""              // the tape does not say: made by hand, or of no real traffic
+	IdentitiesReplaced Identities = "pseudonyms"    // consistent pseudonyms stand in their place
+	IdentitiesDetected Identities = "detected only" // the same of those that detectors know: nobody declared where names or record numbers stand
+	IdentitiesKept     Identities = "kept"          // they stand as they were: reports carry a mark
 )
 
 // Schema is the version of the records in this package.

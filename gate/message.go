@@ -64,9 +64,18 @@ type Decoded struct {
 	Traces     []string    // ids that a build carried through from a stimulus: traceparent's trace id, a message id
 	Gaps       []Gap
 	Masks      []Masked
-	Hidden     []Hidden // what Masks left out
-	Prose      []string // globs over names of parts whose values people read as running text: "body/$.text"
+	Hidden     []Hidden          // what Masks left out
+	Prose      []string          // globs over names of parts whose values people read as running text: "body/$.text"
+	Decides    []string          // globs over names of parts that say whether and when it is sent: "body/$.sandbox"
+	Spelled    map[string]string // whole values that are one with another: "(510) 555-0100" with "+15105550100"
+	Reader     string            // what says whom it is for: the name of an API, [OwnRule]; "" is that only the host is known
 }
+
+// DecisionPart begins the names of parts that say whether and when a message is sent.
+const DecisionPart = "decides/"
+
+// OwnRule is the Reader of what the user's own rule reads.
+const OwnRule = "your rule"
 
 // A Payload is a run of bytes with a media type, still encoded.
 type Payload struct {
@@ -192,6 +201,7 @@ type Canonical struct {
 	Masks      []Masked
 	Hidden     []Hidden // what Masks left out, in no part of a digest
 	Gaps       []Gap
+	Reader     string // see [Decoded], in no part of a digest
 
 	// At is when it was taken in a replay, in nanoseconds since 1970; 0 where that is not known.
 	// It is in no part of a digest.

@@ -1,6 +1,7 @@
 package kit
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/waybill-dev/waybill/gate"
@@ -22,6 +23,7 @@ const (
 	NewField        = "new-field"
 	Destination     = "destination-swapped"
 	Downgrade       = "transport-downgraded"
+	Sending         = "sending-changed"
 	ReplySwapped    = "reply-swapped"
 	ReplyStatus     = "reply-status-changed"
 	Cacheability    = "cacheability-changed"
@@ -31,7 +33,7 @@ const (
 // Owners lists the ids of all checks that may own an edit group.
 func Owners() []string {
 	return []string{Swapped, Role, Fanout, PersonalContent, Constant, Wording, Attachment, Link,
-		ReplyPath, NewParty, NewField, Destination, Downgrade, ReplySwapped, ReplyStatus, Cacheability, CookieScope}
+		ReplyPath, NewParty, NewField, Destination, Downgrade, Sending, ReplySwapped, ReplyStatus, Cacheability, CookieScope}
 }
 
 // owned are the parts that belong to one check by name alone, and are no header fields.
@@ -60,6 +62,8 @@ func ownerByName(name string) string {
 		return owner
 	}
 	switch {
+	case strings.HasPrefix(name, gate.DecisionPart):
+		return Sending
 	case strings.HasPrefix(name, "cache/"):
 		return Cacheability
 	case strings.HasPrefix(name, "set-cookie/") && strings.HasSuffix(name, "/scope"):
@@ -138,7 +142,7 @@ func (t *Territory) Owner(g *gate.EditGroup) string {
 	}
 	load := isLoad(g) && (owner == "" || owner == Link)
 	switch {
-	case owner == Downgrade || owner == Destination:
+	case owner == Downgrade || owner == Destination || owner == Sending:
 		return owner
 	case load && len(t.Strangers(g)) > 0:
 		return NewParty
@@ -188,11 +192,20 @@ func (t *Territory) toParty(g *gate.EditGroup) bool {
 	return false
 }
 
+// passesOn reports whether a message that g edits goes to what may pass it on to others: an
+// outside party, or what only a provider knows.
+func (t *Territory) passesOn(g *gate.EditGroup) bool {
+	return slices.ContainsFunc(g.Changes, func(i int) bool {
+		kind := t.c.Changes[i].Recipient().Kind
+		return kind == gate.Host || kind == gate.Other
+	})
+}
+
 // readdresses reports whether g puts another person in the place of one in a request to
-// an outside party, by values that read as recipients as a whole. A number that loses its
-// plus is another number.
+// an outside party, or to a queue, a topic or a channel, by values that read as recipients as
+// a whole. A number that loses its plus is another number.
 func (t *Territory) readdresses(g *gate.EditGroup) bool {
-	if strings.HasPrefix(g.Part, "header/") || strings.HasPrefix(g.Part, "cookie/") || !t.toParty(g) {
+	if strings.HasPrefix(g.Part, "header/") || strings.HasPrefix(g.Part, "cookie/") || !t.passesOn(g) {
 		return false
 	}
 	before, after := Replaced(g)

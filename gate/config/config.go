@@ -89,11 +89,12 @@ type Door struct {
 
 // A Sink stands where the build sends to.
 type Sink struct {
-	Channel  string              `toml:"channel"`  // name of the protocol
-	Address  string              `toml:"address"`  // host:port to listen on; port 0 is any free one
-	MaxBody  Size                `toml:"max_body"` // bytes of a body that are kept
-	Ordered  bool                `toml:"ordered"`  // the order of one recipient's messages matters here
-	Settings func(dst any) error `toml:"-"`        // see [Door]
+	Channel  string              `toml:"channel"`   // name of the protocol
+	Address  string              `toml:"address"`   // host:port to listen on; port 0 is any free one
+	MaxBody  Size                `toml:"max_body"`  // bytes of a body that are kept
+	Ordered  bool                `toml:"ordered"`   // the order of one recipient's messages matters here
+	APIsFrom string              `toml:"apis_from"` // folder of TOML files, one an API, that stand beside apis; absolute once loaded
+	Settings func(dst any) error `toml:"-"`         // see [Door]
 }
 
 // A Build is how one build is made, started, asked and stopped. Strings of its

@@ -133,11 +133,17 @@ func parse(name, dir string, data []byte) (*Config, error) {
 	}
 	for _, key := range slices.Sorted(maps.Keys(doc.Sinks)) {
 		s := Sink{Address: "127.0.0.1:0", MaxBody: DefaultMaxBody}
-		t := &table{&mu, &md, toml.Key{"sinks", key}, doc.Sinks[key], []string{"channel", "address", "max_body", "ordered"}, name}
+		t := &table{&mu, &md, toml.Key{"sinks", key}, doc.Sinks[key], []string{"channel", "address", "max_body", "ordered", "apis_from"}, name}
 		if err := md.PrimitiveDecode(t.raw, &s); err != nil {
 			return nil, inFile(name, err)
 		}
 		s.Settings = t.settings
+		if s.APIsFrom != "" {
+			if !filepath.IsAbs(s.APIsFrom) {
+				s.APIsFrom = filepath.Join(dir, s.APIsFrom)
+			}
+			s.Settings = withAPIs(t.settings, s.APIsFrom)
+		}
 		c.Sinks[key] = s
 	}
 	c.Record = doc.Record.Record

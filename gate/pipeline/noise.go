@@ -125,18 +125,18 @@ func (n *noise) measure(ctx context.Context, first *scanned, again []*scanned) (
 	return nil
 }
 
-// isFresh reports whether a text stood at a volatile place, whole or as a word of what did.
-func (n *noise) isFresh(text string) bool {
-	_, ok := n.known[gate.HashWord(text)]
-	return ok
-}
-
 // routeOf is the class of a message of the first replay, without what is made anew in it.
 func (n *noise) routeOf(at position, m *gate.Canonical) route {
 	if class, ok := n.class[at]; ok {
 		return class
 	}
 	return routeOf(m)
+}
+
+// isFresh reports whether a text stood at a volatile place, whole or as a word of what did.
+func (n *noise) isFresh(text string) bool {
+	_, ok := n.known[gate.HashWord(text)]
+	return ok
 }
 
 // pool returns that of a place, made where there is none.

@@ -34,6 +34,7 @@ func Terminal(w io.Writer, v *gate.Verdict, o Options) error {
 	r.gaps()
 	r.masks()
 	r.counts()
+	r.readings()
 	r.approvals()
 	r.notes()
 	r.next()
@@ -507,6 +508,19 @@ func (r *renderer) counts() {
 	} else {
 		r.line("  ", span{careful, "drill: not run"})
 	}
+}
+
+// readings says of each destination of requests how it was known whom they are for.
+func (r *renderer) readings() {
+	lines := readingLines(r.v, r.names)
+	if len(lines) == 0 {
+		return
+	}
+	r.heading("Requests")
+	for _, line := range lines[:min(len(lines), maxGaps)] {
+		r.text("  ", "    ", line)
+	}
+	r.more(len(lines)-maxGaps, "destination", "destinations")
 }
 
 // found is what a drill says, without the ids of the checks that saw it: a reader who looks

@@ -27,6 +27,7 @@ var harm = []string{
 	"reply-status-changed",
 	"delivery-duplicated",
 	"fanout-collapsed",
+	"sending-changed",
 	"role-changed",
 	"constant-changed",
 	"new-field",
