@@ -61,6 +61,9 @@ func sameInShards(t *testing.T, conf string, shards int) gate.Verdict {
 	dir := t.TempDir()
 	whole, merged, parts := filepath.Join(dir, "whole.json"), filepath.Join(dir, "merged"), filepath.Join(dir, "parts.json")
 	wantCode, said := called("gate", "--json", whole, conf)
+	if _, err := os.Stat(whole); err != nil {
+		t.Fatalf("gate: exit code %d:\n%s", wantCode, said)
+	}
 	want, _ := meant(t, whole)
 	folders := make([]string, shards)
 	var wg sync.WaitGroup
@@ -80,6 +83,9 @@ func sameInShards(t *testing.T, conf string, shards int) gate.Verdict {
 		t.Fatalf("merge: exit code %d:\n%s", code, said)
 	}
 	gotCode, saidOfParts := called("judge", "--config", conf, "--json", parts, merged)
+	if _, err := os.Stat(parts); err != nil {
+		t.Fatalf("judge: exit code %d:\n%s", gotCode, saidOfParts)
+	}
 	got, v := meant(t, parts)
 	if d := cmp.Diff(want, got); d != "" || wantCode != gotCode {
 		t.Errorf("exit code %d whole, %d in %d shards (-whole +shards)\n%s\n%s\n%s", wantCode, gotCode, shards, d, said, saidOfParts)

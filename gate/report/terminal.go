@@ -143,20 +143,6 @@ func (r *renderer) findings() {
 	}
 }
 
-// settings says what a release changes of what it is judged by.
-func (r *renderer) settings() {
-	list := r.v.Made.Settings
-	if len(list) == 0 {
-		return
-	}
-	r.heading(changedHeading)
-	for i := range list[:min(len(list), maxSettings)] {
-		key, what := settingText(&list[i], r.o.Names)
-		r.text("  ", "    ", key+": "+what)
-	}
-	r.more(len(list)-maxSettings, "setting", "settings")
-}
-
 // headline is the first lines of a finding: how bad, which check, and what.
 func (r *renderer) headline(lead string, f *gate.Judged) {
 	severity := map[gate.Severity]style{gate.Block: bad, gate.Warn: careful, gate.Note: faint}[f.Severity]

@@ -197,10 +197,10 @@ func complete(list []*Manifest) error {
 			{"commit", first.Commit, m.Commit},
 			{"production build", first.Builds[string(gate.Production)], m.Builds[string(gate.Production)]},
 			{"staging build", first.Builds[string(gate.Staging)], m.Builds[string(gate.Staging)]},
-			{"program of production", first.built(gate.Production).Command, m.built(gate.Production).Command},
-			{"set-up of production", first.built(gate.Production).Setup, m.built(gate.Production).Setup},
-			{"program of staging", first.built(gate.Staging).Command, m.built(gate.Staging).Command},
-			{"set-up of staging", first.built(gate.Staging).Setup, m.built(gate.Staging).Setup},
+			{"program of production's build", first.built(gate.Production).Command, m.built(gate.Production).Command},
+			{"set-up of production's build", first.built(gate.Production).Setup, m.built(gate.Production).Setup},
+			{"program of staging's build", first.built(gate.Staging).Command, m.built(gate.Staging).Command},
+			{"set-up of staging's build", first.built(gate.Staging).Setup, m.built(gate.Staging).Setup},
 		} {
 			if same.one != same.this {
 				return mismatch("shards %s and %s are not of one replay: the %s is %v in the one and %v in the other", first.Shard, m.Shard, same.what, same.one, same.this)
