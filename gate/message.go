@@ -141,6 +141,7 @@ type Hidden struct {
 	Rule  string // of the mask
 	Part  string // name of the part that it would be
 	Value string
+	User  bool // Rule is a user's
 }
 
 // Closed reports whether h is of a form that holds nothing but what it is for: a time, or
