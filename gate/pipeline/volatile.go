@@ -56,6 +56,7 @@ func (c *comparer) volatile(ctx context.Context, all []pairing) error {
 		for _, b := range broken {
 			c.unmask(all, b.pairing, b.value, renamedOf(b.value))
 		}
+		c.borrowed(all, ids.all)
 		c.unanchored(all, single)
 		c.unprovenLinks(all, single)
 		if err := c.foreign(ctx, all); err != nil {
