@@ -439,7 +439,7 @@ func (o *Owners) Exposed(d Delivery) []gate.Exposure {
 	seen := map[Key]bool{}
 	var shared []Found
 	var distinctive map[uint32]bool
-	if d.Alike {
+	if d.Alike || d.Before != nil {
 		distinctive = o.distinctive(d.After, o.fewBut(func(h *holders) bool { return known && h.holds(me) }))
 	}
 	anybodys := func(f *Found, n uint32) bool {

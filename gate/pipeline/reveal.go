@@ -88,7 +88,26 @@ func (r *revealing) reveal(m *gate.Canonical) {
 // the form of a return path (local=domain) as one.
 func factsIn(h *gate.Hidden, found func(*exposure.Found)) {
 	exposure.InText(h.Part, h.Value, found)
-	if len(h.Value) > 1<<10 || strings.IndexByte(h.Value, ' ') >= 0 {
+	if strings.IndexByte(h.Value, ' ') < 0 {
+		factsInID(h, found)
+		return
+	}
+	if len(h.Value) > mostIDs {
+		return
+	}
+	for id := range strings.FieldsSeq(h.Value) { // names of classes, of properties
+		if len(id) > longRun && strings.ContainsAny(id, "0123456789") {
+			factsInID(&gate.Hidden{Part: h.Part, Value: id}, found)
+		}
+	}
+}
+
+// mostIDs is how long a hidden text is of which each word is looked through as an id.
+const mostIDs = 16 << 10
+
+// factsInID calls found for the facts in what a value without spaces joins.
+func factsInID(h *gate.Hidden, found func(*exposure.Found)) {
+	if len(h.Value) > 1<<10 {
 		return
 	}
 	if apart := joints.Replace(h.Value); apart != h.Value {
