@@ -40,14 +40,18 @@ var (
 	vanityWord   = regexp.MustCompile(`^[A-Z0-9.-]*[A-Z]{4,}[A-Z0-9.-]*$`)
 )
 
-// labelled says what words[i] is by the words before it; "" where they do not say it.
-func labelled(words []marked, i int) mark {
+// labelled says what words[i] of text is by the words before it in its sentence; "" where they
+// do not say it.
+func labelled(text string, words []marked, i int) mark {
 	w := words[i].text
 	isBank, isShort := bankCode.MatchString(w), shortNumber.MatchString(w) && !isTime(w) && !priced(words, i)
 	if !isBank && !isShort {
 		return ""
 	}
 	for n := 1; n <= mostAhead && n <= i; n++ {
+		if between := text[words[i-n].to:words[i-n+1].from]; strings.ContainsAny(between, "\n;!?") || n > 1 && strings.Contains(between, ". ") {
+			return ""
+		}
 		label := strings.Trim(strings.ToLower(words[i-n].text), ".:#()")
 		m := labels[label]
 		if label == "box" && !(i-n > 0 && isPost(words[i-n-1].text)) {

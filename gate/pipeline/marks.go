@@ -83,7 +83,7 @@ func eachMark(text string, found func(marked)) {
 			i += n - 1
 			continue
 		}
-		if m := labelled(words, i); m != "" {
+		if m := labelled(text, words, i); m != "" {
 			w.mark = m
 			found(w)
 			continue
