@@ -74,6 +74,7 @@ func TestLayers(t *testing.T) {
 		{"hex", hex.EncodeToString([]byte(fact)), "hex", decode.JSON},
 		{"base32", base32.StdEncoding.EncodeToString([]byte("erin@example.org has that")), "base32", decode.Text},
 		{"JWT", token, "jwt", decode.JSON},
+		{"JWT, deflated", jwt(`{"alg":"HS256","zip":"DEF"}`, string(zipped(t, fact)[2:len(zipped(t, fact))-4]), make([]byte, 32)), "jwt", decode.Deflate},
 		{"JWT without a signature", jwt(`{"alg":"none"}`, fact, nil), "jwt", decode.JSON},
 		{"JWE", token + ".AAAA.BBBB", "jwe", decode.JSON},
 		{"base64 over lines", wrap(std.EncodeToString([]byte(strings.Repeat("erin@example.org and others\n", 9)))), "base64", decode.Text},

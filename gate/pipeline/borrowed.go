@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -23,6 +24,7 @@ const mostEnd = 64
 // ends are the constant ends of the values at one volatile place, of one side.
 type ends struct {
 	last  bool            // they are the values' last bytes, not their first
+	all   string          // what all values there begin with, or end with, which is nobody's
 	n     int             // values
 	own   map[string]int  // how many values have an end
 	begin map[string]bool // all that an end may begin with; true where it is an end itself
@@ -30,12 +32,20 @@ type ends struct {
 
 // endOf is what all texts, the values of one message in all replays, share at one end.
 func (e *ends) endOf(texts []string) string {
-	first := texts[0]
+	first := e.trim(texts[0])
 	n := min(len(first), mostEnd)
 	for _, t := range texts[1:] {
-		n = min(n, sharedBytes(first, t, e.last))
+		n = min(n, sharedBytes(first, e.trim(t), e.last))
 	}
 	return e.cut(first, n)
+}
+
+// trim cuts off what all values at the place share at this end.
+func (e *ends) trim(t string) string {
+	if e.last {
+		return strings.TrimSuffix(t, e.all)
+	}
+	return strings.TrimPrefix(t, e.all)
 }
 
 // cut gives n bytes of an end of t, whole characters.
@@ -55,7 +65,7 @@ func (e *ends) cut(t string, n int) string {
 func (e *ends) add(texts []string) {
 	e.n++
 	end := e.endOf(texts)
-	if len(end) < leastEnd || isWhole(end, texts) {
+	if len(end) < leastEnd || slices.ContainsFunc(texts, func(t string) bool { return e.trim(t) == end }) {
 		return
 	}
 	e.own[end]++
@@ -64,39 +74,17 @@ func (e *ends) add(texts []string) {
 	}
 }
 
-// isWhole reports whether a value is nothing but its end in some replay.
-func isWhole(end string, texts []string) bool {
-	for _, t := range texts {
-		if t == end {
-			return true
-		}
-	}
-	return false
-}
-
 // persons reports whether the ends are people's: most values have one, and there are two that
-// neither begins with the other. Times begin alike, and so do numbers that count up.
+// begin otherwise. What all values share is cut off before, so that times and numbers that count
+// up have ends that begin alike, or none.
 func (e *ends) persons() bool {
 	n := 0
-	for _, k := range e.own {
+	begin := map[string]bool{}
+	for end, k := range e.own {
 		n += k
+		begin[e.cut(end, leastEnd)] = true
 	}
-	if n < 2 || 2*n < e.n || 2*n == e.n && n < 4 {
-		return false
-	}
-	apart := 0
-	for end := range e.own {
-		for other := range e.own {
-			if sharedBytes(end, other, e.last) < min(leastEnd, len(end), len(other)) {
-				apart++
-				break
-			}
-		}
-		if apart > 1 {
-			return true
-		}
-	}
-	return false
+	return len(begin) > 1 && n > 1 && (2*n > e.n || 2*n == e.n && n >= 4)
 }
 
 // borrowed reports whether v has somebody else's end, and returns it.
@@ -105,15 +93,16 @@ func (e *ends) borrowed(v *diff.Value) (end string, ok bool) {
 	if len(mine) < leastEnd {
 		return "", false
 	}
-	kept := sharedBytes(mine, v.After, e.last)
+	after := e.trim(v.After)
+	kept := sharedBytes(mine, after, e.last)
 	most := 0
-	for n := leastEnd; n <= min(len(v.After), mostEnd) && e.begin[e.cut(v.After, n)]; n++ {
+	for n := leastEnd; n <= min(len(after), mostEnd) && e.begin[e.cut(after, n)]; n++ {
 		most = n
 	}
 	if most == 0 || 2*kept > most {
 		return "", false
 	}
-	end = e.cut(v.After, most)
+	end = e.cut(after, most)
 	return end, !exposure.IsDate(strings.Trim(end, "-_.:/ ")) && !readsAsTime(end)
 }
 
@@ -129,7 +118,7 @@ func (c *comparer) borrowed(all []pairing, ids []occurrence) {
 		if e == nil {
 			e = &[2]ends{}
 			for k := range e {
-				e[k] = ends{last: k == 1, own: map[string]int{}, begin: map[string]bool{}}
+				e[k] = ends{last: k == 1, all: [2]string{o.pool.prefix, o.pool.suffix}[k], own: map[string]int{}, begin: map[string]bool{}}
 			}
 			places[o.pool] = e
 		}

@@ -14,6 +14,7 @@ func TestEndsOfFreshValues(t *testing.T) {
 		{"figures glued", "%[1]d%[2]s"},
 		{"letters glued", "QX%[1]dZK%[2]s"},
 		{"name behind a hyphen", "%[3]s-%[1]d"},
+		{"behind what all share", "order-%[3]s%[1]d"},
 		{"hexadecimal", "%[1]x%[2]s"},
 	}
 	names := []string{"anna", "berta", "clara", "doris"}
