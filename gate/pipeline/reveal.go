@@ -11,6 +11,7 @@ import (
 
 	"github.com/waybill-dev/waybill/gate"
 	"github.com/waybill-dev/waybill/gate/exposure"
+	"github.com/waybill-dev/waybill/gate/fields"
 )
 
 // Nothing is hidden unsearched (invariant 11). What masks left out of a message is asked
@@ -21,7 +22,10 @@ import (
 //     number, three words in a row, is a part wherever it stands hidden;
 //   - an id that is the same in two replays of production is not made anew for each
 //     message: all of that place are parts;
-//   - what a user's mask hides and is somebody's: see maskedPlace.
+//   - what a user's mask hides and is somebody's: see maskedPlace;
+//   - where some message has an id at a place that lacks the shape of one made anew, all of
+//     that place are parts: what is made anew lacks it now and then by chance, and replays
+//     tell whether it is.
 //
 // Hidden values are gathered in the scan of each run. A run in which something is to be
 // revealed is scanned once more.
@@ -39,15 +43,18 @@ func placeKey(m *gate.Canonical, h *gate.Hidden) uint64 {
 	return gate.HashWord(m.Channel + "\x00" + m.Sink + "\x00" + withoutIndexes(h.Part))
 }
 
+// placeOf names the place of a part of m as that of a hidden value.
+func placeOf(m *gate.Canonical, part string) uint64 { return placeKey(m, &gate.Hidden{Part: part}) }
+
 // reveal makes parts of what m hides and must not.
 func (r *revealing) reveal(m *gate.Canonical) {
 	kept := m.Hidden[:0:0]
 	revealed := false
 	for i := range m.Hidden {
 		h := &m.Hidden[i]
-		if r != nil && len(r.places) > 0 && h.NamesMessage() {
+		if r != nil && len(r.places) > 0 && h.MayLackShape() {
 			if _, ok := r.places[placeKey(m, h)]; ok {
-				m.Parts = append(m.Parts, gate.Part{Name: h.Part, Kind: gate.Value, Value: h.Value})
+				m.Parts = append(m.Parts, h.Reveal())
 				revealed = true
 				continue
 			}
@@ -187,33 +194,81 @@ type hiddenFacts struct {
 	ids   hashes // ids at places: see idKey
 	owned hashes // the same, each with who received it
 
+	// Places at which ids are hidden, and at which such stand in the open.
+	hidden, shown hashes
+
 	masked      hashes // what users' masks hide: see maskedKey
 	maskedOwned hashes // the same, each with its place and whose it is
 }
 
 // lists are all lists of h, in the order in which they are kept.
 func (h *hiddenFacts) lists() []*hashes {
-	out := make([]*hashes, 0, len(h.facts)+4)
+	out := make([]*hashes, 0, len(h.facts)+6)
 	for i := range h.facts {
 		out = append(out, &h.facts[i])
 	}
-	return append(out, &h.ids, &h.owned, &h.masked, &h.maskedOwned)
+	return append(out, &h.ids, &h.owned, &h.hidden, &h.shown, &h.masked, &h.maskedOwned)
 }
 
 // A hider gathers the hidden facts of a run, for one goroutine.
 type hider struct {
 	hiddenFacts
-	met recent
+	met    recent
+	places map[spot]bool // that were met; whether what stands there counts
+}
+
+// A spot is a part at a sink.
+type spot struct {
+	channel, sink, part string
+	hidden              bool
+}
+
+// place notes where ids stand, hidden or in the open.
+func (g *hider) place(m *gate.Canonical, part string, hidden bool) {
+	s := spot{m.Channel, m.Sink, part, hidden}
+	if g.places[s] {
+		return
+	}
+	if g.places == nil {
+		g.places = map[spot]bool{}
+	}
+	g.places[spot{strings.Clone(s.channel), strings.Clone(s.sink), strings.Clone(s.part), hidden}] = true
+	if hidden {
+		g.hidden.add(placeOf(m, part))
+	} else if holdsIDs(part) {
+		g.shown.add(placeOf(m, part))
+	}
+}
+
+// holdsIDs reports whether a part is of a field whose values are hidden by their shape.
+func holdsIDs(part string) bool {
+	f, sub, ok := fields.Part(part)
+	if !ok || sub != "" {
+		return false
+	}
+	switch f.Kind {
+	case fields.ID, fields.Trace, fields.MAC, fields.Key:
+		return true
+	}
+	return f.Name == "content-id"
 }
 
 // message gathers what m hides. Where it carries the id of its stimulus, caused is set: such an id
 // is not made anew, and the message is paired by it.
 func (g *hider) message(m *gate.Canonical, causes traceSet) {
 	caused := len(m.Hidden) > 0 && causes.caused(m)
+	for i := range m.Parts {
+		if p := &m.Parts[i]; p.Kind == gate.Value && strings.Contains(p.Name, "header/") {
+			g.place(m, p.Name, false)
+		}
+	}
 	for i := range m.Hidden {
 		h := &m.Hidden[i]
 		if h.Closed() {
 			continue
+		}
+		if h.MayLackShape() {
+			g.place(m, h.Part, true)
 		}
 		if h.User {
 			g.masked.add(maskedKey(h))
@@ -321,6 +376,9 @@ func revealed(ctx context.Context, rs *runs, first *scanned, again []*scanned, s
 		}
 	}
 	runs := append([]*scanned{first, staging}, again...)
+	if len(again) > 0 {
+		r.uneven(runs)
+	}
 	for sort := range factSorts {
 		var all hashes
 		for _, s := range runs {
@@ -353,6 +411,24 @@ func revealed(ctx context.Context, rs *runs, first *scanned, again []*scanned, s
 		return nil, nil
 	}
 	return r, nil
+}
+
+// uneven adds the places at which ids are hidden in some messages of runs, and stand in the
+// open in others.
+func (r *revealing) uneven(runs []*scanned) {
+	hidden := map[uint64]struct{}{}
+	for _, s := range runs {
+		for _, p := range s.hidden.hidden {
+			hidden[p] = struct{}{}
+		}
+	}
+	for _, s := range runs {
+		for _, p := range s.hidden.shown {
+			if _, ok := hidden[p]; ok {
+				r.places[p] = struct{}{}
+			}
+		}
+	}
 }
 
 // heldByFew returns those of keys, which are sorted, that few people of production hold.
