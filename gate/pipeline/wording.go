@@ -26,6 +26,8 @@ type hunk struct {
 	// shown are the account, the telephone number or the link that pays or calls somebody, which
 	// the edit is a piece of, on both sides; empty where it is a piece of none.
 	shown [2]string
+
+	raw [2]string // Before and After as they stand in the messages; set where they are renamed
 }
 
 // stated is a hunk at a volatile place: it is never wording.
