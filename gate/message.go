@@ -153,6 +153,7 @@ type Hidden struct {
 	Rule  string // of the mask
 	Part  string // name of the part that it would be
 	Value string
+	User  bool   // Rule is a user's
 	Shown string // the value of that part, where Value is only a piece of it
 }
 

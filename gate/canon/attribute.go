@@ -21,6 +21,7 @@ const (
 	typeShape                  // media types
 	tokenShape                 // base64 and hexadecimal digits
 	spaceShape                 // URIs that name namespaces
+	extentShape                // lengths, and the whole of what an element stands in
 )
 
 // attributeShape returns what the value of an attribute must look like to be hidden.
@@ -35,7 +36,9 @@ func attributeShape(key []byte) shape {
 		"checked", "selected", "disabled", "readonly", "required", "multiple", "open", "min", "max", "low", "high", "optimum", "step",
 		"colspan", "rowspan", "download", "media":
 		return saysSomething
-	case "width", "height", "border", "cellpadding", "cellspacing", "hspace", "vspace", "size", "cols", "rows", "maxlength", "minlength",
+	case "width", "height":
+		return extentShape
+	case "border", "cellpadding", "cellspacing", "hspace", "vspace", "size", "cols", "rows", "maxlength", "minlength",
 		"marginwidth", "marginheight", "leftmargin", "topmargin", "rightmargin", "bottommargin", "tabindex", "span", "charoff", "frameborder",
 		"color", "bgcolor", "ptsize", "point-size", "back", "bordercolor", "bordercolordark", "bordercolorlight", "vlink", "alink", "link", "text", "framespacing",
 		"fill", "fill-opacity", "stroke", "stroke-width", "stroke-opacity", "stroke-miterlimit", "stroke-dasharray", "viewbox", "opacity", "coords",
@@ -79,6 +82,9 @@ func (s shape) has(value []byte) bool {
 	switch s {
 	case numberShape:
 		return len(value) <= 64 && consists(value, " .,%#*+-()/")
+	case extentShape: // a bar that shows a figure is drawn by a share of its width
+		share, ok := bytes.CutSuffix(value, []byte("%"))
+		return len(value) <= 64 && consists(value, " .,%#*+-()/") && (!ok || string(share) == "100")
 	case wordShape:
 		return len(value) <= 64 && consists(value, " -_./")
 	case nameShape:

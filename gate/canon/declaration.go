@@ -47,7 +47,8 @@ func (r *cssReader) declaration(selector string, sets *settings) {
 		end = len(r.text)
 	}
 	value := strings.Trim(string(r.plain[mark+len(d.property)+1:]), " ")
-	if d.property == "content" && !isEmptyContent(value) || strings.HasPrefix(d.property, "counter-") {
+	if d.property == "content" && !isEmptyContent(value) || strings.HasPrefix(d.property, "counter-") ||
+		altersLetters(d.property, value) || selector == "" && isShare(d.property, value) {
 		d.shown = true
 	}
 	if d.odd || d.shown {
@@ -160,6 +161,22 @@ func (r *cssReader) values(d *declaration) {
 			r.write(r.text[r.from:r.at])
 		}
 	}
+}
+
+// altersLetters reports whether a declaration shows other letters than the text has.
+func altersLetters(property, value string) bool {
+	return property == "text-transform" && value != "none" && value != "inherit" && value != "initial" && value != "unset"
+}
+
+// isShare reports whether a declaration makes an element a part of what it stands in: a bar
+// that shows a figure is drawn so.
+func isShare(property, value string) bool {
+	switch property {
+	case "width", "height", "inline-size", "block-size":
+		share, ok := strings.CutSuffix(value, "%")
+		return ok && share != "100"
+	}
+	return false
 }
 
 // isEmptyContent reports whether the value of "content" shows nothing.

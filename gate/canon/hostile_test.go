@@ -338,7 +338,7 @@ func TestMaskFitsAll(t *testing.T) {
 		if got := form.Parts[i].Value; got != "Dear Ann,\n[sig#1] ends" {
 			t.Errorf("%s: %q", token, got)
 		}
-		want := gate.Hidden{Rule: "sig", Part: "text", Value: "sig " + token}
+		want := gate.Hidden{Rule: "sig", Part: "text", Value: "sig " + token, User: true}
 		if !slices.Contains(form.Hidden, want) {
 			t.Errorf("%s: hidden is %+v", token, form.Hidden)
 		}
@@ -357,6 +357,29 @@ func TestMaskFitsAll(t *testing.T) {
 		i := slices.IndexFunc(form.Parts, func(p gate.Part) bool { return p.Name == "text" })
 		if got, hidden := form.Parts[i].Value, kept == "//a:1"; strings.Contains(got, kept) == hidden {
 			t.Errorf("%s: %q", kept, got)
+		}
+	}
+}
+
+// Accounts and telephone numbers in their international form say whom to pay and to call: a mask
+// of numbers leaves them as they are, and hides what only looks like one.
+func TestMaskLeavesAccountsAndNumbers(t *testing.T) {
+	c := newCanon(t, canon.Options{Masks: []canon.Mask{{Part: "text", Pattern: regexp.MustCompile(`[0-9][0-9 ()-]{5,}`), Rule: "tidy"}}})
+	for _, test := range []struct {
+		text string
+		kept bool
+	}{
+		{"pay to DE89 3704 0044 0532 0130 00 soon", true},
+		{"pay to GB29NWBK60161331926819 soon", true},
+		{"call +49 30 1234567 soon", true},
+		{"call +1 (510) 555-0100 soon", true},
+		{"run 20301112 101500 soon", false},
+		{"token DE89XKQZPWVTRMNB1234567 soon", false},
+	} {
+		form := message(c, mail("\n"+test.text))
+		i := slices.IndexFunc(form.Parts, func(p gate.Part) bool { return p.Name == "text" })
+		if kept := form.Parts[i].Value == test.text; kept != test.kept {
+			t.Errorf("%q became %q", test.text, form.Parts[i].Value)
 		}
 	}
 }

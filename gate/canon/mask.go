@@ -127,6 +127,7 @@ func (s *state) hideOnce(hidden []gate.Hidden) {
 		if !seen[h] {
 			seen[h] = true
 			s.hide(h.Rule, h.Part, h.Value)
+			s.out.Hidden[len(s.out.Hidden)-1].User = true
 			continue
 		}
 		s.mask(h.Rule, h.Part, 1)
@@ -260,11 +261,18 @@ func (s *state) hideMatches(m *Mask, p *gate.Part, rename func(string) string) s
 }
 
 // identities are the spans of p's value that say who somebody is or where something
-// goes: mail addresses, hosts of URLs, and the recipients of this message. They are in
-// order, and do not overlap.
+// goes: mail addresses, hosts of URLs, accounts and telephone numbers in their international
+// form, and the recipients of this message. They are in order, and do not overlap.
 func (s *state) identities(p *gate.Part) [][2]int {
 	v := p.Value
 	spans := append(addressSpans(v), hostSpans(v, p.Kind == gate.Link)...)
+	for _, form := range [...]*regexp.Regexp{accountForm, phoneForm} {
+		for _, at := range form.FindAllStringIndex(v, -1) {
+			if form == phoneForm || isAccount(v[at[0]:at[1]]) {
+				spans = append(spans, [2]int{at[0], at[1]})
+			}
+		}
+	}
 	lower := asciiLower(v)
 	for _, r := range s.out.Recipients {
 		address := asciiLower(strings.TrimPrefix(r.Address, "+"))
@@ -290,6 +298,28 @@ func (s *state) identities(p *gate.Part) [][2]int {
 		merged = append(merged, s)
 	}
 	return merged
+}
+
+var (
+	// accountForm is the form of an IBAN, in groups or in one piece (ISO 13616-1).
+	accountForm = regexp.MustCompile(`\b[A-Z]{2}[0-9]{2}(?:[ \x{a0}-]?[A-Z0-9]){11,30}\b`)
+	// phoneForm is the form of a telephone number with its country (ITU-T E.123).
+	phoneForm = regexp.MustCompile(`\+[1-9](?:[ \x{a0}./()-]{0,2}[0-9]){7,14}\b`)
+)
+
+// isAccount reports whether text, of the form of an IBAN, is one: most of it is digits,
+// which is seldom so in a random token.
+func isAccount(text string) bool {
+	digits, letters := 0, 0
+	for i := range len(text) {
+		switch c := text[i]; {
+		case '0' <= c && c <= '9':
+			digits++
+		case isAlnum(c):
+			letters++
+		}
+	}
+	return digits >= 10 && digits >= 2*letters
 }
 
 // addressSpans are the spans of v that are mail addresses: something before an at sign,

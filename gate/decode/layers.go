@@ -5,6 +5,7 @@ import (
 	"encoding/base32"
 	"encoding/base64"
 	"encoding/hex"
+	"encoding/json"
 	"iter"
 	"strings"
 
@@ -389,6 +390,9 @@ func jwt(text string, start, end int) (Layer, bool) {
 		l.End -= trailing(text, end, at, len(segments)-2)
 		payload := Piece{Name: "payload", Data: segments[0]}
 		payload.Kind, _ = Inside(segments[0])
+		if isDeflated(header) {
+			payload.Kind = Deflate
+		}
 		l.Pieces = append(l.Pieces, payload)
 		if s := segments[1]; len(s) > 0 {
 			signature := Piece{Name: "signature", Data: s}
@@ -414,6 +418,15 @@ func trailing(text string, from, to, n int) int {
 // isHeader reports whether b is the header of a JWS or JWE.
 func isHeader(b []byte) bool {
 	return IsJSON(string(b)) && b[0] == '{' && jsontext.Value(b).IsValid() && (bytes.Contains(b, []byte(`"alg"`)) || bytes.Contains(b, []byte(`"typ"`)))
+}
+
+// isDeflated reports whether the header of a token says that what it holds is a DEFLATE stream
+// (RFC 7516, 4.1.3, which signed tokens have it from).
+func isDeflated(header []byte) bool {
+	var h struct {
+		Zip string `json:"zip"`
+	}
+	return json.Unmarshal(header, &h) == nil && h.Zip == "DEF"
 }
 
 // isSignature reports whether a signature of one of the algorithms of RFC 7518, 3.1, and

@@ -50,6 +50,20 @@ func jwt(header, payload string, signature []byte) string {
 	return e.EncodeToString([]byte(header)) + "." + e.EncodeToString([]byte(payload)) + "." + e.EncodeToString(signature)
 }
 
+// A token whose header says that it is deflated holds a DEFLATE stream, though it be too short
+// to be told by itself.
+func TestDeflatedToken(t *testing.T) {
+	payload := zipped(t, `{"sub":"erin"}`)
+	token := jwt(`{"alg":"HS256","zip":"DEF"}`, string(payload[2:len(payload)-4]), make([]byte, 32))
+	for l := range decode.Layers(token) {
+		if len(l.Pieces) != 3 || l.Pieces[1].Kind != decode.Deflate {
+			t.Errorf("%d pieces: %+v", len(l.Pieces), l.Pieces)
+		}
+		return
+	}
+	t.Error("no layer was found")
+}
+
 // Each layer is found where it stands, in text around it, and holds what was put in.
 func TestLayers(t *testing.T) {
 	const fact = `{"mail":"erin@example.org"}`
@@ -74,6 +88,7 @@ func TestLayers(t *testing.T) {
 		{"hex", hex.EncodeToString([]byte(fact)), "hex", decode.JSON},
 		{"base32", base32.StdEncoding.EncodeToString([]byte("erin@example.org has that")), "base32", decode.Text},
 		{"JWT", token, "jwt", decode.JSON},
+		{"JWT, deflated", jwt(`{"alg":"HS256","zip":"DEF"}`, string(zipped(t, fact)[2:len(zipped(t, fact))-4]), make([]byte, 32)), "jwt", decode.JSON},
 		{"JWT without a signature", jwt(`{"alg":"none"}`, fact, nil), "jwt", decode.JSON},
 		{"JWE", token + ".AAAA.BBBB", "jwe", decode.JSON},
 		{"base64 over lines", wrap(std.EncodeToString([]byte(strings.Repeat("erin@example.org and others\n", 9)))), "base64", decode.Text},

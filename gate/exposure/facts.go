@@ -297,6 +297,9 @@ func (s *scanner) addresses(part, text, layers string) (where [][2]int) {
 		for end < len(text) && isDomain(text[end]) {
 			end++
 		}
+		for start < i && text[start] == '\'' { // a quotation mark, where it is the first
+			start++
+		}
 		local, domain := strings.Trim(text[start:i], "."), strings.Trim(text[i+1:end], ".-")
 		if local != "" && strings.Contains(domain, ".") {
 			s.where = append(s.where, [2]int{start, end})

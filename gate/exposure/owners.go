@@ -251,7 +251,7 @@ func (o *Owners) Foreign(part gate.Part, to []gate.Recipient, own []string) bool
 	if foreign {
 		return true
 	}
-	for n := range o.distinctive([]gate.Part{part}, all) {
+	for n := range o.distinctive([]gate.Part{part}, o.fewBut(all)) {
 		if !parties[n] {
 			return true
 		}
@@ -296,8 +296,8 @@ const longRun = 3
 //   - a word that they alone had and that is in their own address;
 //   - three times three words in a row of theirs: a sentence.
 //
-// mine says of whom nothing is asked: facts that they hold are nobody else's.
-func (o *Owners) distinctive(parts []gate.Part, mine func(*holders) bool) map[uint32]bool {
+// of gives who holds a fact, as far as it points at them: see fewBut.
+func (o *Owners) distinctive(parts []gate.Part, of func(*holders) []uint32) map[uint32]bool {
 	whose := map[uint32]bool{}
 	var where [2]string // part and layers
 	var words [phraseSize][]uint32
@@ -311,8 +311,8 @@ func (o *Owners) distinctive(parts []gate.Part, mine func(*holders) bool) map[ui
 			where, words, run = at, [phraseSize][]uint32{}, map[uint32]int{}
 		}
 		var list []uint32
-		if h := o.wanted[f.Key()]; h != nil && o.few(h) && !mine(h) {
-			list = h.list
+		if h := o.wanted[f.Key()]; h != nil {
+			list = of(h)
 		}
 		if f.Kind != gate.FactPhrase {
 			copy(words[:], words[1:])
@@ -335,6 +335,51 @@ func (o *Owners) distinctive(parts []gate.Part, mine func(*holders) bool) map[ui
 		run = next
 	})
 	return whose
+}
+
+// fewBut gives the holders of a fact where they are few, and nobody where mine says that nothing
+// is asked of them: facts that they hold are nobody else's.
+func (o *Owners) fewBut(mine func(*holders) bool) func(*holders) []uint32 {
+	return func(h *holders) []uint32 {
+		if !o.few(h) || mine(h) {
+			return nil
+		}
+		return h.list
+	}
+}
+
+// Whose returns whom parts of a message to an outside party are about: of all people, and
+// outside parties are none, they alone had a typed fact of these, or they had words that are
+// distinctive. They are sorted. Facts that were not wanted say nothing.
+func (o *Owners) Whose(parts []gate.Part) []gate.Recipient {
+	people := func(h *holders) []uint32 {
+		if h.common.Load() {
+			return nil
+		}
+		list := slices.DeleteFunc(slices.Clone(h.list), func(n uint32) bool { return o.person(n).Kind == gate.Host })
+		if len(list) > maxCandidates || o.bits(len(list)) < 1 {
+			return nil
+		}
+		return list
+	}
+	whose := o.distinctive(parts, people)
+	In(parts, func(f *Found) {
+		h := o.wanted[f.Key()]
+		if h == nil || !Typed(f.Kind) && !identifies(f) {
+			return
+		}
+		if h.self >= 0 {
+			whose[uint32(h.self)] = true
+		} else if list := people(h); len(list) == 1 {
+			whose[list[0]] = true
+		}
+	})
+	out := make([]gate.Recipient, 0, len(whose))
+	for n := range whose {
+		out = append(out, o.person(n))
+	}
+	slices.SortFunc(out, func(x, y gate.Recipient) int { return strings.Compare(x.ID(), y.ID()) })
+	return out
 }
 
 // named reports whether word is in the address of person n.
@@ -400,8 +445,8 @@ func (o *Owners) Exposed(d Delivery) []gate.Exposure {
 	seen := map[Key]bool{}
 	var shared []Found
 	var distinctive map[uint32]bool
-	if d.Alike {
-		distinctive = o.distinctive(d.After, func(h *holders) bool { return known && h.holds(me) })
+	if d.Alike || d.Before != nil {
+		distinctive = o.distinctive(d.After, o.fewBut(func(h *holders) bool { return known && h.holds(me) }))
 	}
 	anybodys := func(f *Found, n uint32) bool {
 		return d.Alike && (f.Kind == gate.FactWord || f.Kind == gate.FactPhrase || f.Kind == gate.FactValue && !identifies(f)) && !distinctive[n]

@@ -258,9 +258,16 @@ func (c *comparer) state(all []pairing) {
 			h.raw = [2]string{h.Before, h.After}
 			if !h.asIs {
 				h.Hunk = renamed(h.Hunk, n)
+				if h.shown != [2]string{} {
+					h.shown = [2]string{n.Rename(h.Part, h.shown[0], false), n.Rename(h.Part, h.shown[1], true)}
+				}
 			}
 			p.hunks[j] = h
-			change.Edits = append(change.Edits, editOf(h.Hunk))
+			edit := editOf(h.Hunk)
+			if h.shown != [2]string{} {
+				edit.Before, edit.After = gate.Clip(h.shown[0], maxEdit), gate.Clip(h.shown[1], maxEdit)
+			}
+			change.Edits = append(change.Edits, edit)
 		}
 		all[i].masked, all[i].values = nil, nil
 		changes = append(changes, made{change, p})

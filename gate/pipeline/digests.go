@@ -49,7 +49,7 @@ import (
 // DigestsSuffix is what the name of a tape's file of digests has after the tape's.
 const DigestsSuffix = ".digests"
 
-// Format, version 5; integers are little-endian:
+// Format, version 6; integers are little-endian:
 //
 //	"waybill-digests", u8 version
 //	key of 32 bytes
@@ -63,7 +63,7 @@ const DigestsSuffix = ".digests"
 //	entry    digest of 16 bytes, u32 record, u32 letter, u32 to
 //	HMAC-SHA-256 of all that stands before it but the index
 const (
-	digestsMagic  = "waybill-digests\x05"
+	digestsMagic  = "waybill-digests\x06"
 	digestsHead   = len(digestsMagic) + sha256.Size + 7*8
 	extentSize    = 12
 	personSize    = 8

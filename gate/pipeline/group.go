@@ -84,13 +84,13 @@ func (c *comparer) group() {
 						Part: part, Kind: h.Kind, Before: gate.Clip(h.Before, maxEdit), After: gate.Clip(h.After, maxEdit),
 						NewPart: h.NewPart, GonePart: h.GonePart, Within: h.Within, Class: d.Class, Channel: d.Channel, Sink: d.Sink,
 					},
-					before: h.Before, after: h.After, settings: map[string]*setting{}, follows: h.follows, whole: h.Whole,
+					before: h.Before, after: h.After, settings: map[string]*setting{}, follows: h.follows, whole: wholeOf(&h),
 				})
 			}
 			g := c.groups[n]
 			g.identifies = cmp.Or(g.identifies, h.identifies)
 			g.request = g.request || h.request
-			if g.whole != h.Whole {
+			if g.whole != wholeOf(&h) {
 				g.whole = [2]string{}
 			}
 			if n := len(g.Changes); n == 0 || g.Changes[n-1] != i {
@@ -127,6 +127,14 @@ func (c *comparer) group() {
 			g.Alike, g.Wording = g.Why == "", g.Why == ""
 		}
 	}
+}
+
+// wholeOf returns the values that h is a piece of, where they are shown instead of it.
+func wholeOf(h *hunk) [2]string {
+	if h.Kind == gate.Value {
+		return h.Whole
+	}
+	return h.shown
 }
 
 // join narrows the setting of a class to what h shares with those before it.
@@ -514,7 +522,7 @@ func (c *comparer) senders(g *group) []string {
 // showWhole has g and its edits show the whole values where they are the same in all:
 // an address, and not the words of it that differ.
 func (c *comparer) showWhole(g *group) {
-	if g.Kind != gate.Value || g.whole == [2]string{} {
+	if g.whole == [2]string{} {
 		return
 	}
 	g.Before, g.After = gate.Clip(g.whole[0], maxEdit), gate.Clip(g.whole[1], maxEdit)

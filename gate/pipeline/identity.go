@@ -5,6 +5,7 @@ import (
 	"crypto/md5"
 	"crypto/sha1"
 	"crypto/sha256"
+	"encoding/base64"
 	"encoding/hex"
 	"maps"
 	"math"
@@ -259,7 +260,7 @@ type identities struct {
 }
 
 // A facet is one form in which a value may stand elsewhere: as it is, without its marks and
-// case, as its digest, or its last figures.
+// case, what it is the base64 of, as its digest, or its last figures.
 type facet struct {
 	*occurrence
 	name  string // the form of its texts in all replays
@@ -297,6 +298,7 @@ func (o *occurrence) facets() []facet {
 		return bare(t[len(o.pool.prefix) : len(t)-len(o.pool.suffix)])
 	}
 	add(bits, bare)
+	add(bits, decoded)
 	add(bits, core)
 	if bits >= tellingBits {
 		add(bits, func(t string) string { s := sha256.Sum256([]byte(t)); return hex.EncodeToString(s[:]) })
@@ -317,6 +319,23 @@ const (
 	lastFour = 4
 	lastBits = 13
 )
+
+// decoded is the printable text that t is the base64 of, in either alphabet (RFC 4648); empty
+// where it is that of none.
+func decoded(t string) string {
+	t = strings.TrimRight(t, "=")
+	if len(t) < leastCoded {
+		return ""
+	}
+	text, err := base64.RawURLEncoding.DecodeString(strings.NewReplacer("+", "-", "/", "_").Replace(t))
+	if err != nil || slices.ContainsFunc(text, func(c byte) bool { return c <= ' ' || c >= 0x7f }) {
+		return ""
+	}
+	return string(text)
+}
+
+// leastCoded is how many characters are taken for the base64 of a text, where it is printable.
+const leastCoded = 6
 
 // bare is t in lower case, letters and figures alone.
 func bare(t string) string {

@@ -28,6 +28,7 @@ const (
 	markNumber  mark = "a number of five digits or more"
 	markPhone   mark = "a telephone number"
 	markAccount mark = "an account"
+	markBox     mark = "a box of a post office"
 	markCode    mark = "a code"
 )
 
@@ -75,6 +76,16 @@ func eachMark(text string, found func(marked)) {
 		if n := telephone(words[i:]); n > 1 {
 			found(marked{markPhone, text[w.from:words[i+n-1].to], w.from, words[i+n-1].to})
 			i += n - 1
+			continue
+		}
+		if n := spelledNumber(words[i:]); n > 0 {
+			found(marked{markPhone, text[w.from:words[i+n-1].to], w.from, words[i+n-1].to})
+			i += n - 1
+			continue
+		}
+		if m := labelled(text, words, i); m != "" {
+			w.mark = m
+			found(w)
 			continue
 		}
 		if isNumber(w.text) && !(priced(words, i) && isAmount(w.text)) {

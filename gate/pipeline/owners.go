@@ -113,6 +113,12 @@ func (c *comparer) gained(i int) []gate.Part {
 	if c.Changes[i].Kind != gate.Altered || !c.reworded(i) {
 		return c.after.text(p.A).Parts
 	}
+	return c.edited(i)
+}
+
+// edited gives what the edits of change i put in: of a text, with the words beside it.
+func (c *comparer) edited(i int) []gate.Part {
+	p := c.pairs[i]
 	parts := make([]gate.Part, 0, len(p.hunks))
 	for _, h := range p.hunks {
 		switch {
@@ -375,6 +381,12 @@ func (c *comparer) expose(ctx context.Context) error {
 			d.Alike = c.alike(i)
 		}
 		ch.Gains = c.owners.Exposed(d)
+		if after.Recipient.Kind == gate.Host && ch.Kind == gate.Altered && !c.worded(i) {
+			for _, r := range c.owners.Whose(c.edited(i)) {
+				concern(ch.After, r)
+			}
+			slices.SortFunc(ch.After.Concerns, compareIdentities)
+		}
 		for j := range ch.Gains {
 			ch.Gains[j].Digest = c.o.keyedOf(ch.Gains[j].Digest)
 		}

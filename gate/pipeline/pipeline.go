@@ -149,7 +149,7 @@ func compare(ctx context.Context, o *Options, production side, again []side, sta
 	gaps = append(gaps, of("staging", s.gaps)...)
 	gaps = append(gaps, misplaced(s, gate.Staging)...)
 	gaps = append(gaps, mismatch(p, s, "production and staging")...)
-	if o.revealing, err = revealed(ctx, o, p, replays, s); err != nil {
+	if o.revealing, err = revealed(ctx, runs, p, replays, s); err != nil {
 		return nil, nil, err
 	}
 	if o.revealing != nil {

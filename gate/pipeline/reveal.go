@@ -22,6 +22,7 @@ import (
 //     number, three words in a row, is a part wherever it stands hidden;
 //   - an id that is the same in two replays of production is not made anew for each
 //     message: all of that place are parts;
+//   - what a user's mask hides and is somebody's: see maskedPlace;
 //   - where some message has an id at a place that lacks the shape of one made anew, all of
 //     that place are parts: what is made anew lacks it now and then by chance, and replays
 //     tell whether it is.
@@ -34,6 +35,7 @@ import (
 type revealing struct {
 	facts  map[exposure.Key]struct{}
 	places map[uint64]struct{} // see placeKey
+	masked map[uint64]struct{} // what users' masks hide, by maskedKey
 }
 
 // placeKey names a place over all classes of a sink: a release may call a class otherwise.
@@ -53,6 +55,14 @@ func (r *revealing) reveal(m *gate.Canonical) {
 		if r != nil && len(r.places) > 0 && h.MayLackShape() {
 			if _, ok := r.places[placeKey(m, h)]; ok {
 				m.Parts = append(m.Parts, h.Reveal())
+				revealed = true
+				continue
+			}
+		}
+		if h.User && r != nil && len(r.masked) > 0 {
+			if _, ok := r.masked[maskedKey(h)]; ok {
+				m.Parts = append(m.Parts, gate.Part{Name: h.Part, Kind: gate.Value, Value: h.Value})
+				m.Masks = refuseMask(m.Masks, h)
 				revealed = true
 				continue
 			}
@@ -85,7 +95,26 @@ func (r *revealing) reveal(m *gate.Canonical) {
 // the form of a return path (local=domain) as one.
 func factsIn(h *gate.Hidden, found func(*exposure.Found)) {
 	exposure.InText(h.Part, h.Value, found)
-	if len(h.Value) > 1<<10 || strings.IndexByte(h.Value, ' ') >= 0 {
+	if strings.IndexByte(h.Value, ' ') < 0 {
+		factsInID(h, found)
+		return
+	}
+	if len(h.Value) > mostIDs {
+		return
+	}
+	for id := range strings.FieldsSeq(h.Value) { // names of classes, of properties
+		if len(id) > longRun && strings.ContainsAny(id, "0123456789") {
+			factsInID(&gate.Hidden{Part: h.Part, Value: id}, found)
+		}
+	}
+}
+
+// mostIDs is how long a hidden text is of which each word is looked through as an id.
+const mostIDs = 16 << 10
+
+// factsInID calls found for the facts in what a value without spaces joins.
+func factsInID(h *gate.Hidden, found func(*exposure.Found)) {
+	if len(h.Value) > 1<<10 {
 		return
 	}
 	if apart := joints.Replace(h.Value); apart != h.Value {
@@ -167,6 +196,18 @@ type hiddenFacts struct {
 
 	// Places at which ids are hidden, and at which such stand in the open.
 	hidden, shown hashes
+
+	masked      hashes // what users' masks hide: see maskedKey
+	maskedOwned hashes // the same, each with its place and whose it is
+}
+
+// lists are all lists of h, in the order in which they are kept.
+func (h *hiddenFacts) lists() []*hashes {
+	out := make([]*hashes, 0, len(h.facts)+6)
+	for i := range h.facts {
+		out = append(out, &h.facts[i])
+	}
+	return append(out, &h.ids, &h.owned, &h.hidden, &h.shown, &h.masked, &h.maskedOwned)
 }
 
 // A hider gathers the hidden facts of a run, for one goroutine.
@@ -214,7 +255,8 @@ func holdsIDs(part string) bool {
 
 // message gathers what m hides. Where it carries the id of its stimulus, caused is set: such an id
 // is not made anew, and the message is paired by it.
-func (g *hider) message(m *gate.Canonical, caused bool) {
+func (g *hider) message(m *gate.Canonical, causes traceSet) {
+	caused := len(m.Hidden) > 0 && causes.caused(m)
 	for i := range m.Parts {
 		if p := &m.Parts[i]; p.Kind == gate.Value && strings.Contains(p.Name, "header/") {
 			g.place(m, p.Name, false)
@@ -227,6 +269,12 @@ func (g *hider) message(m *gate.Canonical, caused bool) {
 		}
 		if h.MayLackShape() {
 			g.place(m, h.Part, true)
+		}
+		if h.User {
+			g.masked.add(maskedKey(h))
+			for whose := range peopleOf(m, causes) {
+				g.maskedOwned.add(maskedPair(m, h, whose))
+			}
 		}
 		if h.NamesMessage() && !caused {
 			id := idKey(placeKey(m, h), h)
@@ -269,21 +317,14 @@ const hashPrime = 1099511628211
 func idKey(place uint64, h *gate.Hidden) uint64 { return place*hashPrime ^ gate.HashWord(h.Value) }
 
 func (h *hiddenFacts) join(o *hiddenFacts) {
-	for i := range h.facts {
-		h.facts[i] = append(h.facts[i], o.facts[i]...)
+	others := o.lists()
+	for i, l := range h.lists() {
+		*l = append(*l, *others[i]...)
 	}
-	h.ids = append(h.ids, o.ids...)
-	h.owned = append(h.owned, o.owned...)
-	h.hidden = append(h.hidden, o.hidden...)
-	h.shown = append(h.shown, o.shown...)
 }
 
 func (h *hiddenFacts) compact() {
-	for i := range h.facts {
-		h.facts[i].compact()
-		h.facts[i] = slices.Clip(h.facts[i])
-	}
-	for _, l := range []*hashes{&h.ids, &h.owned, &h.hidden, &h.shown} {
+	for _, l := range h.lists() {
 		l.compact()
 		*l = slices.Clip(*l)
 	}
@@ -291,9 +332,9 @@ func (h *hiddenFacts) compact() {
 
 // bytes gives h as it is kept: each list as bytes.
 func (h *hiddenFacts) bytes() (out [][]byte) {
-	for _, l := range append(h.facts[:len(h.facts):len(h.facts)], h.ids, h.owned, h.hidden, h.shown) {
-		b := make([]byte, 0, 8*len(l))
-		for _, k := range l {
+	for _, l := range h.lists() {
+		b := make([]byte, 0, 8*len(*l))
+		for _, k := range *l {
 			b = binary.LittleEndian.AppendUint64(b, k)
 		}
 		out = append(out, b)
@@ -302,11 +343,12 @@ func (h *hiddenFacts) bytes() (out [][]byte) {
 }
 
 // hiddenOf is what bytes gave.
-func hiddenOf(lists [][]byte) (h hiddenFacts, err error) {
-	if len(lists) != len(h.facts)+4 {
+func hiddenOf(kept [][]byte) (h hiddenFacts, err error) {
+	lists := h.lists()
+	if len(kept) != len(lists) {
 		return h, errDigests
 	}
-	for i, b := range lists {
+	for i, b := range kept {
 		if len(b)%8 != 0 {
 			return h, errDigests
 		}
@@ -314,28 +356,27 @@ func hiddenOf(lists [][]byte) (h hiddenFacts, err error) {
 		for ; len(b) > 0; b = b[8:] {
 			l = append(l, binary.LittleEndian.Uint64(b))
 		}
-		switch i - len(h.facts) {
-		case 0:
-			h.ids = l
-		case 1:
-			h.owned = l
-		case 2:
-			h.hidden = l
-		case 3:
-			h.shown = l
-		default:
-			h.facts[i] = l
-		}
+		*lists[i] = l
 	}
 	return h, nil
 }
 
 // revealed finds what of the hidden values of runs must be compared; nil is nothing.
 // first is of production, and so are again; known says which texts are new in each replay.
-func revealed(ctx context.Context, o *Options, first *scanned, again []*scanned, staging *scanned) (*revealing, error) {
-	r := &revealing{facts: map[exposure.Key]struct{}{}, places: map[uint64]struct{}{}}
+func revealed(ctx context.Context, rs *runs, first *scanned, again []*scanned, staging *scanned) (*revealing, error) {
+	o := rs.o
+	r := &revealing{facts: map[exposure.Key]struct{}{}, places: map[uint64]struct{}{}, masked: map[uint64]struct{}{}}
 	if err := r.stable(ctx, o, first, again); err != nil {
 		return nil, err
+	}
+	if len(first.hidden.maskedOwned) > 0 {
+		causes, err := rs.causes()
+		if err != nil {
+			return nil, err
+		}
+		if err := r.maskedAnew(ctx, causes, &maskedRuns{o, first, again, staging}); err != nil {
+			return nil, err
+		}
 	}
 	runs := append([]*scanned{first, staging}, again...)
 	if len(again) > 0 {
@@ -377,7 +418,7 @@ func revealed(ctx context.Context, o *Options, first *scanned, again []*scanned,
 			r.facts[k] = struct{}{}
 		}
 	}
-	if len(r.facts) == 0 && len(r.places) == 0 {
+	if len(r.facts) == 0 && len(r.places) == 0 && len(r.masked) == 0 {
 		return nil, nil
 	}
 	return r, nil

@@ -297,7 +297,7 @@ func (t *tally) message(at place, c *gate.Canonical) {
 		t.traced++
 		t.step(at, c, class)
 	}
-	t.hidden.message(c, caused)
+	t.hidden.message(c, t.causes)
 	sinkOf(&t.sinks, c.Channel, c.Sink).take(c, caused)
 	if len(c.Gaps) > 0 {
 		t.mu.Lock()

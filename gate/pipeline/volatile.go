@@ -59,6 +59,10 @@ func (c *comparer) volatile(ctx context.Context, all []pairing) error {
 		for _, b := range broken {
 			c.unmask(all, b.pairing, b.value, renamedOf(b.value))
 		}
+		c.borrowed(all, ids.all)
+		if err := c.threads(ctx, all); err != nil {
+			return err
+		}
 		c.unanchored(all, single)
 		c.unprovenLinks(all, single)
 		if err := c.foreign(ctx, all); err != nil {

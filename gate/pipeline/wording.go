@@ -23,6 +23,10 @@ type hunk struct {
 	follows    bool   // it says in another form what the same message says already
 	asIs       bool   // what it says is somebody's, however new it looks
 
+	// shown are the account, the telephone number or the link that pays or calls somebody, which
+	// the edit is a piece of, on both sides; empty where it is a piece of none.
+	shown [2]string
+
 	raw [2]string // Before and After as they stand in the messages; set where they are renamed
 }
 
@@ -69,6 +73,7 @@ func read(hunks []diff.Hunk, own []string, before, after []gate.Part) []hunk {
 		case h.Masked:
 		case h.Kind == gate.Text || h.Kind == gate.Value:
 			out[i].identifies = identifying(&h, own)
+			out[i].shown = wholeNumbers(&h)
 		case h.Kind == gate.Addresses:
 			for line := range strings.SplitSeq(h.Before+"\n"+h.After, "\n") {
 				if line != "" && !ownedBy(line, own) {
@@ -76,6 +81,9 @@ func read(hunks []diff.Hunk, own []string, before, after []gate.Part) []hunk {
 				}
 			}
 		case h.Kind == gate.Link:
+			if h.Within && !leadsToPage(h.Whole[0]) && !leadsToPage(h.Whole[1]) {
+				out[i].shown = h.Whole
+			}
 			if site := h.Whole[0]; !sendersSite(cmp.Or(site, h.Before), own) {
 				out[i].identifies = "the link leads to a site that is not the sender's own, where its path may say whom it is about"
 			} else if h.Within && (holdsToken(h.Before) || holdsToken(h.After)) {
@@ -95,6 +103,26 @@ func read(hunks []diff.Hunk, own []string, before, after []gate.Part) []hunk {
 		out[i].Around = [2]diff.Passage{} // a piece of a text that need not be kept
 	}
 	return out
+}
+
+// wholeNumbers returns the account or the telephone number that h is a piece of, on both sides:
+// a digit or two of it say nothing to who reads that they differ.
+func wholeNumbers(h *diff.Hunk) (whole [2]string) {
+	if h.NewPart || h.GonePart {
+		return whole
+	}
+	for side := range whole {
+		p := h.Around[side]
+		for _, m := range marksIn(p) {
+			if (m.mark == markAccount || m.mark == markPhone) && m.from <= p.From && p.To <= m.to {
+				whole[side] = m.text
+			}
+		}
+	}
+	if whole[0] == "" || whole[1] == "" {
+		return [2]string{}
+	}
+	return whole
 }
 
 // spelled reports whether h lies within a link that the text spells out on both sides: the
@@ -143,6 +171,13 @@ func sendersSite(link string, own []string) bool {
 	}
 	host, _, _ = strings.Cut(host, ":")
 	return len(own) == 0 || slices.ContainsFunc(own, func(domain string) bool { return registrable(domain) == registrable(host) })
+}
+
+// leadsToPage reports whether a link leads to a page, of this site or another, and pays, calls
+// and writes to nobody.
+func leadsToPage(link string) bool {
+	scheme, _, ok := strings.Cut(link, ":")
+	return !ok || strings.ContainsAny(scheme, "/?#") || strings.EqualFold(scheme, "http") || strings.EqualFold(scheme, "https")
 }
 
 // registrable is the domain that somebody registered and a host belongs to; the host itself,

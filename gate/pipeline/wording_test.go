@@ -144,3 +144,31 @@ func TestExchangedCodesNameBothPeople(t *testing.T) {
 		t.Errorf("mails stated: %q, want those of %q", who, want)
 	}
 }
+
+// An edit of a piece of an account, of a telephone number, or of a link that pays somebody is
+// shown with what it is a piece of.
+func TestWholeNumbersAreShown(t *testing.T) {
+	for _, test := range []struct {
+		part, before, after string
+		want                [2]string
+	}{
+		{"text", "pay to DE89 3704 0044 0532 0130 00 soon", "pay to DE89 3704 0044 0532 0130 01 soon", [2]string{"DE89 3704 0044 0532 0130 00", "DE89 3704 0044 0532 0130 01"}},
+		{"text", "call (510) 555-0100 soon", "call (510) 555-0199 soon", [2]string{"(510) 555-0100", "(510) 555-0199"}},
+		{"html/link", "upi://pay?pa=clinic@bank&am=10", "upi://pay?pa=other@bank&am=10", [2]string{"upi://pay?pa=clinic@bank&am=10", "upi://pay?pa=other@bank&am=10"}},
+	} {
+		var before, after []gate.Canonical
+		for _, name := range people {
+			before = append(before, mail(name+"@example.net", "news", test.part+"="+test.before))
+			after = append(after, mail(name+"@example.net", "news", test.part+"="+test.after))
+		}
+		c := compare(t, after, before)
+		for _, ch := range c.Changes {
+			if e := ch.Edits[0]; [2]string{e.Before, e.After} != test.want {
+				t.Errorf("%q to %q is shown as %q to %q", test.before, test.after, e.Before, e.After)
+			}
+		}
+		if g := c.Groups[0]; len(c.Groups) != 1 || [2]string{g.Before, g.After} != test.want {
+			t.Errorf("%d groups; of %q to %q it shows %q to %q", len(c.Groups), test.before, test.after, g.Before, g.After)
+		}
+	}
+}

@@ -83,7 +83,7 @@ func blindLine(spots []gate.BlindSpot, n *names) string {
 	case gate.BlindOpaque:
 		return "Not read: " + of + have + " content that varies and cannot be read, as [[policy.opaque]] accepts" + at
 	case gate.BlindRefused:
-		return "Masks refused: nothing would have been left of a part, so that it was compared as it stands" + at
+		return "Masks refused: what they match is somebody's, or all that a part says, so that it was compared as it stands" + at
 	case gate.BlindArrival:
 		return "Not judged: " + of + have + " a value that depends on the order in which requests arrive" + at + "; replay with concurrency = 1 to compare it"
 	case gate.BlindRecipients:
