@@ -2,7 +2,6 @@ package pipeline
 
 import (
 	"context"
-	"encoding/binary"
 	"iter"
 	"math"
 	"slices"
@@ -10,6 +9,7 @@ import (
 	"sync"
 
 	"github.com/waybill-dev/waybill/gate"
+	"github.com/waybill-dev/waybill/gate/decode"
 	"github.com/waybill-dev/waybill/gate/exposure"
 )
 
@@ -137,7 +137,7 @@ var joints = strings.NewReplacer("_", " ", "-", " ", ".", " ", "=", " ", ":", " 
 // mayHold reports whether a text is worth looking for facts in: for addresses alone, where
 // facts is not set.
 func mayHold(text string, facts bool) bool {
-	return facts || strings.IndexByte(text, '@') >= 0 || strings.IndexByte(text, '%') >= 0 || strings.IndexByte(text, '=') >= 0 || len(text) >= 16
+	return facts || strings.ContainsAny(text, "@%=") || len(text) >= 16 && (strings.ContainsAny(text, "&\\\n") || decode.MayHold(text))
 }
 
 // Sorts of hidden facts, by how likely one equals another by chance.
@@ -155,14 +155,15 @@ var figuresOf = [...]float64{5, 7, 9}
 // hiddenFacts are what the hidden values of one run hold.
 type hiddenFacts struct {
 	facts [factSorts]hashes
-	ids   hashes // ids at places: see idKey
+	ids   hashes // ids at places, of production alone: see idKey
 	owned hashes // the same, each with who received it
 }
 
 // A hider gathers the hidden facts of a run, for one goroutine.
 type hider struct {
 	hiddenFacts
-	met recent
+	names bool // whether ids are gathered
+	met   recent
 }
 
 // message gathers what m hides. Where it carries the id of its stimulus, caused is set: such an id
@@ -173,7 +174,7 @@ func (g *hider) message(m *gate.Canonical, caused bool) {
 		if h.Closed() {
 			continue
 		}
-		if h.NamesMessage() && !caused {
+		if g.names && !caused && h.NamesMessage() {
 			id := idKey(placeKey(m, h), h)
 			g.ids.add(id)
 			for _, to := range m.Recipients {
@@ -229,43 +230,6 @@ func (h *hiddenFacts) compact() {
 	}
 }
 
-// bytes gives h as it is kept: each list as bytes.
-func (h *hiddenFacts) bytes() (out [][]byte) {
-	for _, l := range append(h.facts[:len(h.facts):len(h.facts)], h.ids, h.owned) {
-		b := make([]byte, 0, 8*len(l))
-		for _, k := range l {
-			b = binary.LittleEndian.AppendUint64(b, k)
-		}
-		out = append(out, b)
-	}
-	return out
-}
-
-// hiddenOf is what bytes gave.
-func hiddenOf(lists [][]byte) (h hiddenFacts, err error) {
-	if len(lists) != len(h.facts)+2 {
-		return h, errDigests
-	}
-	for i, b := range lists {
-		if len(b)%8 != 0 {
-			return h, errDigests
-		}
-		l := make(hashes, 0, len(b)/8)
-		for ; len(b) > 0; b = b[8:] {
-			l = append(l, binary.LittleEndian.Uint64(b))
-		}
-		switch i - len(h.facts) {
-		case 0:
-			h.ids = l
-		case 1:
-			h.owned = l
-		default:
-			h.facts[i] = l
-		}
-	}
-	return h, nil
-}
-
 // revealed finds what of the hidden values of runs must be compared; nil is nothing.
 // first is of production, and so are again; known says which texts are new in each replay.
 func revealed(ctx context.Context, o *Options, first *scanned, again []*scanned, staging *scanned) (*revealing, error) {
@@ -275,25 +239,31 @@ func revealed(ctx context.Context, o *Options, first *scanned, again []*scanned,
 	}
 	runs := append([]*scanned{first, staging}, again...)
 	for sort := range factSorts {
-		var all hashes
+		var lists []hashes
+		var asked hashes
 		for _, s := range runs {
-			all = append(all, s.hidden.facts[sort]...)
+			lists = append(lists, s.hidden.facts[sort])
+			for _, k := range s.hidden.facts[sort] {
+				if first.mayHold(k) {
+					asked.add(k)
+				}
+			}
 		}
-		all.compact()
-		if len(all) == 0 {
+		asked.compact()
+		if len(asked) == 0 {
 			continue
 		}
-		keys := make([]exposure.Key, len(all))
-		for i, k := range all {
+		keys := make([]exposure.Key, len(asked))
+		for i, k := range asked {
 			keys[i] = exposure.Key(k)
 		}
 		held, err := heldByFew(ctx, o, first, keys)
 		if err != nil {
 			return nil, err
 		}
-		if sort != otherFacts {
+		if sort != otherFacts && len(held) > 0 {
 			// Of so many numbers, and some of each person, so many are equal by chance.
-			chance := float64(len(all)) * float64(max(len(first.people), 2)) * factsOfOne / math.Pow(10, figuresOf[sort])
+			chance := float64(distinct(lists)) * float64(max(len(first.people), 2)) * factsOfOne / math.Pow(10, figuresOf[sort])
 			if n := float64(len(held)); chance > 10*unlikely && n < chance+4*math.Sqrt(chance)+1 {
 				continue
 			}
@@ -306,6 +276,32 @@ func revealed(ctx context.Context, o *Options, first *scanned, again []*scanned,
 		return nil, nil
 	}
 	return r, nil
+}
+
+// mayHold reports whether anybody may have been sent the fact with that key.
+func (r *scanned) mayHold(key uint64) bool {
+	return len(r.held) == 0 || slices.ContainsFunc(r.held, func(f *filter) bool { return f.mayHave(key) })
+}
+
+// distinct counts what is in sorted lists, each once.
+func distinct(lists []hashes) (n int) {
+	for {
+		least, any := uint64(math.MaxUint64), false
+		for _, l := range lists {
+			if len(l) > 0 {
+				least, any = min(least, l[0]), true
+			}
+		}
+		if !any {
+			return n
+		}
+		n++
+		for i, l := range lists {
+			if len(l) > 0 && l[0] == least {
+				lists[i] = l[1:]
+			}
+		}
+	}
 }
 
 // heldByFew returns those of keys, which are sorted, that few people of production hold.
