@@ -320,15 +320,15 @@ func Inside(b []byte) (kind Kind, sure bool) {
 	return Unknown, false
 }
 
-// maxTried is how many bytes of lines that are no base64 from one of them on are read again
-// from the next on: the first of a block may be another's. Without a bound a text of such
-// lines would cost the square of its size.
-const maxTried = 1 << 20
+// maxTried is how often a block of lines that are no base64 from one of them on is read again
+// from the next on, by its bytes: the first lines of it may be another's. Without a bound a text
+// of such lines would cost the square of its size.
+const maxTried = 8
 
 // wraps remembers the lines of a text that were read as base64 in vain.
 type wraps struct {
-	end  int // of the last block of such lines
-	cost int // bytes read of it, from any of its lines
+	start, end int // of the last block of such lines
+	cost       int // bytes read of it, from any of its lines
 }
 
 // wrapped reads base64 that goes on over lines, all but the last of one length.
@@ -338,11 +338,11 @@ func (w *wraps) wrapped(text string, start, end int) (Layer, bool) {
 		return Layer{}, false
 	}
 	if start >= w.end {
-		w.cost = 0
-	} else if w.cost > maxTried {
+		w.start, w.cost = start, 0
+	} else if w.cost > maxTried*(w.end-w.start) {
 		return Layer{}, false
 	}
-	word := []byte(text[start:end])
+	var word []byte
 	at := end
 	for {
 		line := at
@@ -365,13 +365,16 @@ func (w *wraps) wrapped(text string, start, end int) (Layer, bool) {
 		if after := stop + pad; after < len(text) && text[after] != '\n' && text[after] != '\r' {
 			break
 		}
+		if at == end {
+			word = append(make([]byte, 0, 8*width), text[start:end]...)
+		}
 		word = append(word, text[line:stop]...)
 		at = stop + pad
 		if last || pad > 0 {
 			break
 		}
 	}
-	w.end, w.cost = max(w.end, at), w.cost+len(word)
+	w.end, w.cost = max(w.end, at), w.cost+at-start
 	if at == end {
 		return Layer{}, false
 	}
