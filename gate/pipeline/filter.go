@@ -21,13 +21,13 @@ type block [8]uint64
 const (
 	blockBytes  = 64
 	leastBlocks = 1 << 8
-	mostBlocks  = 1 << 19 // of one level: 32 MiB
+	mostBlocks  = 1 << 18 // of one level: 16 MiB
 	ofBlock     = 21      // hashes
 )
 
 // filterFor gives one for n hashes, which may be added in order.
 func filterFor(n int) *filter {
-	if n > mostBlocks*ofBlock {
+	if n > 2*mostBlocks*ofBlock {
 		return &filter{full: true}
 	}
 	return &filter{levels: [][]block{make([]block, n/ofBlock+1)}}

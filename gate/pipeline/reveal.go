@@ -39,38 +39,52 @@ func placeKey(m *gate.Canonical, h *gate.Hidden) uint64 {
 
 // reveal makes parts of what m hides and must not.
 func (r *revealing) reveal(m *gate.Canonical) {
-	kept := m.Hidden[:0:0]
-	revealed := false
+	var apart []int // of m.Hidden: those that are parts now
 	for i := range m.Hidden {
 		h := &m.Hidden[i]
 		if r != nil && len(r.places) > 0 && h.NamesMessage() {
 			if _, ok := r.places[placeKey(m, h)]; ok {
 				m.Parts = append(m.Parts, gate.Part{Name: h.Part, Kind: gate.Value, Value: h.Value})
-				revealed = true
+				apart = append(apart, i)
 				continue
 			}
 		}
-		var facts []string
-		if !h.Closed() && mayHold(h.Value, r != nil && len(r.facts) > 0) {
-			factsIn(h, func(f *exposure.Found) {
-				ok := f.Kind == gate.FactAddress
-				if !ok && r != nil {
-					_, ok = r.facts[f.Key()]
-				}
-				if v := f.Value(); ok && !slices.Contains(facts, v) {
-					facts = append(facts, v)
-				}
-			})
+		if h.Closed() || !mayHold(h.Value, r != nil && len(r.facts) > 0) {
+			continue
 		}
-		if len(facts) > 0 {
+		if facts := r.factsIn(h); len(facts) > 0 {
 			m.Parts = append(m.Parts, gate.Part{Name: h.Part, Kind: gate.Value, Value: strings.Join(facts, " ")})
-			revealed = true
 		}
-		kept = append(kept, *h)
 	}
-	if revealed {
-		m.Hidden = kept
+	if len(apart) == 0 {
+		return
 	}
+	kept := make([]gate.Hidden, 0, len(m.Hidden))
+	for i, h := range m.Hidden {
+		if len(apart) > 0 && apart[0] == i {
+			apart = apart[1:]
+			continue
+		}
+		kept = append(kept, h)
+	}
+	m.Hidden = kept // what m shares with others stays as it is
+}
+
+// factsIn returns the facts in a hidden value that are compared.
+func (r *revealing) factsIn(h *gate.Hidden) (facts []string) {
+	factsIn(h, func(f *exposure.Found) {
+		ok := f.Kind == gate.FactAddress
+		if !ok && r != nil {
+			_, ok = r.facts[f.Key()]
+		}
+		if !ok {
+			return
+		}
+		if v := f.Value(); !slices.Contains(facts, v) {
+			facts = append(facts, v)
+		}
+	})
+	return facts
 }
 
 // factsIn calls found for the facts in a hidden value. Ids are written without spaces: what
@@ -164,6 +178,13 @@ type hider struct {
 	hiddenFacts
 	names bool // whether ids are gathered
 	met   recent
+	found func(*exposure.Found) // take
+}
+
+func newHider(names bool) *hider {
+	g := &hider{names: names}
+	g.found = g.take
+	return g
 }
 
 // message gathers what m hides. Where it carries the id of its stimulus, caused is set: such an id
@@ -184,26 +205,33 @@ func (g *hider) message(m *gate.Canonical, caused bool) {
 		if g.met.met(gate.HashWord(h.Value)) {
 			continue
 		}
-		factsIn(h, func(f *exposure.Found) {
-			switch f.Kind {
-			case gate.FactNumber:
-				v := f.Value()
-				switch n := len(v); {
-				case n < 5 || readsAsTime(v):
-				case n <= 6:
-					g.facts[shortNumbers].add(uint64(f.Key()))
-				case n <= 8:
-					g.facts[midNumbers].add(uint64(f.Key()))
-				default:
-					g.facts[longNumbers].add(uint64(f.Key()))
-				}
-			case gate.FactPhone:
-				g.facts[longNumbers].add(uint64(f.Key()))
-			case gate.FactDigest, gate.FactPhrase:
-				g.facts[otherFacts].add(uint64(f.Key()))
-			}
-		})
+		factsIn(h, g.found)
 	}
+}
+
+// take notes a fact that may be somebody's.
+func (g *hider) take(f *exposure.Found) {
+	sort := otherFacts
+	switch f.Kind {
+	case gate.FactNumber:
+		v := f.Value()
+		switch n := len(v); {
+		case n < 5 || readsAsTime(v):
+			return
+		case n <= 6:
+			sort = shortNumbers
+		case n <= 8:
+			sort = midNumbers
+		default:
+			sort = longNumbers
+		}
+	case gate.FactPhone:
+		sort = longNumbers
+	case gate.FactDigest, gate.FactPhrase:
+	default:
+		return
+	}
+	g.facts[sort].add(uint64(f.Key()))
 }
 
 const hashPrime = 1099511628211
@@ -244,7 +272,7 @@ func revealed(ctx context.Context, o *Options, first *scanned, again []*scanned,
 		for _, s := range runs {
 			lists = append(lists, s.hidden.facts[sort])
 			for _, k := range s.hidden.facts[sort] {
-				if first.mayHold(k) {
+				if first.mayHold(k, sort) {
 					asked.add(k)
 				}
 			}
@@ -278,8 +306,12 @@ func revealed(ctx context.Context, o *Options, first *scanned, again []*scanned,
 	return r, nil
 }
 
-// mayHold reports whether anybody may have been sent the fact with that key.
-func (r *scanned) mayHold(key uint64) bool {
+// mayHold reports whether anybody may have been sent the fact of that sort with that key.
+func (r *scanned) mayHold(key uint64, sort int) bool {
+	if r.numbers != nil && sort != otherFacts {
+		_, ok := slices.BinarySearch(r.numbers, key)
+		return ok
+	}
 	return len(r.held) == 0 || slices.ContainsFunc(r.held, func(f *filter) bool { return f.mayHave(key) })
 }
 

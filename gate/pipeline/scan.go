@@ -52,6 +52,7 @@ type scanned struct {
 	index   *runIndex            // of a run of production, where one is kept
 	hidden  hiddenFacts          // of what masks left out
 	held    []*filter            // of the facts of production; none: not known
+	numbers hashes               // those of them that are numbers, where no index is made
 }
 
 // arrival is one delivery at a sink where order matters.
@@ -238,9 +239,11 @@ func sumUp(a about, s side, tallies []*tally) *scanned {
 		}
 		if t.held != nil {
 			r.held = append(r.held, t.held)
+			r.numbers = append(r.numbers, t.numbers...)
 		}
 	}
 	r.hidden.compact()
+	r.numbers.compact()
 	r.sinks = sumSinks(tallies)
 	people.compact()
 	r.people = slices.Clip(people)
@@ -271,6 +274,7 @@ type tally struct {
 	hidden  *hider            // nil where nothing hidden is searched
 	find    *exposure.Gatherer
 	held    *filter // of what find finds; nil: nothing is looked for
+	numbers hashes  // of that
 
 	mu   *sync.Mutex // guards
 	gaps *gapList    // which all workers share, since one message's gaps are told once
@@ -288,12 +292,11 @@ func newTally(o *Options, of reading, mu *sync.Mutex, gaps *gapList) *tally {
 		t.gather = of.gather.worker()
 	}
 	if of.hidden {
-		t.hidden = &hider{names: of.names}
+		t.hidden = newHider(of.names)
 	}
 	if of.held {
 		t.held = new(filter)
-		// What the filter has need not be found again.
-		t.find = exposure.NewGatherer(func(k exposure.Key) bool { t.held.add(uint64(k)); return true }, func() uint64 { return 0 }, func(gate.FactKind, string) {})
+		t.find = exposure.NewLister(func(k exposure.Key) { t.held.add(uint64(k)) }, func(k exposure.Key) { t.numbers.add(uint64(k)) })
 	}
 	return t
 }
