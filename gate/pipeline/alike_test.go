@@ -96,6 +96,8 @@ func TestAlikeIsWordingInProseAlone(t *testing.T) {
 		{place{"html/alt", gate.Text, false}, "Our logo", "The logo", true},
 		{place{"html/hidden", gate.Text, false}, "spacer one", "spacer two", true},
 		{place{"html/hidden", gate.Text, false}, "debug", "debug desk@clinic.example", false},
+		{place{"html/hidden/attribute", gate.Text, false}, `itemtype="http://schema.example/Confirm"`, `itemtype="https://schema.example/Confirm"`, true},
+		{place{"html/hidden/attribute", gate.Text, false}, `itemtype="https://schema.example/Confirm"`, `itemtype="https://schemes.example/Confirm"`, false},
 		{place{"html/script", gate.Text, false}, "a=one", "a=two", false},
 		{place{"header/to/name", gate.Text, false}, "Our guest", "Our patient", false},
 		{place{"header/from", gate.Addresses, false}, "mail:portal@example.org", "mail:other@example.org", false},

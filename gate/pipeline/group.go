@@ -215,16 +215,33 @@ func (s *sighting) or(t sighting) {
 	s.old, s.new, s.third = s.old || t.old, s.new || t.new, s.third || t.third
 }
 
-// add notes what was seen in a message. run is 0 for production and 1 for staging;
-// deliveries is how many the message is worth.
-func (e *evidence) add(s sighting, run, deliveries int) {
+// standing is what a message is to the evidence: the run it is of, 0 production and 1 staging,
+// and how many deliveries it is worth.
+type standing struct {
+	run, deliveries int
+	alone           bool // it has no counterpart in the other run
+}
+
+func atProduction(m *gate.Canonical) standing { return standing{run: 0, deliveries: len(m.Recipients)} }
+
+// What deliveries of the residue are.
+var (
+	atGone    = standing{run: 0, deliveries: -1, alone: true} // counted among production's all the same
+	atStaging = standing{run: 1, deliveries: 1}
+	atCome    = standing{run: 1, deliveries: 1, alone: true}
+)
+
+// add notes what was seen in a message. One without a counterpart was not edited, and need
+// not have been: it speaks where it holds what it should not, the new text in production,
+// the old one in staging, or a third.
+func (e *evidence) add(s sighting, as standing) {
 	if s.old {
-		e.old[run] += deliveries
+		e.old[as.run] += as.deliveries
 	}
-	if s.new {
-		e.new[run] += deliveries
+	if s.new && !as.alone {
+		e.new[as.run] += as.deliveries
 	}
-	e.third = e.third || s.third
+	e.third = e.third || s.third && !as.alone
 }
 
 // look gives what a message of a wide class holds in the group's place.

@@ -61,6 +61,9 @@ func eachMark(text string, found func(marked)) {
 		w := words[i]
 		if m := w.reading(); m != "" {
 			w.mark = m
+			if m == markLink {
+				w.begin()
+			}
 			found(w)
 			continue
 		}
@@ -126,6 +129,22 @@ func (w *marked) reading() mark {
 		return markCode
 	}
 	return ""
+}
+
+// begin has a link begin with its scheme (RFC 3986, section 3.1), and not with the name of the
+// attribute that it is the value of.
+func (w *marked) begin() {
+	colon := strings.Index(w.text, "://")
+	if colon <= 0 {
+		return
+	}
+	start := colon
+	for start > 0 && (w.text[start-1] < utf8.RuneSelf && isWordByte(w.text[start-1]) && w.text[start-1] != '_' || strings.IndexByte("+-.", w.text[start-1]) >= 0) {
+		start--
+	}
+	if start < colon {
+		w.from, w.text = w.from+start, w.text[start:]
+	}
 }
 
 func isScheme(s string) bool {

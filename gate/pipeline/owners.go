@@ -54,12 +54,23 @@ func (c *comparer) ask(ctx context.Context, production func(context.Context, map
 	}
 	groups := c.byWideClass()
 	if c.owners.Wanted() || len(groups) > 0 || len(c.origins) > 0 {
+		gone, come := c.unpaired()
+		parallel(c.o.workers(), len(gone), func() func(int) {
+			look := c.looker(groups)
+			return func(i int) { look(c.before.text(gone[i]), atGone) }
+		})
 		if err := production(ctx, groups); err != nil {
 			return err
 		}
 		parallel(c.o.workers(), len(c.after.items), func() func(int) {
 			look := c.looker(groups)
-			return func(i int) { look(c.after.text(i), 1, 1) }
+			return func(i int) {
+				if come[i] {
+					look(c.after.text(i), atCome)
+				} else {
+					look(c.after.text(i), atStaging)
+				}
+			}
 		})
 	}
 	c.settle()
@@ -67,6 +78,21 @@ func (c *comparer) ask(ctx context.Context, production func(context.Context, map
 		return err
 	}
 	return c.owners.Err()
+}
+
+// unpaired returns the deliveries of production and of staging, by their numbers, that have no
+// counterpart: somebody receives less, or more, which is judged for itself.
+func (c *comparer) unpaired() (gone []int, come map[int]bool) {
+	come = map[int]bool{}
+	for _, p := range c.pairs {
+		switch {
+		case p.A < 0:
+			gone = append(gone, p.B)
+		case p.B < 0:
+			come[p.A] = true
+		}
+	}
+	return gone, come
 }
 
 // want asks for the owners of what the recipient of change i gains.
@@ -151,7 +177,7 @@ func (c *comparer) lookUp(ctx context.Context, groups map[string][]*group) error
 		return func(i int) {
 			m := c.before.items[i].Message
 			if len(m.Recipients) == 1 || first[m] == i {
-				look(c.before.text(i), 0, len(m.Recipients))
+				look(c.before.text(i), atProduction(m))
 			}
 		}
 	})
@@ -217,14 +243,14 @@ func (c *comparer) lookAtEqual(ctx context.Context, groups map[string][]*group) 
 		here := at[:n]
 		at = at[n:]
 		err := t.visit(ctx, here, func(i, end int, letters []gate.Canonical) error {
-			see := lookers.Get().(func(*gate.Canonical, int, int))
+			see := lookers.Get().(func(*gate.Canonical, standing))
 			defer lookers.Put(see)
 			for ; i < end; i++ {
 				if int(here[i].letter) >= len(letters) {
 					return errDecoded
 				}
 				m := &letters[here[i].letter]
-				see(m, 0, len(m.Recipients))
+				see(m, atProduction(m))
 			}
 			return nil
 		})
@@ -243,7 +269,7 @@ func (c *comparer) again(ctx context.Context, groups map[string][]*group) error 
 		look := c.looker(groups)
 		return func(_ place, m *gate.Canonical) {
 			c.owners.Hold(m.Recipients, m.Parts)
-			look(m, 0, len(m.Recipients))
+			look(m, atProduction(m))
 			body := bodyOf(m)
 			mu.Lock()
 			defer mu.Unlock()
@@ -281,14 +307,14 @@ func compareIdentities(x, y gate.Recipient) int {
 }
 
 // looker looks at what messages say of groups. It is for one goroutine.
-func (c *comparer) looker(groups map[string][]*group) func(m *gate.Canonical, run, deliveries int) {
+func (c *comparer) looker(groups map[string][]*group) func(m *gate.Canonical, as standing) {
 	if len(groups) == 0 {
-		return func(*gate.Canonical, int, int) {}
+		return func(*gate.Canonical, standing) {}
 	}
 	cutter := cutter{seed: c.seed}
 	var open []*group
 	var seen []sighting
-	return func(m *gate.Canonical, run, deliveries int) {
+	return func(m *gate.Canonical, as standing) {
 		class := c.wideClass(m, nil)
 		open, seen = open[:0], seen[:0]
 		c.looking.Lock()
@@ -311,7 +337,7 @@ func (c *comparer) looker(groups map[string][]*group) func(m *gate.Canonical, ru
 		c.looking.Lock()
 		defer c.looking.Unlock()
 		for i, g := range open {
-			g.held.add(seen[i], run, deliveries)
+			g.held.add(seen[i], as)
 		}
 	}
 }

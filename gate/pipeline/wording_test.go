@@ -54,6 +54,32 @@ func TestFooterBehindDifferentTextsIsWording(t *testing.T) {
 	}
 }
 
+// A delivery that has no counterpart was not edited: it takes nothing from what the others show,
+// unless it holds what they have no more.
+func TestUnpairedBesideWording(t *testing.T) {
+	old, edited := letters(func(_ int, name string) string { return "Dear " + name + ", come in.\n© Clinic 2025" }),
+		letters(func(_ int, name string) string { return "Dear " + name + ", come in.\n© Clinic 2026" })
+	stranger := func(year string) gate.Canonical {
+		return mail("stranger@example.org", "your appointment", "Dear Stranger, come in.\n© Clinic "+year)
+	}
+	for _, test := range []struct {
+		name                string
+		production, staging []gate.Canonical
+		worded              bool
+	}{
+		{"added", old, append(slices.Clone(edited), stranger("2026")), true},
+		{"removed", append(slices.Clone(old), stranger("2025")), edited, true},
+		{"added with the old text", old, append(slices.Clone(edited), stranger("2025")), false},
+		{"removed with the new text", append(slices.Clone(old), stranger("2026")), edited, false},
+	} {
+		c := compare(t, test.staging, test.production)
+		bad := unworded(c)
+		if (len(bad) == 0) != test.worded || len(c.Changes) != len(people)+1 {
+			t.Errorf("%s: %d changes; not wording: %q", test.name, len(c.Changes), bad)
+		}
+	}
+}
+
 // The name beside an address goes with the address.
 func TestContentIsFoundUnderAnotherName(t *testing.T) {
 	letter := func(to, name, text string) gate.Canonical {
