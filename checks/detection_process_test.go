@@ -58,6 +58,7 @@ quiet = { http = "http://${door.portal}/quiet", settle = "50ms" }
 {{end}}
 [replay]
 concurrency = 16
+linger = "50ms"
 `))
 
 // newClinicSite compiles programs and writes the corpus, in an order that seed gives.

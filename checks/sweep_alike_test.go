@@ -220,7 +220,7 @@ func TestAlikeSweep(t *testing.T) {
 				if err != nil {
 					t.Fatalf("%s, %s: %v", name, p.name, err)
 				}
-				a, findings, err := s.judge(production, staging)
+				a, findings, err := s.judge(staging, production)
 				if err != nil {
 					t.Fatal(err)
 				}

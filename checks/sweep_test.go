@@ -107,10 +107,16 @@ const (
 	found                // a finding that warns or blocks
 )
 
-func (s *sweeper) judge(production, staging [][]gate.Canonical) (answer, []gate.Finding, error) {
-	before := slices.Concat(append(slices.Clone(production), s.profiles)...)
-	after := slices.Concat(append(slices.Clone(staging), s.profiles)...)
-	c, gaps, err := pipeline.CompareMessages(context.Background(), pipeline.Options{Workers: 1}, [][]gate.Canonical{before}, after)
+// judge compares what staging sent with what each replay of production did.
+func (s *sweeper) judge(staging [][]gate.Canonical, production ...[][]gate.Canonical) (answer, []gate.Finding, error) {
+	whole := func(run [][]gate.Canonical) []gate.Canonical {
+		return slices.Concat(append(slices.Clone(run), s.profiles)...)
+	}
+	var before [][]gate.Canonical
+	for _, run := range production {
+		before = append(before, whole(run))
+	}
+	c, gaps, err := pipeline.CompareMessages(context.Background(), pipeline.Options{Workers: 1}, before, whole(staging))
 	if err != nil {
 		return missed, nil, err
 	}
@@ -248,7 +254,7 @@ func (s *sweeper) try(x *trial, plain [][]gate.Canonical) (answer, []gate.Findin
 	if err != nil {
 		return gapped, nil, nil // the head cannot be read: a gap of the run
 	}
-	return s.judge(production, staging)
+	return s.judge(staging, production)
 }
 
 // A tally is what a taint sweep came to.

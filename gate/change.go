@@ -184,6 +184,8 @@ type RunFacts struct {
 	Refused    uint64 `json:"refused,omitempty"`
 	Sealed     bool   `json:"sealed"`
 	Quiet      string `json:"quiet,omitempty"`
+	Settle     int64  `json:"settle,omitempty"` // as in [Footer]
+	Linger     int64  `json:"linger,omitempty"`
 }
 
 // ClassFacts counts the deliveries of one class.
@@ -250,6 +252,7 @@ const (
 	BlindQuiet      BlindKind = "quiet"      // what is sent after the build was taken for quiet
 	BlindRecipients BlindKind = "recipients" // requests of which only the host is known
 	BlindRefused    BlindKind = "refused"    // a user's mask that was refused for some messages
+	BlindUnreplayed BlindKind = "unreplayed" // requests of the corpus that cannot be replayed: WebSockets, tunnels
 )
 
 // A BlindSpot is what a comparison could not see although nothing failed. It names nobody.

@@ -75,8 +75,8 @@ type Outcome struct {
 	Body     []byte `json:"body,omitempty"`
 }
 
-// A Gap is something that was not seen, or not seen whole. Any gap makes a
-// verdict undecided: absence of evidence is never a pass.
+// A Gap is something that was not seen, or not seen whole. Any gap but
+// [GapNotReplayable] makes a verdict undecided: absence of evidence is never a pass.
 type Gap struct {
 	Kind     string `json:"kind"`               // permanent, kebab-case: one of the Gap constants
 	Where    string `json:"where"`              // run, sink, stimulus, message or part
@@ -94,8 +94,9 @@ const (
 	GapNoAnswer         = "no-answer"         // a stimulus that the build did not answer
 	GapServerError      = "server-error"      // a stimulus that the build answered with a failure, and production when recorded did not
 	GapAnswer           = "other-answer"      // a stimulus that was answered in another class of status than when recorded, or than by the other build
+	GapNotReproduced    = "not-reproduced"    // messages of a class that production sent when it was recorded, and none when it was replayed
 	GapBuildCrashed     = "build-crashed"     // the build ended by itself
-	GapNotQuiet         = "not-quiet"         // the build was still sending when time ran out
+	GapNotQuiet         = "not-quiet"         // the build was still sending when time ran out, or sent after it was taken for quiet
 	GapFlood            = "flood"             // the build sent more than the limit
 	GapHandshake        = "handshake"         // a connection to a sink that did not get as far as a message
 	GapBrokenMessage    = "broken-message"    // a transmission that ended half way
@@ -117,6 +118,7 @@ const (
 	GapArrival          = "arrival"           // values that follow the order of arrival, and were given otherwise than in any replay
 	GapUnanchored       = "unanchored"        // a message of which nothing but a volatile value that stands once tells it from others
 	GapNotBound         = "not-bound"         // a value that the build was to give, and did not: the recorded one was sent
+	GapNotReplayable    = "not-replayable"    // a request whose traffic cannot be replayed, counted when it was recorded: a limit that is stated, and the only gap that leaves a verdict decided
 )
 
 // RecordKind says which field of a [Record] is set.
@@ -201,6 +203,8 @@ type Footer struct {
 	Accepted uint64 `json:"accepted,omitempty"` // messages that sinks acknowledged
 	Refused  uint64 `json:"refused,omitempty"`  // transmissions that sinks turned away, as scripted
 	Quiet    string `json:"quiet,omitempty"`    // how the end of the run was known: "probe", "idle", "stopped"
+	Settle   int64  `json:"settle,omitempty"`   // nanoseconds in which nothing happened, where it was known by idleness
+	Linger   int64  `json:"linger,omitempty"`   // nanoseconds for which the build was left running after that, at least
 }
 
 // A Ref points at one message of one run.

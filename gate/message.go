@@ -141,6 +141,15 @@ type Hidden struct {
 	Rule  string // of the mask
 	Part  string // name of the part that it would be
 	Value string
+	Shown string // the value of that part, where Value is only a piece of it
+}
+
+// Reveal returns the part that h is where it is compared.
+func (h *Hidden) Reveal() Part {
+	if h.Shown != "" {
+		return Part{Name: h.Part, Kind: Value, Value: h.Shown}
+	}
+	return Part{Name: h.Part, Kind: Value, Value: h.Value}
 }
 
 // Closed reports whether h is of a form that holds nothing but what it is for: a time, or
@@ -163,6 +172,10 @@ func (h *Hidden) NamesMessage() bool {
 	return false
 }
 
+// MayLackShape reports whether the rule of h is for values made anew that chance may give
+// another shape: an id without a figure, a signature of another length.
+func (h *Hidden) MayLackShape() bool { return h.NamesMessage() || h.Rule == "signature" }
+
 // Canonical is a message as it is compared.
 type Canonical struct {
 	Ref        Ref
@@ -176,4 +189,8 @@ type Canonical struct {
 	Masks      []Masked
 	Hidden     []Hidden // what Masks left out, in no part of a digest
 	Gaps       []Gap
+
+	// At is when it was taken in a replay, in nanoseconds since 1970; 0 where that is not known.
+	// It is in no part of a digest.
+	At int64
 }

@@ -1,28 +1,48 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"slices"
 
 	"github.com/waybill-dev/waybill/gate"
 	"github.com/waybill-dev/waybill/gate/answered"
 	"github.com/waybill-dev/waybill/gate/config"
-	"github.com/waybill-dev/waybill/gate/tape"
+	"github.com/waybill-dev/waybill/gate/pipeline"
 	"github.com/waybill-dev/waybill/gate/verdict"
 )
 
-// attested holds the runs of one scenario to the corpus: each stimulus was sent, and answered
-// in the class of status that was recorded. conf may be nil: then runs are held to each other.
-func attested(conf *config.Config, keys tape.Keys, corpus string, production []string, staging string, in *verdict.Input) error {
+// An attestation holds the runs of one scenario to the corpus: each stimulus was sent, and
+// answered in the class of status that was recorded, and production sent messages of each class
+// that was recorded. conf may be nil: then runs are held to each other.
+type attestation struct {
+	conf       *config.Config
+	options    pipeline.Options
+	production []string
+	staging    string
+}
+
+// into puts what does not hold into the verdict's input.
+func (a attestation) into(ctx context.Context, in *verdict.Input) error {
+	answers, err := a.answers(in)
+	if err != nil {
+		return err
+	}
+	return a.reenacted(ctx, answers, in)
+}
+
+// answers returns the answers that are not what was recorded, most first, accepted ones too.
+func (a attestation) answers(in *verdict.Input) ([]gate.Gap, error) {
+	conf, keys, corpus, production, staging := a.conf, a.options.Keys, a.options.Corpus, a.production, a.staging
 	headers := make([]gate.Header, 0, len(production)+1)
 	for _, path := range append(slices.Clone(production), staging) {
 		r, err := keys.Open(path)
 		if err != nil {
-			return tapeFailure(err)
+			return nil, tapeFailure(err)
 		}
 		headers = append(headers, r.Header())
 		if err := r.Close(); err != nil {
-			return tapeFailure(err)
+			return nil, tapeFailure(err)
 		}
 	}
 	runs := answered.Runs{Keys: keys, Corpus: corpus, Staging: staging}
@@ -33,7 +53,7 @@ func attested(conf *config.Config, keys tape.Keys, corpus string, production []s
 	}
 	last := headers[len(headers)-1]
 	if last.Content != gate.RunTape || last.Shard != "" { // what a shard alone is of is told by comparing it
-		return nil
+		return nil, nil
 	}
 	accepted := 0.0
 	if conf != nil {
@@ -46,14 +66,14 @@ func attested(conf *config.Config, keys tape.Keys, corpus string, production []s
 	}
 	r, err := answered.Hold(runs)
 	if err != nil {
-		return tapeFailure(fmt.Errorf("hold runs to the corpus: %w", err))
+		return nil, tapeFailure(fmt.Errorf("hold runs to the corpus: %w", err))
 	}
 	in.Gaps = append(in.Gaps, r.Absent...)
 	if r.Other > 0 && r.Share() <= accepted {
 		note(in, fmt.Sprintf("scenario %s: %d of %d stimuli were answered otherwise than recorded, which [replay] max_failed accepts; the first: %s: %s",
 			last.Scenario, r.Other, r.Stimuli, r.Answers[0].Where, r.Answers[0].Detail))
-		return nil
+		return r.Answers, nil
 	}
 	in.Gaps = append(in.Gaps, r.Answers...)
-	return nil
+	return r.Answers, nil
 }

@@ -15,4 +15,4 @@ var (
 )
 
 // Stories do not wait as long as people do.
-func init() { lingers = [2]time.Duration{100 * time.Millisecond, 50 * time.Millisecond} }
+func init() { leastSettle, longestLinger = 300*time.Millisecond, 100*time.Millisecond }

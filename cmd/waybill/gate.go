@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 	"unicode"
 
@@ -138,7 +139,7 @@ func (p *program) gather(c *cli.Context, conf *config.Config, in *verdict.Input)
 		if err := p.judged(ctx, options, production, staging, in); err != nil {
 			return err
 		}
-		if err := attested(conf, s.keys, conf.Corpus.Path, production, staging, in); err != nil {
+		if err := (attestation{conf, options, production, staging}).into(ctx, in); err != nil {
 			return err
 		}
 		if !proven {
@@ -162,17 +163,33 @@ func onlyJobs(conf *config.Config) bool {
 }
 
 // both replays one scenario to both builds, production as often as is configured.
-// It returns the tapes: the first of production is the baseline.
+// It returns the tapes: the first of production is the baseline. Builds that run side by
+// side stay up until both roles are done.
 func (s *session) both(ctx context.Context, scenario config.Scenario) (production []string, staging string, err error) {
-	at := func(role gate.Role, n int) target { return target{s.runPath(scenario.Name, role, n), true} }
+	at := func(role gate.Role, n int) target {
+		return target{path: s.runPath(scenario.Name, role, n), overwrite: true}
+	}
 	staging = at(gate.Staging, 1).path
-	onStaging := func() error { return s.replay(ctx, scenario, gate.Staging, 1, at(gate.Staging, 1)) }
+	stagingOver, productionOver := make(chan struct{}), make(chan struct{})
+	together := s.conf.Baseline != config.Recorded && s.conf.Replay.Builds == config.SideBySide
+	onStaging := func() error {
+		to := at(gate.Staging, 1)
+		if together {
+			to.lingered, to.until = sync.OnceFunc(func() { close(stagingOver) }), productionOver
+			defer to.lingered()
+		}
+		return s.replay(ctx, scenario, gate.Staging, 1, to)
+	}
 	if s.conf.Baseline == config.Recorded {
 		return []string{s.conf.Corpus.Path}, staging, onStaging()
 	}
 	onProduction := func() error {
+		defer close(productionOver)
 		for n := 1; ; n++ {
 			to := at(gate.Production, n)
+			if together {
+				to.until = stagingOver
+			}
 			production = append(production, to.path)
 			if err := s.replay(ctx, scenario, gate.Production, n, to); err != nil {
 				return err
@@ -182,7 +199,7 @@ func (s *session) both(ctx context.Context, scenario config.Scenario) (productio
 			}
 		}
 	}
-	if s.conf.Replay.Builds == config.SideBySide {
+	if together {
 		err := sideBySide(onProduction, onStaging)
 		return production, staging, err
 	}

@@ -103,7 +103,7 @@ func (p *program) judge(c *cli.Context) error {
 			return err
 		}
 	}
-	if err := attested(conf, keys, corpus, production, staging, in); err != nil {
+	if err := (attestation{conf, options, production, staging}).into(c.Context, in); err != nil {
 		return err
 	}
 	return p.weigh(c, options, production, staging, in, o)

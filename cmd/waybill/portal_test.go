@@ -1,6 +1,7 @@
 package main_test
 
 import (
+	"bytes"
 	"errors"
 	"flag"
 	"fmt"
@@ -33,6 +34,7 @@ func portalMail(to, about string) []byte {
 //	deaf      it never listens
 //	crash     it ends with status 3 at the sixth question
 //	error     it answers 500
+//	expired   it sends all but the first member to the log-in page, and writes to everybody of that alone
 //	stubborn  it does not stop when it is asked to
 //	flood     it sends without end
 //	join      the drain sends all letters to the first address
@@ -114,6 +116,12 @@ func portal(args []string) int {
 			if err := track(*proxy, about); err != nil {
 				http.Error(w, err.Error(), http.StatusBadGateway)
 				return
+			}
+		case "expired":
+			body = bytes.Replace(body, []byte("Subject: "), []byte("Subject: Log in first. "), 1)
+			if !strings.HasPrefix(to, "member00@") {
+				w.Header().Set("Location", "/login")
+				w.WriteHeader(http.StatusFound)
 			}
 		case "banner":
 			body = append([]byte("X-Mailer: portal 2\r\n"), body...)

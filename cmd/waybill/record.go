@@ -278,6 +278,9 @@ func (r *recording) end(ran bool) error {
 	for _, path := range c.Torn {
 		fmt.Fprintf(r.p.stderr, "waybill: the tape %s has no end: what was acknowledged is on it\n", path)
 	}
+	if c.Unreplayable > 0 {
+		fmt.Fprintf(out, "not replayable: %d requests make no stimulus (WebSocket or CONNECT); verdicts say so\n", c.Unreplayable)
+	}
 	if c.Gaps > 0 {
 		fmt.Fprintf(r.p.stderr, "waybill: %d were not kept, or not whole; the tapes say so, and verdicts on them are undecided:\n", c.Gaps)
 		for _, reason := range c.Reasons {

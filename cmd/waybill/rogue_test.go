@@ -16,7 +16,9 @@ import (
 	"os/signal"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
+	"time"
 )
 
 const mib = 1 << 20
@@ -28,7 +30,8 @@ const mib = 1 << 20
 //
 // It writes a line to the file of -log for every message that was acknowledged,
 // so that nothing acknowledged can be lost unseen. With -swap the answer to
-// member03 goes to member04.
+// member03 goes to member04. With -late the last of -of questions is answered once
+// more, so long after it was.
 func rogue(args []string) int {
 	fs := flag.NewFlagSet("rogue", flag.ContinueOnError)
 	listen := fs.String("listen", "", "address of the build")
@@ -37,6 +40,8 @@ func rogue(args []string) int {
 	alter := fs.Bool("alter", false, "send it a little otherwise")
 	swap := fs.Bool("swap", false, "send one member's answer to another")
 	logs := fs.String("log", "", "file for what was acknowledged")
+	late := fs.Duration("late", 0, "answer the last question once more, so long after; 0 is never")
+	of := fs.Int64("of", 0, "how many questions there are")
 	held := fs.Bool("hold", false, "do nothing, without end")
 	if err := fs.Parse(args); err != nil {
 		return 2
@@ -68,6 +73,7 @@ func rogue(args []string) int {
 	stop := make(chan os.Signal, 1)
 	signal.Notify(stop, syscall.SIGTERM)
 	var mu sync.Mutex
+	var answered atomic.Int64
 	handler := http.NewServeMux()
 	handler.HandleFunc("POST /ask", func(w http.ResponseWriter, r *http.Request) {
 		q := question{from: r.FormValue("from"), about: r.FormValue("question")}
@@ -83,9 +89,19 @@ func rogue(args []string) int {
 			http.Error(w, err.Error(), http.StatusBadGateway)
 			return
 		}
-		mu.Lock()
-		defer mu.Unlock()
-		fmt.Fprintf(acknowledged, "%s\t%s\t%s\n", os.Getenv("WAYBILL_ROLE"), m.to[0], q.about)
+		log := func() {
+			mu.Lock()
+			defer mu.Unlock()
+			fmt.Fprintf(acknowledged, "%s\t%s\t%s\n", os.Getenv("WAYBILL_ROLE"), m.to[0], q.about)
+		}
+		log()
+		if answered.Add(1) == *of && *late > 0 {
+			time.AfterFunc(*late, func() {
+				if m.deliver(*server) == nil {
+					log()
+				}
+			})
+		}
 	})
 	go func() { _ = http.Serve(l, handler) }() // until the process ends
 	<-stop

@@ -54,6 +54,7 @@ type session struct {
 	locked    *os.File
 
 	mu      sync.Mutex
+	lag     time.Duration     // the longest gap between a cause and its last effect in replays of production so far
 	written map[string]string // what was written of each tape that is closed, by path: SHA-256; and the corpus as it was read
 
 	// settled reports whether the last of some replays of production shows nothing that
@@ -306,11 +307,18 @@ func (s *session) replay(ctx context.Context, scenario config.Scenario, role gat
 			return started, nil
 		},
 		Scenario: scenario, Pace: s.conf.Replay.Pace, Concurrency: s.conf.Replay.Concurrency,
-		AnswerTimeout: s.conf.Replay.AnswerTimeout.Duration, QuietTimeout: b.Quiet.Timeout.Duration, Settle: b.Quiet.Settle.Duration,
-		MaxMessages: s.conf.Replay.MaxMessages, Linger: lingering(role, b),
-		Progress: func(p replay.Progress) { bar.at(p.Done) },
+		AnswerTimeout: s.conf.Replay.AnswerTimeout.Duration, QuietTimeout: b.Quiet.Timeout.Duration,
+		Settle: settle(b), Lag: s.knownLag(), StopSends: b.Stop.Sends,
+		Linger: s.linger(n), Lingered: out.lingered, Until: out.until,
+		MaxMessages: s.conf.Replay.MaxMessages,
+		Progress:    func(p replay.Progress) { bar.at(p.Done) },
 	})
 	maps.Copy(s.listened[role], result.Sinks)
+	if role == gate.Production {
+		s.mu.Lock()
+		s.lag = max(s.lag, result.Lag)
+		s.mu.Unlock()
+	}
 	if closed := w.Close(result.Footer); closed != nil {
 		err = errors.Join(err, fmt.Errorf("write the end of the run: %w", closed))
 	}
@@ -373,20 +381,31 @@ func (p *program) printed(what, text string) {
 	}
 }
 
-// lingers are how long staging is left running when it is quiet: where that is known by
-// idleness as it is measured by default, and where the build has a probe or its own time.
-var lingers = [2]time.Duration{10 * time.Second, 2 * time.Second}
+// For tests, which wait less than people do; 0 is what is configured, and measured.
+var leastSettle, longestLinger time.Duration
 
-// lingering is how long a build is left running when it is quiet. That of staging shows what
-// both send late; production is not waited for again.
-func lingering(role gate.Role, b *config.Build) time.Duration {
-	switch {
-	case role != gate.Staging:
-		return 0
-	case b.Quiet.Set() || b.Quiet.Settle.Duration != config.DefaultSettle:
-		return lingers[1]
+// againLinger is how long a further replay of a build is left running: what it sends late was
+// seen in the first.
+const againLinger = 2 * time.Second
+
+// settle is how long nothing must happen for a build to be idle: 0 is measured.
+func settle(b *config.Build) time.Duration {
+	if b.Quiet.Set() {
+		return b.Quiet.Settle.Duration
 	}
-	return lingers[0]
+	return cmp.Or(b.Quiet.Settle.Duration, leastSettle)
+}
+
+// linger is how long the build of the n-th replay is left running when it is quiet.
+func (s *session) linger(n int) time.Duration {
+	d := s.conf.Replay.Linger.Duration
+	if n > 1 {
+		d = min(d, againLinger)
+	}
+	if longestLinger > 0 {
+		d = min(d, longestLinger)
+	}
+	return d
 }
 
 // notes are those of a run: what it is to be held to by those who have nothing but it.
@@ -397,10 +416,18 @@ func (s *session) notes(scenario config.Scenario) map[string]string {
 	return map[string]string{answered.Stimuli: fmt.Sprint(s.total())}
 }
 
-// A target is where a run is written.
+func (s *session) knownLag() time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.lag
+}
+
+// A target is where a run is written, and which other it waits for: see [replay.Plan].
 type target struct {
 	path      string
 	overwrite bool
+	lingered  func()
+	until     <-chan struct{}
 }
 
 // startHint is what to do about a replay that could not begin.

@@ -218,7 +218,7 @@ func (p *program) judgeFolder(c *cli.Context, conf *config.Config, folder string
 		if err := p.judged(c.Context, options, production, staging, in); err != nil {
 			return err
 		}
-		if err := attested(conf, keys, conf.Corpus.Path, production, staging, in); err != nil {
+		if err := (attestation{conf, options, production, staging}).into(c.Context, in); err != nil {
 			return err
 		}
 		if in.Drill == "" {

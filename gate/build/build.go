@@ -467,8 +467,8 @@ func (b *Build) Processor() (uint64, bool) {
 }
 
 // Job runs a job of the build to its end, with all that it started. Status is
-// its exit status (128 and the signal where a signal ended it), Body what it
-// printed, at most 64 KiB. Error says why there is no status.
+// its exit status (128 and the signal where a signal ended it), Body the end of what it
+// printed, at most 64 KiB: why it failed stands there. Error says why there is no status.
 func (b *Build) Job(ctx context.Context, name string, stdin []byte) gate.Outcome {
 	begun := time.Now()
 	fail := func(err error) gate.Outcome {
@@ -478,7 +478,7 @@ func (b *Build) Job(ctx context.Context, name string, stdin []byte) gate.Outcome
 	if !ok {
 		return fail(fmt.Errorf("build %s has no such job", b.site.spec.Role))
 	}
-	out := &output{maxHead: maxReply}
+	out := &output{maxTail: maxReply}
 	cmd, err := b.command(job.Command, job.Dir, job.Env, out)
 	if err != nil {
 		return fail(err)

@@ -12,10 +12,10 @@ import (
 
 // Bounds of what is kept of a command's output.
 const (
-	maxLog   = 64 << 20 // bytes in a log file
-	maxTail  = 16 << 10 // bytes for the end of an error
-	maxLines = 20       // lines at the end of an error
-	maxReply = 64 << 10 // bytes of a job's output that go into its outcome
+	maxLog    = 64 << 20 // bytes in a log file
+	leastTail = 16 << 10 // bytes for the end of an error
+	maxLines  = 20       // lines at the end of an error
+	maxReply  = 64 << 10 // bytes of a job's output that go into its outcome
 )
 
 // output takes what a command prints. It never fails and never blocks for long:
@@ -25,9 +25,8 @@ type output struct {
 	file    *os.File // nil: no log
 	logged  int64
 	dropped int64
-	head    []byte // the first maxHead bytes
-	maxHead int
-	tail    []byte
+	tail    []byte // the last bytes
+	maxTail int    // how many of them are kept, if more than leastTail
 	total   int64
 }
 
@@ -35,12 +34,10 @@ func (o *output) Write(p []byte) (int, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.total += int64(len(p))
-	if n := min(o.maxHead-len(o.head), len(p)); n > 0 {
-		o.head = append(o.head, p[:n]...)
-	}
-	o.tail = append(o.tail, p[max(0, len(p)-maxTail):]...)
-	if len(o.tail) > 2*maxTail {
-		o.tail = append(o.tail[:0], o.tail[len(o.tail)-maxTail:]...)
+	keep := max(o.maxTail, leastTail)
+	o.tail = append(o.tail, p[max(0, len(p)-keep):]...)
+	if len(o.tail) > 2*keep {
+		o.tail = append(o.tail[:0], o.tail[len(o.tail)-keep:]...)
 	}
 	if o.file != nil {
 		keep := p[:min(int64(len(p)), maxLog-o.logged)]
@@ -72,7 +69,7 @@ func (o *output) Close() error {
 // last returns the last lines in a form that is safe to print.
 func (o *output) last() string {
 	o.mu.Lock()
-	tail := bytes.TrimSpace(o.tail[max(0, len(o.tail)-maxTail):])
+	tail := bytes.TrimSpace(o.tail[max(0, len(o.tail)-leastTail):])
 	o.mu.Unlock()
 	lines := strings.Split(string(tail), "\n")
 	lines = lines[max(0, len(lines)-maxLines):]
@@ -97,9 +94,13 @@ func (o *output) withLast(said string) string {
 	return said + "; it printed nothing"
 }
 
-// reply returns what was printed first, and how much more there was.
+// reply returns what was printed last, and how much there was before it.
 func (o *output) reply() ([]byte, int64) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return o.head, o.total - int64(len(o.head))
+	last := o.tail[max(0, len(o.tail)-o.maxTail):]
+	if len(last) == 0 {
+		last = nil
+	}
+	return bytes.Clone(last), o.total - int64(len(last))
 }

@@ -204,7 +204,7 @@ func (s *state) messageID(name, value string) {
 		s.emit(name, gate.Value, normal(gate.Value, decodePhrases(value)))
 		return
 	}
-	s.hideRuns("message-id", name, local)
+	s.hideRuns("message-id", name, local, value)
 	s.hide("message-id", s.join(name, "domain"), domain)
 }
 

@@ -265,7 +265,7 @@ func (s *state) contentID(name, value string) {
 		s.emit(name, gate.Value, normal(gate.Value, decodePhrases(value)))
 		return
 	}
-	s.hideRuns(rule, name, local)
+	s.hideRuns(rule, name, local, value)
 	if domain != "" {
 		s.hide(rule, s.join(name, "domain"), domain)
 	}
@@ -293,7 +293,7 @@ func (s *state) typeParams(e *entity, f *field) {
 		case !seen.add(p.name):
 			s.param(e, p)
 		case p.name == "boundary" && e.kids != nil && fields.IsBoundary(p.value):
-			s.hideRuns("boundary", s.join(e.name, "param/boundary"), p.value)
+			s.hideRuns("boundary", s.join(e.name, "param/boundary"), p.value, p.value)
 		case p.name == "charset" && strings.HasPrefix(e.kind.word, "text/"):
 			// masked, or added, where the text is decoded
 		case e.kind.word == "text/plain" && (p.name == "format" && isOneOf(asciiLower(p.value), "flowed", "fixed") || p.name == "delsp" && isOneOf(asciiLower(p.value), "yes", "no")):

@@ -97,7 +97,7 @@ func (s *state) receivedClause(name, clause, word string) bool {
 		return true
 	case "id":
 		if local, domain, ok := fields.MessageID(word); ok {
-			s.hideRuns("received", s.join(name, "id"), local)
+			s.hideRuns("received", s.join(name, "id"), local, word)
 			s.hide("received", s.join(name, "id/domain"), domain)
 			return true
 		}

@@ -180,17 +180,21 @@ func (s *state) keep(rule, part, value string) {
 func (s *state) spelling(part string, count uint64) { s.mask("spelling", part, count) }
 
 // hideRuns is hide of a value that was made of others, joined by underscores or equals
-// signs. Its runs are kept apart, so that each is read as the word or number it is.
-func (s *state) hideRuns(rule, part, value string) {
-	if strings.IndexByte(value, '_') < 0 && strings.IndexByte(value, '=') < 0 {
+// signs. Its runs are kept apart, so that each is read as the word or number it is. shown is
+// the value of the part that it would be.
+func (s *state) hideRuns(rule, part, value, shown string) {
+	if strings.IndexByte(value, '_') < 0 && strings.IndexByte(value, '=') < 0 && value == shown {
 		s.hide(rule, part, value)
 		return
 	}
-	runs := strings.FieldsFunc(value, func(r rune) bool { return r == '_' || r == '=' })
-	if len(runs) > 1 {
+	n := len(s.out.Hidden)
+	if runs := strings.FieldsFunc(value, func(r rune) bool { return r == '_' || r == '=' }); len(runs) > 1 {
 		value = strings.Join(runs, " ")
 	}
 	s.hide(rule, part, value)
+	if len(s.out.Hidden) > n {
+		s.out.Hidden[n].Shown = shown
+	}
 }
 
 // maxTraces is how many ids of one message are recorded: a cause has one or two.

@@ -119,7 +119,7 @@ type Probe struct {
 	TCP     string   `toml:"tcp"`     // host:port; an accepted connection is yes
 	Command []string `toml:"command"` // exit status 0 is yes
 	Timeout Duration `toml:"timeout"` // how long not yet is put up with
-	Settle  Duration `toml:"settle"`  // quiet only: how long nothing must happen; with a probe, between its two answers
+	Settle  Duration `toml:"settle"`  // quiet only: how long nothing must happen, 0 is measured; with a probe, between its two answers
 }
 
 // Set reports whether the probe has a way of asking.
@@ -130,6 +130,7 @@ type Stop struct {
 	Signal  string   `toml:"signal"`  // "TERM", "INT", ...: to the process group of the command
 	Command []string `toml:"command"` // run instead of sending a signal
 	Timeout Duration `toml:"timeout"`
+	Sends   bool     `toml:"sends"` // it may send when it is asked to stop: otherwise that is a gap
 }
 
 // A Job is a command of a build that is run on its own, such as a drain script.
@@ -148,8 +149,20 @@ type Replay struct {
 	MaxReplays    int      `toml:"max_replays"` // with "auto": at most so many, 2 to 20
 	Builds        Order    `toml:"builds"`
 	AnswerTimeout Duration `toml:"answer_timeout"` // for one stimulus
+	Linger        Duration `toml:"linger"`         // how long builds that are quiet are left running; what they send then is a gap
 	MaxMessages   uint64   `toml:"max_messages"`   // of one replay; more is a flood
 	MaxFailed     float64  `toml:"max_failed"`     // share of stimuli, from 0 to 1, that may be answered in another class of status than recorded
+
+	// Allow accepts, for one class each, that fewer messages are replayed than were recorded.
+	Allow []AllowLess `toml:"allow"`
+}
+
+// AllowLess accepts that production, replayed, sends fewer messages of one class than it did
+// when it was recorded. Every report says so.
+type AllowLess struct {
+	Class    string `toml:"class"`    // whole, as the gap names it
+	Messages uint64 `toml:"messages"` // at most so many fewer
+	Reason   string `toml:"reason"`
 }
 
 // Order says whether builds run one after the other.
@@ -266,7 +279,7 @@ const (
 	DefaultAnswerTimeout = 30 * time.Second
 	DefaultReadyTimeout  = 60 * time.Second
 	DefaultQuietTimeout  = 60 * time.Second
-	DefaultSettle        = 300 * time.Millisecond
+	DefaultLinger        = 10 * time.Second
 	DefaultStopTimeout   = 10 * time.Second
 	DefaultJobTimeout    = 5 * time.Minute
 	DefaultHookTimeout   = 10 * time.Minute

@@ -100,7 +100,7 @@ func parse(name, dir string, data []byte) (*Config, error) {
 		Baseline: Replayed,
 		Replay: Replay{
 			Concurrency: DefaultConcurrency, Replays: Replays{Count: DefaultReplays}, MaxReplays: DefaultMaxReplays, Builds: InTurn,
-			AnswerTimeout: Duration{DefaultAnswerTimeout}, MaxMessages: DefaultMaxMessages,
+			AnswerTimeout: Duration{DefaultAnswerTimeout}, MaxMessages: DefaultMaxMessages, Linger: Duration{DefaultLinger},
 		},
 		Policy:    Policy{Blind: BlindReported},
 		Approvals: Approvals{Path: "approvals.toml"},
@@ -208,9 +208,6 @@ func (c *Config) fillBuild(b *Build, role gate.Role) {
 	orElse(&b.HookTimeout, Duration{DefaultHookTimeout})
 	orElse(&b.Ready.Timeout, Duration{DefaultReadyTimeout})
 	orElse(&b.Quiet.Timeout, Duration{DefaultQuietTimeout})
-	if !b.Quiet.Set() {
-		orElse(&b.Quiet.Settle, Duration{DefaultSettle})
-	}
 	orElse(&b.Stop.Timeout, Duration{DefaultStopTimeout})
 	if len(b.Stop.Command) == 0 {
 		orElse(&b.Stop.Signal, "TERM")

@@ -192,6 +192,26 @@ func (c *Config) validateReplay(p *complaint) {
 		p.at("replay.max_failed", "%v must be at least 0 and less than 1", r.MaxFailed)
 	}
 	oneOf(p, "replay.builds", r.Builds, InTurn, SideBySide)
+	if len(r.Allow) > maxNamed {
+		p.at("replay.allow", "%d of them are more than %d", len(r.Allow), maxNamed)
+		return
+	}
+	seen := make(map[string]bool)
+	for i, a := range r.Allow {
+		switch {
+		case a.Class == "":
+			p.at("replay.allow.class", "entry %d: missing: the class of messages that are not replayed, as the gap names it", i+1)
+		case seen[a.Class]:
+			p.at("replay.allow.class", "entry %d: %s is accepted already", i+1, quote(a.Class))
+		}
+		seen[a.Class] = true
+		if a.Messages == 0 {
+			p.at("replay.allow.messages", "entry %d: missing: how many messages fewer are accepted", i+1)
+		}
+		if strings.TrimSpace(a.Reason) == "" {
+			p.at("replay.allow.reason", "entry %d: missing: why messages that production sent are not replayed", i+1)
+		}
+	}
 }
 
 func (c *Config) validateScenarios(p *complaint) {

@@ -235,6 +235,49 @@ func issuerSerial(b []byte) (string, bool) {
 	return strings.Join(names, ", ") + " serial " + hex.EncodeToString(kids[1].Bytes), true
 }
 
+// cmsRecipients returns for whose keys a RecipientInfo is (6.2): of one whose key is transported
+// its own, of key agreement, as for keys of elliptic curves, those of all that it lists.
+func cmsRecipients(r asn1.RawValue) []string {
+	kids, err := elements(r.Bytes)
+	if err != nil || len(kids) < 2 {
+		return nil
+	}
+	if r.Class != asn1.ClassContextSpecific || r.Tag != 1 {
+		if id := cmsRecipient(kids[1]); id != "" {
+			return []string{id}
+		}
+		return nil
+	}
+	list, err := elements(kids[len(kids)-1].Bytes)
+	if err != nil {
+		return nil
+	}
+	var ids []string
+	for _, k := range list {
+		pair, err := elements(k.Bytes)
+		if err != nil || len(pair) != 2 {
+			return nil
+		}
+		id := cmsRecipient(pair[0])
+		if id == "" {
+			return nil
+		}
+		ids = append(ids, id)
+	}
+	return ids
+}
+
+// cmsRecipient reads who a key is of: its certificate's issuer and number, or its own name.
+func cmsRecipient(v asn1.RawValue) string {
+	if id, ok := issuerSerial(v.Bytes); ok {
+		return id
+	}
+	if v.Class == asn1.ClassContextSpecific && len(v.Bytes) <= 64 {
+		return "key " + hex.EncodeToString(v.Bytes)
+	}
+	return ""
+}
+
 // cmsEnveloped reads EnvelopedData (6.1): the recipients, and what is encrypted.
 func cmsEnveloped(b []byte) ([]Leaf, error) {
 	outer, err := elements(b)
@@ -261,21 +304,17 @@ func cmsEnveloped(b []byte) ([]Leaf, error) {
 			return nil, err
 		}
 		for _, r := range recipients {
-			id := "unread"
-			if kids, err := elements(r.Bytes); err == nil && len(kids) >= 2 {
-				if s, ok := issuerSerial(kids[1].Bytes); ok {
-					id = s
-				} else if kids[1].Class == asn1.ClassContextSpecific && len(kids[1].Bytes) <= 64 {
-					id = "key " + hex.EncodeToString(kids[1].Bytes)
-				}
-			}
-			if id == "unread" { // key agreement, and others: the recipients are further in
+			ids := cmsRecipients(r)
+			if len(ids) == 0 { // of a password, or of another kind
+				ids = []string{"unread"}
 				secret = append(secret, r.FullBytes...)
 			} else {
 				secret = append(secret, r.Bytes...)
 			}
-			out = append(out, Leaf{Name: fmt.Sprintf("recipient[%d]", n), Class: Value, Data: []byte(id)})
-			n++
+			for _, id := range ids {
+				out = append(out, Leaf{Name: fmt.Sprintf("recipient[%d]", n), Class: Value, Data: []byte(id)})
+				n++
+			}
 		}
 	}
 	if n == 0 {

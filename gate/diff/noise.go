@@ -5,8 +5,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/waybill-dev/waybill/gate"
 	"github.com/waybill-dev/waybill/gate/fields"
@@ -42,6 +40,7 @@ type place struct {
 // first replay's, then those of the others in their order.
 type span struct {
 	start, end int // words of the first replay
+	from, to   int // those that it may reach to, see [tokens]
 	texts      []string
 	pieces     []string // further texts of parts of it that varied
 }
@@ -91,7 +90,7 @@ func Measure(first *gate.Canonical, again []*gate.Canonical, seen func(text stri
 	for _, k := range order {
 		v := at[k]
 		bw := newWords(v.first.Value)
-		spans := padded(bw, wholeStamps(bw, union(bw, v.edits)))
+		spans := tokens(v.first, bw, wholeStamps(bw, union(bw, v.edits)))
 		for i := range spans {
 			s := &spans[i]
 			s.texts = append(s.texts, bw.text(s.start, s.end))
@@ -215,22 +214,6 @@ func union(bw words, edits []edit) []span {
 	return spans
 }
 
-// padded takes to each span the padding of base64 behind it (RFC 4648, section 3.2), whose
-// length may be equal in the replays measured, and another in the next.
-func padded(bw words, spans []span) []span {
-	for i := range spans {
-		s := &spans[i]
-		end := s.end
-		for s.start < s.end && end < len(bw.words) && bw.words[end] == "=" && bw.joined(end) {
-			end++
-		}
-		if end == len(bw.words) || !bw.joined(end) {
-			s.end = end
-		}
-	}
-	return spans
-}
-
 // joined reports whether word i follows the one before it without a space.
 func (w words) joined(i int) bool {
 	return i > 0 && i < len(w.words) && w.starts[i-1]+len(w.words[i-1]) == w.starts[i]
@@ -330,15 +313,25 @@ func (n *Noise) comesAndGoes(part, value string) bool {
 	return ok && n.alike(newForm(texts...), nil, value)
 }
 
-// Volatile calls each for every volatile place of the message with the texts that stood
-// there in each replay, in order of their names.
-func (n *Noise) Volatile(each func(part string, kind gate.PartKind, span int, texts []string)) {
+// A Place is a volatile one of a message.
+type Place struct {
+	Part  string
+	Kind  gate.PartKind
+	Span  int
+	Texts []string // that stood there in each replay
+
+	// Left and Right: what stands beside it may belong to it, and not differ by chance.
+	Left, Right bool
+}
+
+// Volatile calls each for every volatile place of the message, in order of their names.
+func (n *Noise) Volatile(each func(*Place)) {
 	keys := slices.SortedFunc(maps.Keys(n.places), func(x, y place) int {
 		return cmp.Or(strings.Compare(x.part, y.part), cmp.Compare(x.slot, y.slot))
 	})
 	for _, k := range keys {
 		for i, s := range n.places[k] {
-			each(k.part, n.kinds[k], i, s.texts)
+			each(&Place{k.part, n.kinds[k], i, s.texts, s.from < s.start, s.end < s.to})
 		}
 	}
 }
@@ -411,43 +404,38 @@ func (n *Noise) cut(part string, slot int, edits []edit, bw, aw words) (pieces [
 	return pieces, values
 }
 
-// widened takes to each span a '+' or '/' at its ends with which, at this place, other tokens
-// begin or end: two replays may have it in common by chance.
+// widened takes to each span what it may reach to, where that is its own by chance.
 func (n *Noise) widened(part string, spans []span, bw words) []span {
 	out := spans
 	for i := range spans {
 		s := spans[i]
-		f := n.form(part, i, &s)
-		if f.edges == 0 || s.start == s.end || !f.token() {
+		if s.from == s.start && s.to == s.end {
 			continue
 		}
-		if b := s.start - 1; b >= 0 && bw.joined(s.start) && f.edges&edge(bw.words[b]) != 0 && (b == 0 || !bw.joined(b)) {
-			s.start = b
+		f := n.form(part, i, &s)
+		if !f.token() {
+			continue
 		}
-		if e := s.end; e < len(bw.words) && bw.joined(e) && f.edges&(edge(bw.words[e])<<1) != 0 && (e+1 == len(bw.words) || !bw.joined(e+1)) {
-			s.end = e + 1
+		if f.reaches[0] <= f.mostReaches() {
+			s.start = s.from
+		}
+		if f.reaches[1] <= f.mostReaches() {
+			s.end = s.to
 		}
 		if s.start == spans[i].start && s.end == spans[i].end {
 			continue
 		}
+		before, after := bw.text(s.start, spans[i].start), bw.text(spans[i].end, s.end)
+		s.texts = slices.Clone(s.texts)
+		for k := range s.texts {
+			s.texts[k] = before + s.texts[k] + after
+		}
 		if &out[0] == &spans[0] {
 			out = slices.Clone(spans)
 		}
-		out[i].start, out[i].end = s.start, s.end
+		out[i] = s
 	}
 	return out
-}
-
-// edge is the bit of [Form].edges for a value that begins with a mark of base64; shifted by one,
-// for one that ends with it.
-func edge(mark string) uint8 {
-	switch mark {
-	case "+":
-		return 1
-	case "/":
-		return 4
-	}
-	return 0
 }
 
 // covers reports whether the masked ones of pieces, one behind the other, are all of s, and
@@ -475,7 +463,9 @@ func (n *Noise) form(part string, i int, s *span) *Form {
 			return f
 		}
 	}
-	return newForm(s.texts...)
+	f := newForm(s.texts...)
+	f.Reach(s.from < s.start, s.end < s.to)
+	return f
 }
 
 // peel cuts from an edit that is not volatile as a whole what is volatile at its ends,
@@ -511,156 +501,6 @@ func (n *Noise) alike(f *Form, pieces []string, text string) bool {
 		return true
 	}
 	return len(pieces) > 0 && slices.Contains(pieces, text)
-}
-
-// A Form is what the values of one volatile place have in common.
-type Form struct {
-	lo, hi  int // runes
-	sorts   sort
-	texts   []string // at most some
-	values  int
-	repeats bool  // some value occurred twice
-	spaced  bool  // some value has a space or a line end in it
-	short   bool  // some value has fewer than minToken bytes
-	stamps  bool  // all values are times
-	wordy   bool  // some value reads as a word: letters alone, as words are written
-	edges   uint8 // marks of base64 with which values begin and end, see edge
-	texted  map[uint64]struct{}
-}
-
-// Bounds of forms.
-const (
-	minToken  = 8  // bytes of what may be a token of any alphabet
-	keptTexts = 64 // texts of a form that are kept as they are
-
-	// How many values, all different and of one length, are no choice out of words, and
-	// how many runes they have at the least.
-	manyValues = 8
-	leastDrawn = 4
-)
-
-func newForm(texts ...string) *Form {
-	f := &Form{}
-	for _, t := range texts {
-		f.Add(t)
-	}
-	return f
-}
-
-// Add takes one more value.
-func (f *Form) Add(text string) {
-	l := utf8.RuneCountInString(text)
-	if f.values == 0 || l < f.lo {
-		f.lo = l
-	}
-	f.hi = max(f.hi, l)
-	k := sortsOf(text)
-	f.sorts |= k
-	f.values++
-	if f.texted == nil {
-		f.texted = map[uint64]struct{}{}
-	}
-	h := gate.HashWord(text)
-	if _, again := f.texted[h]; again {
-		f.repeats = true
-	}
-	f.texted[h] = struct{}{}
-	f.stamps = (f.stamps || f.values == 1) && IsStamp(text)
-	f.spaced = f.spaced || k&space != 0
-	f.short = f.short || len(text) < minToken
-	f.wordy = f.wordy || isWordy(text, k)
-	if text != "" {
-		f.edges |= edge(text[:1]) | edge(text[len(text)-1:])<<1
-	}
-	if len(f.texts) < keptTexts && !slices.Contains(f.texts, text) {
-		f.texts = append(f.texts, text)
-	}
-}
-
-// longestWord is how many letters may still be a word.
-const longestWord = 15
-
-// isWordy reports whether text, which has characters of sorts k, is written as words are.
-func isWordy(text string, k sort) bool {
-	if k&^(lower|upper) != 0 || len(text) > longestWord {
-		return false
-	}
-	_, size := utf8.DecodeRuneInString(text)
-	return k&upper == 0 || k&lower == 0 || sortsOf(text[size:])&upper == 0
-}
-
-// Fresh reports whether no value occurred twice.
-func (f *Form) Fresh() bool { return f.values > 1 && !f.repeats }
-
-// token reports whether the values are tokens: of any characters that base64, its
-// alphabet for URLs, or hexadecimal have, as chance gives them.
-func (f *Form) token() bool {
-	if f.drawn() {
-		return true
-	}
-	if f.wordy {
-		return false
-	}
-	return !f.spaced && !f.short && f.sorts&at == 0 && (f.sorts&digit != 0 && f.sorts&(lower|upper) != 0 || f.sorts&lower != 0 && f.sorts&upper != 0 || f.Fresh())
-}
-
-// Fits reports whether text, by its form alone, could be one more of the values.
-func (f *Form) Fits(text string) bool { return f.fits(text, nil) }
-
-// drawn reports whether the values are too many, and too different, to be a choice out of
-// few: all of one length, and no two alike.
-func (f *Form) drawn() bool {
-	many := manyValues
-	if !f.wordy {
-		many /= 2
-	}
-	return f.Fresh() && f.values >= many && f.lo == f.hi && f.lo >= leastDrawn && f.sorts&(space|at) == 0
-}
-
-// fits reports whether text could be one more of the values: no longer and no shorter
-// than they vary, of the same sorts of characters, and known where the values are a
-// choice out of a few words.
-func (f *Form) fits(text string, known func(string) bool) bool {
-	if slices.Contains(f.texts, text) {
-		return true
-	}
-	if f.stamps {
-		return IsStamp(text)
-	}
-	l := utf8.RuneCountInString(text)
-	slack := max(1, f.hi-f.lo)
-	if f.token() {
-		slack = max(slack, f.lo/4)
-	}
-	if l < f.lo-slack || l > f.hi+slack {
-		return false
-	}
-	mine := sortsOf(text)
-	sorts := f.sorts
-	if f.token() {
-		if !inToken(text) {
-			return mine&^sorts == 0 && (mine&digit != 0 || f.drawn())
-		}
-		sorts |= digit | mark
-		if sorts&lower != 0 && sorts&upper != 0 || !f.Fresh() {
-			sorts |= lower | upper
-		}
-	}
-	if mine&^sorts != 0 {
-		return false
-	}
-	return mine&digit != 0 || f.token() && f.Fresh() || known != nil && known(text)
-}
-
-// inToken reports whether all of s is of the characters of tokens.
-func inToken(s string) bool {
-	for i := 0; i < len(s); i++ {
-		c := s[i]
-		if !('a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || strings.IndexByte("+/=_-.~", c) >= 0) {
-			return false
-		}
-	}
-	return true
 }
 
 // Fresh is what stands for a volatile value where an edit is shown or kept.
@@ -711,36 +551,4 @@ func (n *Noise) volatileWord(part, w string, after bool) bool {
 		}
 	}
 	return false
-}
-
-// sort is a set of sorts of characters.
-type sort uint8
-
-const (
-	digit sort = 1 << iota
-	lower
-	upper
-	mark
-	space
-	at
-)
-
-func sortsOf(s string) (k sort) {
-	for _, c := range s {
-		switch {
-		case c == '@':
-			k |= at
-		case unicode.IsDigit(c):
-			k |= digit
-		case unicode.IsUpper(c):
-			k |= upper
-		case unicode.IsLetter(c):
-			k |= lower
-		case unicode.IsSpace(c):
-			k |= space
-		default:
-			k |= mark
-		}
-	}
-	return k
 }

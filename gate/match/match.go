@@ -31,6 +31,7 @@ type Item struct {
 	Parts func() []gate.Part
 
 	words []uint64 // hashes of its words, sorted, each once; made when first needed
+	names []uint64 // the same of the names of its parts, made with them
 }
 
 // A Pair joins before[B] and after[A]. An index of -1 says that there is none.

@@ -56,9 +56,7 @@ func (c *comparer) answers(ctx context.Context, ids *identities) error {
 			continue
 		}
 		n := diff.Measure(one, others, func(string) {})
-		n.Volatile(func(part string, _ gate.PartKind, span int, texts []string) {
-			c.noise.pool(poolKey{class, part, span}).add(texts)
-		})
+		n.Volatile(func(p *diff.Place) { c.noise.pool(poolKey{class, p.Part, p.Span}).add(p) })
 		n.Form = c.noise.form(class)
 		list = append(list, answer{one, staging[id], n})
 	}

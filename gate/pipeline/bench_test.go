@@ -17,6 +17,7 @@ import (
 	"github.com/waybill-dev/waybill/gate"
 	"github.com/waybill-dev/waybill/gate/canon"
 	"github.com/waybill-dev/waybill/gate/channel"
+	"github.com/waybill-dev/waybill/gate/channel/http"
 	"github.com/waybill-dev/waybill/gate/channel/smtp"
 	"github.com/waybill-dev/waybill/gate/pipeline"
 	"github.com/waybill-dev/waybill/gate/tape"
@@ -30,10 +31,13 @@ func options(t testing.TB) pipeline.Options {
 	}
 	return pipeline.Options{
 		Decoder: func(name, _, _ string) (channel.Decoder, error) {
-			if name != "smtp" {
-				return nil, fmt.Errorf("channel %q", name)
+			switch name {
+			case "smtp":
+				return smtp.Protocol().Decode(nil)
+			case "http":
+				return http.Protocol().Decode(nil)
 			}
-			return smtp.Protocol().Decode(nil)
+			return nil, fmt.Errorf("channel %q", name)
 		},
 		Canon: c.Message,
 	}

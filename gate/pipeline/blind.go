@@ -2,8 +2,10 @@ package pipeline
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/waybill-dev/waybill/gate"
 )
@@ -101,8 +103,8 @@ func (c *comparer) blind() {
 			c.Blind = append(c.Blind, gate.BlindSpot{Kind: gate.BlindRefused, Part: m.Part, Count: m.Count, Detail: rule})
 		}
 	}
-	if c.Production.Quiet == quietByIdleness || c.Staging.Quiet == quietByIdleness {
-		c.Blind = append(c.Blind, gate.BlindSpot{Kind: gate.BlindQuiet})
+	if how := endings(&c.Production, &c.Staging); how != "" {
+		c.Blind = append(c.Blind, gate.BlindSpot{Kind: gate.BlindQuiet, Detail: how})
 	}
 	slices.SortStableFunc(c.Blind, func(x, y gate.BlindSpot) int {
 		return cmp.Or(strings.Compare(string(x.Kind), string(y.Kind)), strings.Compare(x.Channel, y.Channel), strings.Compare(x.Sink, y.Sink),
@@ -110,5 +112,69 @@ func (c *comparer) blind() {
 	})
 }
 
-// quietByIdleness is what a footer says of a run whose end was measured and not proven.
-const quietByIdleness = "idle"
+// limits takes out of gaps what cannot be replayed at all, which is a blind spot: a corpus that
+// holds it would never be judged.
+func (c *comparer) limits(gaps []gate.Gap) []gate.Gap {
+	counts := map[string]uint64{}
+	sums := map[[2]string]uint64{}
+	for _, g := range gaps {
+		if g.Kind == gate.GapNotReplayable {
+			sums[[2]string{g.Where, g.Detail}] += max(g.Count, 1)
+		}
+	}
+	for k, n := range sums { // a baseline that was recorded has the same as the run that carries it on
+		counts[k[1]] = max(counts[k[1]], n)
+	}
+	for _, detail := range slices.Sorted(maps.Keys(counts)) {
+		c.Blind = append(c.Blind, gate.BlindSpot{Kind: gate.BlindUnreplayed, Count: counts[detail], Detail: detail})
+	}
+	return slices.DeleteFunc(gaps, func(g gate.Gap) bool { return g.Kind == gate.GapNotReplayable })
+}
+
+// endings says by what it was known that each run was over, and how long it was watched after
+// that. "": neither says anything of it, as a corpus does not.
+func endings(production, staging *gate.RunFacts) string {
+	p, s := ending(production), ending(staging)
+	switch {
+	case p == s && p != "":
+		return "both builds: " + p
+	case p == "" || s == "":
+		return p + s
+	}
+	return "production: " + p + "; staging: " + s
+}
+
+// How an end was known, as a footer says it.
+const (
+	quietByProbe    = "probe"
+	quietByIdleness = "idle"
+)
+
+func ending(f *gate.RunFacts) string {
+	var how string
+	switch f.Quiet {
+	case quietByProbe:
+		how = "quiet by its probe"
+	case quietByIdleness:
+		how = "quiet after " + seconds(f.Settle) + " without a send"
+		if f.Settle == 0 {
+			how = "quiet after a while without a send"
+		}
+	default:
+		return ""
+	}
+	if f.Linger > 0 {
+		how += ", then watched for " + seconds(f.Linger)
+	}
+	return how
+}
+
+// seconds is a time that was measured, in words, to a tenth of a second where it is long:
+// reports of equal runs are equal.
+func seconds(nanoseconds int64) string {
+	d := time.Duration(nanoseconds)
+	if d >= time.Second {
+		return d.Round(time.Second / 10).String()
+	}
+	return d.Round(10 * time.Millisecond).String()
+}

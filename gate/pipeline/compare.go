@@ -131,6 +131,9 @@ func (c *comparer) differences(pairs []match.Pair) []pairing {
 			before, after := c.before.text(p.B), c.after.text(p.A)
 			hunks, values := diff.Compare(before, after, c.noiseOf(p))
 			all[i].own = senderDomains(before.Parts)
+			for j := range hunks {
+				hunks[j].Masked = hunks[j].Masked || readsClock(before, after, &hunks[j])
+			}
 			for _, h := range read(hunks, all[i].own, before.Parts, after.Parts) {
 				if c.before.texts != nil || c.after.texts != nil {
 					h.Hunk = ownMemory(h.Hunk)

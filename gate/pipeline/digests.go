@@ -47,7 +47,7 @@ import (
 // DigestsSuffix is what the name of a tape's file of digests has after the tape's.
 const DigestsSuffix = ".digests"
 
-// Format, version 5; integers are little-endian:
+// Format, version 6; integers are little-endian:
 //
 //	"waybill-digests", u8 version
 //	key of 32 bytes
@@ -63,7 +63,7 @@ const DigestsSuffix = ".digests"
 //	held     blocks of a [filter] of the facts of a run of production
 //	SHA-256 of all that stands before it but the index
 const (
-	digestsMagic  = "waybill-digests\x05"
+	digestsMagic  = "waybill-digests\x06"
 	digestsHead   = len(digestsMagic) + sha256.Size + 9*8
 	extentSize    = 12
 	personSize    = 8
@@ -82,6 +82,7 @@ type digestsMeta struct {
 	Masks   []gate.Masked     `json:"masks"`
 	Traced  uint64            `json:"traced"`
 	Hidden  [factSorts]int    `json:"hidden"` // how many facts of each sort
+	Places  [2]hashes         `json:"places"` // of hiddenFacts: hidden and shown
 	Sinks   []*sinkFacts      `json:"sinks"`
 	Steps   map[uint64][]step `json:"steps"`
 	Index   *indexMeta        `json:"index,omitempty"`
@@ -264,6 +265,7 @@ func writeDigests(f *os.File, key digestsKey, r *scanned, g *gatherer) (*runInde
 	for i, l := range r.hidden.facts {
 		meta.Hidden[i] = len(l)
 	}
+	meta.Places = [2]hashes{r.hidden.hidden, r.hidden.shown}
 	if g != nil {
 		m, held, err := g.write(index, r)
 		if err = errors.Join(err, index.out.(*bufio.Writer).Flush()); err != nil {
@@ -492,6 +494,7 @@ func (r *digestsReader) scanned(n digestsSizes) (*scanned, *digestsMeta, []seal,
 		s.extents[i] = extent{int64(r.u64()), r.u32()}
 	}
 	s.people = r.u64s(int(n.people))
+	s.hidden.hidden, s.hidden.shown = meta.Places[0], meta.Places[1]
 	for i, size := range meta.Hidden {
 		if n.hidden -= int64(size); size < 0 || n.hidden < 0 {
 			return nil, nil, nil, errDigests

@@ -53,22 +53,37 @@ type pool struct {
 	repeats        bool                  // two messages of one replay have one value
 	moves          bool                  // two messages of different replays have one value
 	seen           []map[uint64]struct{} // of each replay
+	names          map[uint64]int        // messages that have a value, by its texts in all replays
 }
 
-func newPool() *pool { return &pool{numbers: true, hexes: true, times: true, low: math.MaxUint64} }
+// mostOfOne is how many messages one value stands in, at one place, that is made anew for
+// somebody: one that stands in more is a choice out of few.
+const mostOfOne = 5
+
+func newPool() *pool {
+	return &pool{numbers: true, hexes: true, times: true, low: math.MaxUint64, names: map[uint64]int{}}
+}
 
 // add takes the values of one message, one for each replay.
-func (p *pool) add(texts []string) {
+func (p *pool) add(at *diff.Place) {
+	texts := at.Texts
 	p.n++
+	p.form.Reach(at.Left, at.Right)
+	name := gate.HashWord(nameOf(texts))
+	again := p.names[name]
+	p.names[name]++
+	known := 0 < again && again < mostOfOne
 	for k, t := range texts {
-		p.form.Add(t)
+		if !known {
+			p.form.Add(t)
+		}
 		p.value(t)
 		if k == len(p.seen) {
 			p.seen = append(p.seen, map[uint64]struct{}{})
 		}
 		h := gate.HashWord(t)
 		_, again := p.seen[k][h]
-		p.repeats = p.repeats || again
+		p.repeats = p.repeats || again && !known
 		for l := range p.seen {
 			if l != k && texts[min(l, len(texts)-1)] != t {
 				_, elsewhere := p.seen[l][h]
@@ -153,7 +168,7 @@ func (p *pool) bits() float64 {
 // drawnFrom is how many values there are, by how many different ones were met, where they
 // recur: a choice out of few, whatever their length. 0: none recurred.
 func (p *pool) drawnFrom() float64 {
-	met := p.n * len(p.seen)
+	met := len(p.names) * len(p.seen)
 	all := map[uint64]struct{}{}
 	for _, s := range p.seen {
 		maps.Copy(all, s)
@@ -255,18 +270,19 @@ type facet struct {
 // facets gives the forms of o, itself first.
 func (o *occurrence) facets() []facet {
 	bits := o.pool.bits()
-	out := []facet{{o, o.name, o.value.After, bits}}
+	after := diff.Unescaped(o.value.After)
+	out := []facet{{o, o.name, after, bits}}
 	if bits == 0 {
 		return out
 	}
 	add := func(bits float64, form func(string) string) {
 		texts := make([]string, len(o.value.Texts))
 		for k, t := range o.value.Texts {
-			if texts[k] = form(t); texts[k] == "" {
+			if texts[k] = form(diff.Unescaped(t)); texts[k] == "" {
 				return
 			}
 		}
-		f := facet{o, nameOf(texts), form(o.value.After), bits}
+		f := facet{o, nameOf(texts), form(after), bits}
 		for _, g := range out {
 			if g.name == f.name {
 				return
@@ -391,11 +407,12 @@ func (d *identities) broken() (out []broken, single map[int][]*diff.Value) {
 	// What was never equal is not to be equal.
 	raw := map[string][]*occurrence{}
 	for i := range d.all {
-		raw[d.all[i].value.After] = append(raw[d.all[i].value.After], &d.all[i])
+		k := diff.Unescaped(d.all[i].value.After)
+		raw[k] = append(raw[k], &d.all[i])
 	}
 	for i := range d.all {
 		o := &d.all[i]
-		same := raw[o.value.After]
+		same := raw[diff.Unescaped(o.value.After)]
 		if same[0] != o {
 			continue
 		}
@@ -411,7 +428,7 @@ func (d *identities) broken() (out []broken, single map[int][]*diff.Value) {
 // everEqual reports whether two values were equal in some replay of production.
 func (d *identities) everEqual(o, p *occurrence) bool {
 	for k := range min(len(o.value.Texts), len(p.value.Texts)) {
-		if o.value.Texts[k] == p.value.Texts[k] {
+		if diff.Unescaped(o.value.Texts[k]) == diff.Unescaped(p.value.Texts[k]) {
 			return true
 		}
 	}
@@ -432,4 +449,13 @@ func (d *identities) tooUnlikely(p, q *pool) bool {
 }
 
 // nameOf is what a value is known by: its texts in all replays.
-func nameOf(texts []string) string { return strings.Join(texts, "\x00") }
+func nameOf(texts []string) string {
+	if !slices.ContainsFunc(texts, func(t string) bool { return strings.IndexByte(t, '%') >= 0 }) {
+		return strings.Join(texts, "\x00")
+	}
+	plain := make([]string, len(texts))
+	for i, t := range texts {
+		plain[i] = diff.Unescaped(t)
+	}
+	return strings.Join(plain, "\x00")
+}

@@ -125,6 +125,14 @@ func (n *noise) measure(ctx context.Context, first *scanned, again []*scanned) (
 	return nil
 }
 
+// routeOf is the class of a message of the first replay, without what is made anew in it.
+func (n *noise) routeOf(at position, m *gate.Canonical) route {
+	if class, ok := n.class[at]; ok {
+		return class
+	}
+	return routeOf(m)
+}
+
 // pool returns that of a place, made where there is none.
 func (n *noise) pool(k poolKey) *pool {
 	p := n.pools[k]
@@ -161,13 +169,18 @@ func (n *noise) measureOne(at position, o *original) {
 		return ok
 	}
 	class := routeOf(o.in.items[o.item].Message)
+	m.Volatile(func(p *diff.Place) {
+		if p.Part == "path" && p.Texts[0] != "" { // one class for all values of it
+			class.class = strings.ReplaceAll(class.class, p.Texts[0], "#")
+		}
+	})
 	n.of[at], n.class[at] = m, class
 	opaque, encrypted := false, false
-	m.Volatile(func(part string, kind gate.PartKind, span int, texts []string) {
-		if kind == gate.Binary && isPayload(part) {
-			opaque, encrypted = opaque || !isCiphertext(part), encrypted || isCiphertext(part)
+	m.Volatile(func(p *diff.Place) {
+		if p.Kind == gate.Binary && isPayload(p.Part) {
+			opaque, encrypted = opaque || !isCiphertext(p.Part), encrypted || isCiphertext(p.Part)
 		}
-		n.pool(poolKey{class, withoutIndexes(part), span}).add(texts)
+		n.pool(poolKey{class, withoutIndexes(p.Part), p.Span}).add(p)
 	})
 	if opaque {
 		n.opaque[class]++

@@ -158,6 +158,7 @@ func compare(ctx context.Context, o *Options, production side, again []side, sta
 	c.Production.Role, c.Staging.Role = gate.Production, gate.Staging
 	c.Production.Replays = 1 + len(again)
 	c.replays = replays
+	gaps = c.limits(gaps)
 	if err := c.compare(ctx); err != nil {
 		return nil, nil, err
 	}

@@ -99,7 +99,7 @@ func (l *loaded) text(i int) *gate.Canonical {
 // shell is m without its text, and without memory that it shares with others.
 func shell(m *gate.Canonical) *gate.Canonical {
 	s := &gate.Canonical{
-		Ref: m.Ref, Channel: interned(m.Channel), Sink: interned(m.Sink), Phase: interned(m.Phase), Class: interned(m.Class),
+		Ref: m.Ref, Channel: interned(m.Channel), Sink: interned(m.Sink), Phase: interned(m.Phase), Class: interned(m.Class), At: m.At,
 		Recipients: slices.Clone(m.Recipients), Traces: slices.Clone(m.Traces),
 	}
 	for i := range s.Recipients {

@@ -3,6 +3,7 @@ package pipeline_test
 import (
 	"fmt"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -80,6 +81,8 @@ func TestLargeResidue(t *testing.T) {
 			}
 		}
 	}
+	// Tapes say how their runs ended, and what is in memory does not.
+	got.Blind = slices.DeleteFunc(got.Blind, func(b gate.BlindSpot) bool { return b.Kind == gate.BlindQuiet })
 	got.Production, got.Staging, got.Scenario = want.Production, want.Staging, want.Scenario
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("texts on disk change the comparison (-in memory +on disk):\n%.3000s", diff)

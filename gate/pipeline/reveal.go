@@ -11,6 +11,7 @@ import (
 	"github.com/waybill-dev/waybill/gate"
 	"github.com/waybill-dev/waybill/gate/decode"
 	"github.com/waybill-dev/waybill/gate/exposure"
+	"github.com/waybill-dev/waybill/gate/fields"
 )
 
 // Nothing is hidden unsearched (invariant 11). What masks left out of a message is asked
@@ -20,7 +21,10 @@ import (
 //   - what somebody is sent in production in the open, a number, a digest, a telephone
 //     number, three words in a row, is a part wherever it stands hidden;
 //   - an id that is the same in two replays of production is not made anew for each
-//     message: all of that place are parts.
+//     message: all of that place are parts;
+//   - where some message has an id at a place that lacks the shape of one made anew, all of
+//     that place are parts: what is made anew lacks it now and then by chance, and replays
+//     tell whether it is.
 //
 // Hidden values are gathered in the scan of each run. A run in which something is to be
 // revealed is scanned once more.
@@ -37,14 +41,17 @@ func placeKey(m *gate.Canonical, h *gate.Hidden) uint64 {
 	return gate.HashWord(m.Channel + "\x00" + m.Sink + "\x00" + withoutIndexes(h.Part))
 }
 
+// placeOf names the place of a part of m as that of a hidden value.
+func placeOf(m *gate.Canonical, part string) uint64 { return placeKey(m, &gate.Hidden{Part: part}) }
+
 // reveal makes parts of what m hides and must not.
 func (r *revealing) reveal(m *gate.Canonical) {
 	var apart []int // of m.Hidden: those that are parts now
 	for i := range m.Hidden {
 		h := &m.Hidden[i]
-		if r != nil && len(r.places) > 0 && h.NamesMessage() {
+		if r != nil && len(r.places) > 0 && h.MayLackShape() {
 			if _, ok := r.places[placeKey(m, h)]; ok {
-				m.Parts = append(m.Parts, gate.Part{Name: h.Part, Kind: gate.Value, Value: h.Value})
+				m.Parts = append(m.Parts, h.Reveal())
 				apart = append(apart, i)
 				continue
 			}
@@ -171,29 +178,74 @@ type hiddenFacts struct {
 	facts [factSorts]hashes
 	ids   hashes // ids at places, of production alone: see idKey
 	owned hashes // the same, each with who received it
+
+	// Places at which ids are hidden, and at which such stand in the open.
+	hidden, shown hashes
 }
 
 // A hider gathers the hidden facts of a run, for one goroutine.
 type hider struct {
 	hiddenFacts
-	names bool // whether ids are gathered
-	met   recent
-	found func(*exposure.Found) // take
+	names  bool // whether ids are gathered
+	met    recent
+	found  func(*exposure.Found) // take
+	places map[spot]struct{}     // that were met
 }
 
 func newHider(names bool) *hider {
-	g := &hider{names: names}
+	g := &hider{names: names, places: map[spot]struct{}{}}
 	g.found = g.take
 	return g
+}
+
+// A spot is a part at a sink.
+type spot struct {
+	channel, sink, part string
+	hidden              bool
+}
+
+// place notes where ids stand, hidden or in the open.
+func (g *hider) place(m *gate.Canonical, part string, hidden bool) {
+	s := spot{m.Channel, m.Sink, part, hidden}
+	if _, ok := g.places[s]; ok {
+		return
+	}
+	g.places[spot{strings.Clone(s.channel), strings.Clone(s.sink), strings.Clone(s.part), hidden}] = struct{}{}
+	if hidden {
+		g.hidden.add(placeOf(m, part))
+	} else if holdsIDs(part) {
+		g.shown.add(placeOf(m, part))
+	}
+}
+
+// holdsIDs reports whether a part is of a field whose values are hidden by their shape.
+func holdsIDs(part string) bool {
+	f, sub, ok := fields.Part(part)
+	if !ok || sub != "" {
+		return false
+	}
+	switch f.Kind {
+	case fields.ID, fields.Trace, fields.MAC, fields.Key:
+		return true
+	}
+	return f.Name == "content-id"
 }
 
 // message gathers what m hides. Where it carries the id of its stimulus, caused is set: such an id
 // is not made anew, and the message is paired by it.
 func (g *hider) message(m *gate.Canonical, caused bool) {
+	for i := range m.Parts {
+		if p := &m.Parts[i]; p.Kind == gate.Value && strings.Contains(p.Name, "header/") {
+			g.place(m, p.Name, false)
+		}
+	}
 	for i := range m.Hidden {
 		h := &m.Hidden[i]
 		if h.Closed() {
 			continue
+		}
+		if h.MayLackShape() {
+			g.place(m, h.Part, true)
 		}
 		if g.names && !caused && h.NamesMessage() {
 			id := idKey(placeKey(m, h), h)
@@ -245,6 +297,8 @@ func (h *hiddenFacts) join(o *hiddenFacts) {
 	}
 	h.ids = append(h.ids, o.ids...)
 	h.owned = append(h.owned, o.owned...)
+	h.hidden = append(h.hidden, o.hidden...)
+	h.shown = append(h.shown, o.shown...)
 }
 
 func (h *hiddenFacts) compact() {
@@ -252,7 +306,7 @@ func (h *hiddenFacts) compact() {
 		h.facts[i].compact()
 		h.facts[i] = slices.Clip(h.facts[i])
 	}
-	for _, l := range []*hashes{&h.ids, &h.owned} {
+	for _, l := range []*hashes{&h.ids, &h.owned, &h.hidden, &h.shown} {
 		l.compact()
 		*l = slices.Clip(*l)
 	}
@@ -266,6 +320,9 @@ func revealed(ctx context.Context, o *Options, first *scanned, again []*scanned,
 		return nil, err
 	}
 	runs := append([]*scanned{first, staging}, again...)
+	if len(again) > 0 {
+		r.uneven(runs)
+	}
 	for sort := range factSorts {
 		var lists []hashes
 		var asked hashes
@@ -331,6 +388,24 @@ func distinct(lists []hashes) (n int) {
 		for i, l := range lists {
 			if len(l) > 0 && l[0] == least {
 				lists[i] = l[1:]
+			}
+		}
+	}
+}
+
+// uneven adds the places at which ids are hidden in some messages of runs, and stand in the
+// open in others.
+func (r *revealing) uneven(runs []*scanned) {
+	hidden := map[uint64]struct{}{}
+	for _, s := range runs {
+		for _, p := range s.hidden.hidden {
+			hidden[p] = struct{}{}
+		}
+	}
+	for _, s := range runs {
+		for _, p := range s.hidden.shown {
+			if _, ok := hidden[p]; ok {
+				r.places[p] = struct{}{}
 			}
 		}
 	}

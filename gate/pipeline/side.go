@@ -139,6 +139,7 @@ func (t *tapeSide) records(ctx context.Context, r *tape.Reader, a *about, work c
 		if err == io.EOF {
 			if f, ok := r.Footer(); ok {
 				a.facts.Refused, a.facts.Quiet = f.Refused, f.Quiet
+				a.facts.Settle, a.facts.Linger = f.Settle, f.Linger
 				a.whole = true
 			}
 			return nil
@@ -331,6 +332,7 @@ func (d *decoding) canonical(m *gate.Message, ref gate.Ref) ([]gate.Canonical, e
 		out[i] = d.o.Canon(m, &decoded[i], ref)
 		d.o.revealing.reveal(&out[i])
 		if replayed && m.At != 0 {
+			out[i].At = m.At
 			tellFarDate(&out[i], m.At)
 		}
 		if len(out[i].Recipients) == 0 {

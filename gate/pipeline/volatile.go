@@ -8,6 +8,7 @@ import (
 	"maps"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/waybill-dev/waybill/gate"
@@ -30,10 +31,10 @@ func (c *comparer) volatile(ctx context.Context, all []pairing) error {
 	}
 	for _, at := range slices.SortedFunc(maps.Keys(c.noise.of), position.compare) {
 		if n := c.noise.of[at]; !residue[at] { // what staging sends is what the first replay sent
-			n.Volatile(func(part string, _ gate.PartKind, span int, texts []string) {
-				k := poolKey{c.noise.class[at], withoutIndexes(part), span}
-				v := &diff.Value{Part: part, Span: span, Texts: texts, After: texts[0], Masked: true}
-				ids.all = append(ids.all, occurrence{pairing: -1, seq: math.MaxUint64, value: v, pool: c.noise.pools[k], name: nameOf(texts)})
+			n.Volatile(func(p *diff.Place) {
+				k := poolKey{c.noise.class[at], withoutIndexes(p.Part), p.Span}
+				v := &diff.Value{Part: p.Part, Span: p.Span, Texts: p.Texts, After: p.Texts[0], Masked: true}
+				ids.all = append(ids.all, occurrence{pairing: -1, seq: math.MaxUint64, value: v, pool: c.noise.pools[k], name: nameOf(p.Texts)})
 			})
 		}
 	}
@@ -43,7 +44,7 @@ func (c *comparer) volatile(ctx context.Context, all []pairing) error {
 			continue
 		}
 		b, a := &c.before.items[p.B], &c.after.items[p.A]
-		class := routeOf(b.Message)
+		class := c.noise.routeOf(c.before.surplus[p.B].at, b.Message)
 		for j := range p.values {
 			v := &p.values[j]
 			if o := c.noise.pools[poolKey{class, withoutIndexes(v.Part), v.Span}]; o != nil && v.Masked {
@@ -119,10 +120,7 @@ func (c *comparer) arrivals(all []pairing) {
 			}
 		}
 		if n > 0 {
-			c.gaps.add(gate.Gap{
-				Kind: gate.GapArrival, Where: k.class, Count: n,
-				Detail: "numbers of these messages follow the order in which requests arrive: replay production more often, or one request at a time",
-			})
+			c.gaps.add(arrivalGap(k.route, n))
 		}
 	}
 	if len(moved) == 0 {
@@ -141,6 +139,25 @@ func (c *comparer) arrivals(all []pairing) {
 		}
 		all[i].hunks = stays
 	}
+}
+
+func arrivalGap(class route, n uint64) gate.Gap {
+	return gate.Gap{
+		Kind: gate.GapArrival, Where: class.class, Count: n,
+		Detail: "numbers of these messages follow the order in which requests arrive: replay production more often, or one request at a time",
+	}
+}
+
+// byArrival reports whether a value is one of the numbers of a place that production's own
+// replays gave to people otherwise: such a number is nobody's.
+func (n *noise) byArrival(k poolKey, value string) bool {
+	p := n.pools[k]
+	if p == nil || !p.moves || !p.numbers || p.isTime() {
+		return false
+	}
+	around, figures := lastFigures(value)
+	v, err := strconv.ParseUint(figures, 10, 64)
+	return err == nil && around == p.around && p.low <= v && v <= p.high
 }
 
 // unmask states the difference at a volatile place.
@@ -171,6 +188,7 @@ func (c *comparer) foreign(ctx context.Context, all []pairing) error {
 	}
 	var suspects []suspect
 	owners := exposure.NewOwners()
+	arrived := map[route]uint64{}
 	lengths := map[int]float64{} // how many values were asked about, by the digits of their facts
 	for i := range all {
 		p := &all[i]
@@ -180,6 +198,10 @@ func (c *comparer) foreign(ctx context.Context, all []pairing) error {
 		for j := range p.values {
 			v := &p.values[j]
 			if !v.Masked || slices.Contains(v.Texts, v.After) || readsAsTime(v.After) && readsAsTime(v.Texts[0]) {
+				continue
+			}
+			if class := c.noise.routeOf(c.before.surplus[p.B].at, c.before.items[p.B].Message); c.noise.byArrival(poolKey{class, withoutIndexes(v.Part), v.Span}, v.After) {
+				arrived[class]++ // whose it is, is whose request came when
 				continue
 			}
 			s := suspect{pairing: i, value: v}
@@ -202,6 +224,9 @@ func (c *comparer) foreign(ctx context.Context, all []pairing) error {
 				suspects = append(suspects, s)
 			}
 		}
+	}
+	for _, class := range slices.SortedFunc(maps.Keys(arrived), route.compare) {
+		c.gaps.add(arrivalGap(class, arrived[class]))
 	}
 	if len(suspects) == 0 {
 		return nil
@@ -284,7 +309,7 @@ func (c *comparer) unanchored(all []pairing, single map[int][]*diff.Value) {
 		if c.causes.caused(b.Message) {
 			continue
 		}
-		class := routeOf(b.Message)
+		class := c.noise.routeOf(c.before.surplus[all[i].B].at, b.Message)
 		parts := map[string]bool{}
 		for _, v := range values {
 			p := c.noise.pools[poolKey{class, withoutIndexes(v.Part), v.Span}]

@@ -84,6 +84,7 @@ type Counts struct {
 	LeftOut           uint64   // stimuli that sampling left out
 	Late              uint64   // passed on before they were on a tape, and written later
 	Gaps              uint64   // what was not kept, or not whole: see Reasons
+	Unreplayable      uint64   // requests that can make no stimulus: WebSockets, tunnels
 	Reasons           []string // of the gaps, with how many, most first
 	Tapes             []string // paths of those that were closed in order
 	Torn              []string // paths of those that could not be
@@ -291,6 +292,7 @@ func (r *Recorder) Close() (Counts, error) {
 	c := r.counts
 	c.Tapes, c.Torn = slices.Clone(r.closedInOrder), slices.Clone(r.torn)
 	c.Gaps, c.Reasons = r.missed.sum()
+	c.Unreplayable = r.missed.of(gate.GapNotReplayable)
 	return c, err
 }
 
@@ -300,5 +302,6 @@ func (r *Recorder) Counts() Counts {
 	defer r.mu.Unlock()
 	c := r.counts
 	c.Gaps, c.Reasons = r.missed.sum()
+	c.Unreplayable = r.missed.of(gate.GapNotReplayable)
 	return c
 }

@@ -69,17 +69,32 @@ func (t *tally) empty() bool {
 	return len(t.counts) == 0
 }
 
-// sum is how many gaps there were since the beginning, and why.
+// sum is how many gaps there were since the beginning, and why; reasons hold what cannot be
+// replayed too, which is no loss of the recorder's.
 func (t *tally) sum() (n uint64, reasons []string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for _, k := range slices.SortedFunc(maps.Keys(t.ever), func(a, b gap) int {
 		return cmp.Or(cmp.Compare(t.ever[b], t.ever[a]), compareGaps(a, b))
 	}) {
-		n += t.ever[k]
+		if k.kind != gate.GapNotReplayable {
+			n += t.ever[k]
+		}
 		reasons = append(reasons, fmt.Sprintf("%d %s, %s: %s", t.ever[k], k.kind, k.where, k.detail))
 	}
 	return n, reasons
+}
+
+// of is how many gaps of one kind there were since the beginning.
+func (t *tally) of(kind string) (n uint64) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for k, count := range t.ever {
+		if k.kind == kind {
+			n += count
+		}
+	}
+	return n
 }
 
 func compareGaps(a, b gap) int {

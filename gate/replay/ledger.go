@@ -39,6 +39,13 @@ type ledger struct {
 	mu     sync.Mutex
 	told   map[string]uint64 // gaps of each kind
 	failed error             // the first failure of the store
+	causes int               // stimuli and jobs under way
+	ended  time.Time         // when the last of them was over; zero before the first
+	lag    time.Duration     // the longest that a message came after that
+	quiet  time.Time         // when the build was taken for quiet; zero before that
+	how    string            // by what it was
+	stops  bool              // it is asked to stop
+	sends  bool              // and may send then
 }
 
 func newLedger(store Store, limit uint64, abandon func(error)) *ledger {
@@ -72,10 +79,68 @@ func (l *ledger) keep(m *gate.Message) error {
 		return errFlood
 	}
 	m.Seq, m.Phase = n, *l.phase.Load()
+	late := l.arrived(m)
 	if m.At == 0 {
 		m.At = time.Now().UnixNano()
 	}
-	return l.append(&gate.Record{Kind: gate.KindMessage, Message: m}, &l.messages)
+	err := l.append(&gate.Record{Kind: gate.KindMessage, Message: m}, &l.messages)
+	if late != "" {
+		l.gap(gate.Gap{Kind: gate.GapNotQuiet, Where: "sink " + m.Sink, Seq: n, Detail: late})
+	}
+	return err
+}
+
+// begin and end stand around each cause: a stimulus, or a job.
+func (l *ledger) begin() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.causes++
+}
+
+func (l *ledger) end() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.causes--
+	l.ended = time.Now()
+}
+
+// longestLag is the longest that a message came after every cause before it was over. What
+// comes while a cause is under way may be of that one.
+func (l *ledger) longestLag() time.Duration {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.lag
+}
+
+// declareQuiet makes a gap of each message that comes from now on.
+func (l *ledger) declareQuiet(how string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.quiet, l.how = time.Now(), how
+}
+
+// stopping says that the build is asked to stop. sends: what comes then is no gap.
+func (l *ledger) stopping(sends bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.stops, l.sends = true, sends
+}
+
+// arrived notes when a message came, and says what is wrong with that; "" is nothing.
+func (l *ledger) arrived(m *gate.Message) string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.causes == 0 && !l.ended.IsZero() && !l.stops {
+		l.lag = max(l.lag, time.Since(l.ended))
+	}
+	if l.quiet.IsZero() || l.stops && l.sends {
+		return ""
+	}
+	when := "it came"
+	if l.stops {
+		when = "it came while the build was stopped"
+	}
+	return fmt.Sprintf("message %d: %s, %.1f s after the build was taken for quiet (%s); whether it was the last is not known", m.Seq, when, time.Since(l.quiet).Seconds(), l.how)
 }
 
 func (l *ledger) outcome(o *gate.Outcome) {

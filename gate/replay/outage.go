@@ -54,7 +54,7 @@ func (r *run) beginOutage() {
 // that it was one, it lasts until the build has nothing left to try, or until
 // each sink has turned something away and the build was left to try for a while.
 func (r *run) endOutage(ctx context.Context) {
-	left := patience * max(r.plan.Settle, leastSettle)
+	left := patience * r.pause()
 	begun := time.Now()
 	for pause := firstPause; ; pause = min(2*pause, longPause) {
 		how, seen := r.isQuiet(ctx)

@@ -3,9 +3,12 @@
 //
 // A replay ends when the build is proven quiet, not after a sleep. Proof is its
 // own word, given twice with nothing captured in between, where it has a quiet
-// probe; else idleness: no connection busy, nothing captured, and no processor
-// time taken for a while. [gate.Footer].Quiet says which. Idleness is the weaker:
-// a build that waits for a timer of its own is idle and has not finished.
+// probe; else idleness: no connection busy and nothing captured for a time that is
+// measured (see [Plan].Settle), and no processor time taken at its end.
+// [gate.Footer].Quiet says which. Idleness is the weaker: a build that waits for a
+// timer of its own is idle and has not finished. So a build that is quiet is left
+// running for a while, its sinks open until it has stopped, and each message that
+// comes then is a gap.
 //
 // Whatever was not seen is a gap on the tape. [Run] returns an error only where
 // the run is of no use as evidence: it could not begin, was interrupted, or could
@@ -99,9 +102,23 @@ type Plan struct {
 	Concurrency   int           // stimuli under way at once
 	AnswerTimeout time.Duration // for one stimulus
 	QuietTimeout  time.Duration // for the build to become quiet
-	Settle        time.Duration // how long nothing must happen for idleness
-	Linger        time.Duration // how long a build that is quiet is left running: what it sends then is a gap
 	MaxMessages   uint64        // more is a flood
+
+	// Settle is how long nothing must happen for idleness; with a probe, between its two
+	// answers. 0 is, for idleness, three times the longest gap between a cause and its last
+	// effect (Lag, and what this replay shows), at least [LeastSettle], at most QuietTimeout.
+	Settle time.Duration
+	Lag    time.Duration // the longest such gap in earlier replays: [Result].Lag
+
+	// Linger is how long a build that is quiet is left running: what it sends then, or while
+	// it is stopped, is a gap. Lingered, where it is not nil, is called when that time is
+	// over, and Until, where it is not nil, is waited for after that.
+	Linger   time.Duration
+	Lingered func()
+	Until    <-chan struct{}
+
+	// StopSends says that a build may send when it is asked to stop: that is no gap.
+	StopSends bool
 
 	// Progress is told how far the replay is, at most five times a second and once
 	// at the end, never twice at a time. nil is nobody.
@@ -117,12 +134,17 @@ type Progress struct {
 	Gaps     uint64
 }
 
+// LeastSettle is how long nothing happens, at the least, where it is measured how long that
+// must be.
+const LeastSettle = 2 * time.Second
+
 // A Result is what is known of a replay besides what was stored.
 type Result struct {
 	Footer gate.Footer       // for the end of the tape
 	Sinks  map[string]string // the address that each sink listened on
 	Late   uint64            // stimuli that were sent after they were due, by more than [Lateness]
 	Latest time.Duration     // by how much the last of them was, at the most
+	Lag    time.Duration     // the longest that a message came after the end of every stimulus and job before it
 	Jobs   []string          // what jobs that failed printed last; can hold anything
 	Crash  error             // why the build ended by itself; can hold what it printed. nil: it did not
 }

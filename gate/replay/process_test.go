@@ -219,16 +219,19 @@ func TestProcess(t *testing.T) {
 		want  []string
 		quiet string
 		gaps  map[string]uint64
+		sends bool // it may send when it is stopped
 	}{
-		{"serve", true, bodiesOf("steady", list), "probe", map[string]uint64{}},
-		{"serve", false, bodiesOf("steady", list), "idle", map[string]uint64{}},
-		{"later", true, bodiesOf("steady", list), "probe", map[string]uint64{}},
-		{"later", false, bodiesOf("steady", list), "idle", map[string]uint64{}},
-		{"flush", true, append([]string{"steady goodbye"}, bodiesOf("steady", list)...), "probe", map[string]uint64{}},
-		{"deaf", true, bodiesOf("steady", list), "probe", map[string]uint64{gate.GapNotStopped: 1}},
+		{"serve", true, bodiesOf("steady", list), "probe", map[string]uint64{}, false},
+		{"serve", false, bodiesOf("steady", list), "idle", map[string]uint64{}, false},
+		{"later", true, bodiesOf("steady", list), "probe", map[string]uint64{}, false},
+		{"later", false, bodiesOf("steady", list), "idle", map[string]uint64{}, false},
+		{"flush", true, append([]string{"steady goodbye"}, bodiesOf("steady", list)...), "probe", map[string]uint64{gate.GapNotQuiet: 1}, false},
+		{"flush", true, append([]string{"steady goodbye"}, bodiesOf("steady", list)...), "probe", map[string]uint64{}, true},
+		{"deaf", true, bodiesOf("steady", list), "probe", map[string]uint64{gate.GapNotStopped: 1}, false},
 	} {
 		t.Run(fmt.Sprintf("%s probe=%v", test.name, test.probe), func(t *testing.T) {
 			b := newBench(t, test.name, test.probe, list)
+			b.StopSends = test.sends
 			r := b.run(t)
 			if d := cmp.Diff(test.want, b.bodies()); d != "" {
 				t.Error(d)

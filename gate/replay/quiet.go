@@ -9,7 +9,9 @@ import (
 )
 
 const (
-	leastSettle = 10 * time.Millisecond // between two answers of a probe
+	leastSettle = 10 * time.Millisecond  // between two answers of a probe
+	computing   = 300 * time.Millisecond // for which a build that is idle takes no processor time, at the least
+	lags        = 3                      // how many times the longest gap is waited for
 	firstPause  = 5 * time.Millisecond
 	longPause   = 250 * time.Millisecond
 )
@@ -61,23 +63,55 @@ func (r *run) isQuiet(ctx context.Context) (how, seen string) {
 		}
 		return byProbe, ""
 	}
-	took, known := r.build.Processor()
-	if !wait(ctx, max(r.plan.Settle, leastSettle)) {
-		return "", "time ran out"
+	return r.isIdle(ctx, before)
+}
+
+// isIdle watches until nothing has happened since before for as long as must be, or
+// something does. Processor time is asked for at the end alone: many runtimes take some of
+// it, now and then, while they do nothing.
+func (r *run) isIdle(ctx context.Context, before activity) (how, seen string) {
+	begun, settle := time.Now(), r.settle()
+	step := max(min(settle, computing), leastSettle)
+	seen = "time ran out"
+	for {
+		took, known := r.build.Processor()
+		if !wait(ctx, step) {
+			return "", seen
+		}
+		if r.activity() != before {
+			return "", "it was still sending"
+		}
+		now, still := r.build.Processor()
+		switch {
+		case known && still && now != took:
+			seen = "it was still computing"
+		case time.Since(begun) >= settle:
+			r.result.Footer.Settle = int64(settle)
+			return byIdleness, ""
+		}
 	}
-	if r.activity() != before {
-		return "", "it was still sending"
+}
+
+// settle is how long nothing must happen for idleness.
+func (r *run) settle() time.Duration {
+	if r.plan.Settle > 0 {
+		return r.plan.Settle
 	}
-	if now, still := r.build.Processor(); known && still && now != took {
-		return "", "it was still computing"
+	return min(max(lags*max(r.plan.Lag, r.ledger.longestLag()), LeastSettle), r.plan.QuietTimeout)
+}
+
+// pause is how long is waited for what is about to happen.
+func (r *run) pause() time.Duration {
+	if r.plan.Settle > 0 {
+		return max(r.plan.Settle, leastSettle)
 	}
-	return byIdleness, ""
+	return computing
 }
 
 // awaitQuiet waits until the build is quiet. Where time runs out that is a gap,
-// and the answer is "".
+// and the answer is "". The last time in which nothing must happen comes on top.
 func (r *run) awaitQuiet(ctx context.Context) string {
-	within, cancel := context.WithTimeout(ctx, r.plan.QuietTimeout)
+	within, cancel := context.WithTimeout(ctx, r.plan.QuietTimeout+r.settle())
 	defer cancel()
 	last := "time ran out"
 	for pause := firstPause; ; pause = min(2*pause, longPause) {
@@ -106,7 +140,7 @@ func (r *run) awaitClosed(ctx context.Context) {
 		if before.open == 0 {
 			return
 		}
-		if !wait(ctx, max(r.plan.Settle, leastSettle)) {
+		if !wait(ctx, r.pause()) {
 			return // closing a sink tells what it breaks
 		}
 		if before.busy == 0 && r.activity() == before {
@@ -115,23 +149,26 @@ func (r *run) awaitClosed(ctx context.Context) {
 	}
 }
 
-// linger leaves a build that was taken for quiet running for a while. What it sends then is
-// kept, and is a gap: quiet was declared too early, and nobody knows what more would come.
+// linger leaves a build that was taken for quiet running for a while. The ledger makes a gap
+// of each message that it sends from then on: quiet was declared too early, and nobody knows
+// what more would come.
 func (r *run) linger(ctx context.Context) {
-	declared, seq := time.Now(), r.ledger.seq.Load()
+	r.ledger.declareQuiet(r.quiet)
 	before := r.activity()
-	after, last := before, time.Duration(0)
-	for time.Since(declared) < r.plan.Linger && wait(ctx, min(longPause, r.plan.Linger-time.Since(declared))) {
-		if now := r.activity(); now.accepted != after.accepted || now.refused != after.refused || now.busy > 0 {
-			after, last = now, time.Since(declared)
+	wait(ctx, r.plan.Linger)
+	if r.plan.Lingered != nil {
+		r.plan.Lingered()
+	}
+	if r.plan.Until != nil {
+		select {
+		case <-r.plan.Until:
+		case <-ctx.Done():
 		}
 	}
-	if n := after.accepted + after.refused - before.accepted - before.refused; n > 0 || last > 0 {
-		detail := fmt.Sprintf("it sent %d messages up to %.1f s after it was taken for quiet (%s), which are on the tape: whether that was all is not known", n, last.Seconds(), r.quiet)
-		g := gate.Gap{Kind: gate.GapNotQuiet, Where: "build", Detail: detail, Count: max(n, 1)}
-		if r.ledger.seq.Load() > seq {
-			g.Seq = seq + 1
-		}
-		r.gap(g)
+	r.result.Footer.Linger = int64(r.plan.Linger)
+	now := r.activity()
+	if n := now.refused - before.refused; n > 0 || now.busy > 0 {
+		r.gap(gate.Gap{Kind: gate.GapNotQuiet, Where: "build", Count: max(n, 1),
+			Detail: fmt.Sprintf("after the build was taken for quiet (%s) it sent what sinks refused, or had not ended: %d were refused, %d connections were busy", r.quiet, n, now.busy)})
 	}
 }

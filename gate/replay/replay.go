@@ -100,6 +100,7 @@ func (r *run) perform(ctx, work context.Context) error {
 		err = r.against(ctx, work)
 	}
 	r.closeSinks(ctx)
+	r.result.Lag = r.ledger.longestLag()
 	r.account()
 	err = errors.Join(err, r.tellWhy(ctx, work), r.ledger.close())
 	r.result.Footer.Messages = r.ledger.messages.Load()
@@ -129,6 +130,7 @@ func (r *run) against(ctx, work context.Context) error {
 	}
 	r.closeDrivers()
 	close(done)
+	r.ledger.stopping(r.plan.StopSends)
 	r.stopBuild(ctx)
 	return err
 }
@@ -203,7 +205,9 @@ func (r *run) play(ctx context.Context) {
 		}
 		r.awaitQuiet(ctx)
 		r.ledger.enter(job)
+		r.ledger.begin()
 		o := r.build.Job(ctx, job, nil)
+		r.ledger.end()
 		o.Stimulus, o.Phase = "job/"+job, job
 		r.ledger.outcome(&o)
 		if o.Error != "" || o.Status != 0 {

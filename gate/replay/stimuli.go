@@ -99,14 +99,18 @@ func (r *run) send(ctx context.Context, i *item) {
 	switch {
 	case ok:
 		s = r.bound(s)
+		r.ledger.begin()
 		within, cancel := context.WithTimeout(ctx, r.plan.AnswerTimeout)
 		o = driver.Do(within, s)
 		if o.Error == "" && o.Status == 0 && s.Channel != channelExec {
 			o.Error = "the driver brought no status back"
 		}
 		cancel()
+		r.ledger.end()
 	case s.Channel == channelExec:
+		r.ledger.begin()
 		o = r.build.Job(ctx, firstLine(s.Head), s.Body)
+		r.ledger.end()
 	default:
 		r.gap(gate.Gap{Kind: gate.GapNotReplayed, Where: "door " + s.Door, Detail: "there is no such door: add it to the configuration", Stimulus: s.ID})
 		return

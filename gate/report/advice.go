@@ -17,6 +17,8 @@ func advice(kind string) string {
 		return "see what the build printed (--keep-state leaves its log); setup may lack data that the corpus needs"
 	case gate.GapAnswer:
 		return "make in setup what the corpus needs (accounts, sessions, data), or record again; [replay] max_failed accepts a share that is known"
+	case gate.GapNotReproduced:
+		return "make in setup what the stimuli need that caused them, or accept it for its class, with a number and a reason: [[replay.allow]]"
 	case gate.GapBuildCrashed:
 		return "see what the build printed last: --keep-state leaves its log"
 	case gate.GapNotQuiet:
@@ -33,6 +35,8 @@ func advice(kind string) string {
 		return "say in [privacy] how the identities in it are found, and record or import again"
 	case gate.GapNotBound:
 		return "see waybill corpus show for where the value came from; correct it under [dynamic]"
+	case gate.GapNotReplayable:
+		return "test by other means what production does because of it"
 	case gate.GapCutBody:
 		return "raise max_body of the sink, or, where a stimulus was cut when it was recorded, [record] max_body"
 	case gate.GapNotDecoded:

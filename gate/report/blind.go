@@ -54,7 +54,7 @@ func blindSpots(v *gate.Verdict) []gate.BlindSpot {
 
 // blindRank orders kinds, those that may hide the most first.
 func blindRank(kind gate.BlindKind) int {
-	order := []gate.BlindKind{gate.BlindUnanchored, gate.BlindOpaque, gate.BlindRefused, gate.BlindArrival, gate.BlindRecipients, gate.BlindOrder, gate.BlindQuiet}
+	order := []gate.BlindKind{gate.BlindUnanchored, gate.BlindOpaque, gate.BlindRefused, gate.BlindUnreplayed, gate.BlindArrival, gate.BlindRecipients, gate.BlindOrder, gate.BlindQuiet}
 	if i := slices.Index(order, kind); i >= 0 {
 		return i
 	}
@@ -63,8 +63,9 @@ func blindRank(kind gate.BlindKind) int {
 
 // blindLine is the line of one kind, of which spots are all.
 func blindLine(spots []gate.BlindSpot, n *names) string {
-	messages, classes := uint64(0), map[string]uint64{}
+	messages, counted, classes := uint64(0), uint64(0), map[string]uint64{}
 	for _, b := range spots {
+		counted += b.Count
 		k := b.Channel + "\x00" + b.Sink + "\x00" + b.Class
 		classes[k] = max(classes[k], b.Count) // a message may have several such parts
 	}
@@ -90,8 +91,10 @@ func blindLine(spots []gate.BlindSpot, n *names) string {
 			"; name recipients by a fanout rule, or carry the trace of the request"
 	case gate.BlindOrder:
 		return "Not compared: the order of one recipient's messages, but where one cause sent them and production always keeps it" + at + "; ordered = true compares it"
+	case gate.BlindUnreplayed:
+		return "Not replayed: " + plural(counted, "request", "requests") + " of the corpus" + at
 	case gate.BlindQuiet:
-		return "Not seen: what a build sends after it was idle for a while; a quiet probe proves that it is done"
+		return "Not seen: anything sent after the replay ended" + at
 	default:
 		return "Not judged: " + visible(string(kind), 40) + ", " + of + at
 	}

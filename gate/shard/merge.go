@@ -114,6 +114,10 @@ func (j *joining) join(path string, o tape.Options) (digest string, err error) {
 		if i == 0 || weaker(f.Quiet, footer.Quiet) {
 			footer.Quiet = f.Quiet
 		}
+		if i == 0 {
+			footer.Settle, footer.Linger = f.Settle, f.Linger
+		}
+		footer.Settle, footer.Linger = min(footer.Settle, f.Settle), min(footer.Linger, f.Linger)
 	}
 	if err := w.Close(footer); err != nil {
 		return "", err

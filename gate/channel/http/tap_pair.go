@@ -8,6 +8,7 @@ import (
 	"net"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -34,6 +35,7 @@ type call struct {
 	cut  int64
 
 	isHead, isConnect, upgrade bool
+	switched                   bool   // the connection speaks another protocol after its answer
 	session, instead           string // see keyer
 	host                       string // whom it is for, as a sink says it
 	events                     []string
@@ -419,10 +421,13 @@ func (p *pair) answerBegins(h *wireHead, text []byte) {
 		}
 	}
 	if h.status == 101 || c.isConnect && h.status < 300 {
+		c.switched = true
 		p.answerEnds(c)
 		p.over--
 		p.lost.Store(true)
-		p.tap.Missed(gate.GapNotRecorded, "a connection switched protocols: what passed on it from then on was not kept", 1)
+		if p.tap.Config.Side != channel.Front || !c.unreplayable() {
+			p.tap.Missed(gate.GapNotRecorded, "a connection switched protocols: what passed on it from then on was not kept", 1)
+		}
 		return
 	}
 	body, none := bodyOfAnswer(h, c.isHead)
@@ -508,11 +513,25 @@ func (p *pair) conclude() {
 	}
 }
 
+// unreplayable reports whether c can make no stimulus: what it opened is no exchange of a
+// request and an answer (RFC 6455; RFC 9110, section 9.3.6).
+func (c *call) unreplayable() bool {
+	return c.isConnect || c.switched && strings.EqualFold(string(headerValue(c.head, "upgrade")), "websocket")
+}
+
 // tell hands an exchange over.
 func (p *pair) tell(c *call) {
-	if p.tap.Config.Side == channel.Front {
-		p.tap.exchange(c)
-	} else {
+	switch {
+	case p.tap.Config.Side != channel.Front:
 		p.tap.message(c, p.secure, p.link.Client.RemoteAddr().String())
+	case c.unreplayable():
+		p.tap.Passed()
+		what := "a WebSocket: what passes over it cannot be replayed"
+		if c.isConnect {
+			what = "a tunnel (CONNECT): what passes through it cannot be replayed"
+		}
+		p.tap.Missed(gate.GapNotReplayable, what, 1)
+	default:
+		p.tap.exchange(c)
 	}
 }

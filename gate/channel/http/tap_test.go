@@ -137,8 +137,25 @@ func TestTapPassesBytes(t *testing.T) {
 			name:  "a WebSocket",
 			says:  "GET /ws HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: upgrade\r\n\r\n",
 			steps: []step{{"\r\n\r\n", "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n\x81\x02hi\xff\r\n\r\nHTTP/1.1 500 not an answer\r\n\r\n"}},
-			want:  []string{"GET /ws HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: upgrade\r\n||101|"},
-			gaps:  []string{"switched protocols"},
+			gaps:  []string{"not-replayable: a WebSocket"},
+		},
+		{
+			name:  "a WebSocket that is refused", // a request like any other
+			says:  "GET /ws HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: upgrade\r\n\r\n",
+			steps: []step{{"\r\n\r\n", "HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n"}},
+			want:  []string{"GET /ws HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: upgrade\r\n||403|"},
+		},
+		{
+			name:  "a tunnel",
+			says:  "CONNECT other.example:25 HTTP/1.1\r\nHost: other.example:25\r\n\r\n",
+			steps: []step{{"\r\n\r\n", "HTTP/1.1 200 Connection established\r\n\r\n220 mx ESMTP\r\n"}},
+			gaps:  []string{"not-replayable: a tunnel"},
+		},
+		{
+			name:  "a tunnel that is refused",
+			says:  "CONNECT other.example:25 HTTP/1.1\r\nHost: other.example:25\r\n\r\n",
+			steps: []step{{"\r\n\r\n", "HTTP/1.1 405 Method Not Allowed\r\nContent-Length: 0\r\n\r\n"}},
+			gaps:  []string{"not-replayable: a tunnel"},
 		},
 		{
 			name:  "an upgrade that is not taken up",
@@ -235,7 +252,7 @@ func TestTapPassesBytes(t *testing.T) {
 						t.Errorf("missed %q, want %q", missed, g)
 					}
 				}
-				if st := r.Tap.Stats(); st.Busy != 0 || st.Accepted != uint64(len(c.want)) {
+				if st := r.Tap.Stats(); st.Busy != 0 || st.Accepted != uint64(len(c.want)+strings.Count(missed, "not-replayable")) {
 					t.Errorf("stats %+v", st)
 				}
 			}

@@ -145,8 +145,8 @@ func (c *client) offered(keyword string) bool {
 }
 
 // startTLS makes the connection TLS by STARTTLS (RFC 3207).
-func (c *client) startTLS(ctx context.Context, config *tls.Config) error {
-	if err := c.hello("EHLO " + literal(c.raw.LocalAddr())); err != nil {
+func (c *client) startTLS(ctx context.Context, config *tls.Config, lmtp bool) error {
+	if err := c.hello(greetingOf("EHLO "+literal(c.raw.LocalAddr()), lmtp)); err != nil {
 		return err
 	}
 	if !c.offered("STARTTLS") {

@@ -159,7 +159,7 @@ func readEnvelope(m *gate.Message) (*envelope, error) {
 		lines++
 		accepted := code >= 200 && code < 300
 		switch v, rest := splitVerb(line); v {
-		case helo, ehlo:
+		case helo, ehlo, lhlo:
 			e.hideIf(fields.IsHost(rest), gate.Hidden{Rule: "helo-name", Part: "envelope/helo", Value: rest})
 		case mail:
 			switch a, ok := readArgument(rest, "FROM"); {
@@ -187,7 +187,7 @@ func readEnvelope(m *gate.Message) (*envelope, error) {
 		return true
 	})
 	if lines > 0 && strange == lines {
-		return nil, errors.New("reading the head of an SMTP message: no line of it is HELO, EHLO, MAIL or RCPT")
+		return nil, errors.New("reading the head of an SMTP message: no line of it is HELO, EHLO, LHLO, MAIL or RCPT")
 	}
 	if strange > 0 {
 		e.gap(gate.GapNotDecoded, fmt.Sprintf("%d lines of the head are not of an SMTP transaction", strange))

@@ -29,6 +29,8 @@ type doorSettings struct {
 	// TLS configuration of the caller's any certificate is taken: the build was
 	// started for this replay, and its certificate proves nothing about it.
 	StartTLS bool `toml:"starttls"`
+	// LMTP says that the door speaks LMTP (RFC 2033).
+	LMTP bool `toml:"lmtp"`
 }
 
 // A driver sends mail to one door of a build, on as many connections as stimuli
@@ -37,6 +39,7 @@ type driver struct {
 	address  string
 	tls      *tls.Config // nil is plaintext
 	startTLS bool
+	lmtp     bool
 	keep     int
 
 	mu     sync.Mutex
@@ -51,7 +54,7 @@ func openDriver(cfg channel.DriveConfig) (channel.Driver, error) {
 	if err := cfg.Settings.Into(&s); err != nil {
 		return nil, fmt.Errorf("smtp door %s: %w", cfg.Door, err)
 	}
-	d := &driver{address: cfg.Address, tls: cfg.TLS, startTLS: s.StartTLS, keep: max(1, cfg.Concurrency)}
+	d := &driver{address: cfg.Address, tls: cfg.TLS, startTLS: s.StartTLS, lmtp: s.LMTP, keep: max(1, cfg.Concurrency)}
 	implicit := cfg.TLS != nil
 	if strings.Contains(cfg.Address, "://") {
 		u, err := url.Parse(cfg.Address)
@@ -87,7 +90,7 @@ func openDriver(cfg channel.DriveConfig) (channel.Driver, error) {
 // A stimulus is sent once. Only where a connection that was kept from an earlier
 // stimulus turns out to be closed, before MAIL was accepted on it, a new one is made.
 func (d *driver) Do(ctx context.Context, s *gate.Stimulus) gate.Outcome {
-	a := attempt{out: gate.Outcome{Stimulus: s.ID}}
+	a := attempt{out: gate.Outcome{Stimulus: s.ID}, lmtp: d.lmtp}
 	if err := a.read(s.Head); err != nil {
 		a.out.Error = "reading the head of the stimulus: " + err.Error()
 		return a.out
@@ -156,7 +159,7 @@ func (d *driver) dial(ctx context.Context) (*client, error) {
 		err = c.welcome()
 	}
 	if err == nil && d.startTLS {
-		err = c.startTLS(ctx, d.tls)
+		err = c.startTLS(ctx, d.tls, d.lmtp)
 	}
 	if err != nil {
 		conn.Close()
@@ -206,7 +209,8 @@ func (d *driver) Close() error {
 
 // An attempt is one stimulus on its way into a build.
 type attempt struct {
-	greeting string   // HELO or EHLO line; "" is none
+	greeting string   // HELO, EHLO or LHLO line; "" is none
+	lmtp     bool     // LMTP is spoken
 	lines    []string // MAIL, then RCPT lines
 
 	out    gate.Outcome
@@ -221,12 +225,12 @@ type attempt struct {
 func (a *attempt) read(head []byte) (err error) {
 	eachLine(head, func(line string) bool {
 		switch v, _ := splitVerb(line); {
-		case (v == helo || v == ehlo) && len(a.lines) == 0:
+		case (v == helo || v == ehlo || v == lhlo) && len(a.lines) == 0:
 			a.greeting = line
 		case v == mail && len(a.lines) == 0, v == rcpt && len(a.lines) > 0:
 			a.lines = append(a.lines, line)
 		default:
-			err = fmt.Errorf("%.80q does not belong there: want one HELO or EHLO, one MAIL, then RCPT", line)
+			err = fmt.Errorf("%.80q does not belong there: want one HELO, EHLO or LHLO, one MAIL, then RCPT", line)
 		}
 		return err == nil
 	})
@@ -282,6 +286,7 @@ func (a *attempt) send(c *client, body []byte) error {
 	if greeting == "" && c.greeting == "" {
 		greeting = "EHLO " + literal(c.raw.LocalAddr())
 	}
+	greeting = greetingOf(greeting, a.lmtp)
 	if greeting != "" && greeting != c.greeting {
 		if err := c.hello(greeting); err != nil {
 			return err
@@ -310,17 +315,52 @@ func (a *attempt) send(c *client, body []byte) error {
 	if r, err = c.message(body); err != nil {
 		return fmt.Errorf("waiting for the reply to the message: %w", err)
 	}
-	if r.code < 400 && !r.ok() {
-		return r.unwanted("the message")
+	if err := a.verdicts(c, r, accepted); err != nil {
+		return err
 	}
-	a.answer(r)
-	a.ended = r.code == 421
 	switch {
 	case ambiguousEnds(body) > 0:
 		return a.listen(c)
 	case c.in.r < c.in.w:
 		return errors.New("the build sent more replies than it was asked for: which of them answers the message is not known")
 	}
+	return nil
+}
+
+// greetingOf is a greeting as it was recorded, with the verb of what is spoken.
+func greetingOf(line string, lmtp bool) string {
+	v, rest := splitVerb(line)
+	switch {
+	case lmtp && v != lhlo && line != "":
+		return strings.TrimSuffix(string(lhlo)+" "+rest, " ")
+	case !lmtp && v == lhlo:
+		return strings.TrimSuffix(string(ehlo)+" "+rest, " ")
+	}
+	return line
+}
+
+// verdicts takes down what the build says of the message, of which r was the first: one reply,
+// or, of LMTP, one for each recipient that was accepted (RFC 2033, section 4.2). The worst is
+// the answer.
+func (a *attempt) verdicts(c *client, r reply, accepted int) (err error) {
+	if !a.lmtp {
+		accepted = 1
+	}
+	worst := 0
+	for i := range accepted {
+		if i > 0 {
+			if r, err = c.reply(); err != nil {
+				return fmt.Errorf("waiting for reply %d of %d to the message: %w", i+1, accepted, err)
+			}
+		}
+		if r.code < 400 && !r.ok() {
+			return r.unwanted("the message")
+		}
+		a.answer(r)
+		worst = max(worst, r.code)
+		a.ended = a.ended || r.code == 421
+	}
+	a.out.Status = worst
 	return nil
 }
 

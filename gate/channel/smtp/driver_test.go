@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"pgregory.net/rapid"
 
@@ -291,6 +292,50 @@ func TestDriverTLS(t *testing.T) {
 }
 
 // What the driver sends is what the sink takes down, byte for byte.
+// A door of LMTP is greeted by LHLO whatever was recorded, and says of each recipient what
+// becomes of the message: the worst is the answer (RFC 2033, section 4.2).
+func TestDriverLMTP(t *testing.T) {
+	const head = " c\r\nMAIL FROM:<a@x>\r\nRCPT TO:<b@y>\r\nRCPT TO:<no@y>\r\nRCPT TO:<d@y>\r\n"
+	for _, c := range []struct {
+		lmtp     bool
+		verb     string
+		verdicts string // of the message
+		status   int
+		broken   bool
+	}{
+		{true, "EHLO", "250 b\r\n250 d", 250, false},
+		{true, "LHLO", "250 b\r\n250 d", 250, false},
+		{true, "EHLO", "550 b is full\r\n250 d", 550, false},
+		{true, "EHLO", "250 b\r\n452 d is full", 452, false},
+		{true, "EHLO", "250 b\r\n250 d\r\n250 whom?", 0, true},
+		{true, "EHLO", "250 b", 0, true}, // and no word of d
+		{false, "LHLO", "250 all", 250, false},
+	} {
+		heard := ""
+		s := serve(t, &server{script: func(_ int64, line string) (string, bool) {
+			switch {
+			case strings.HasPrefix(line, "LHLO"), strings.HasPrefix(line, "EHLO"):
+				heard = line
+			case strings.HasPrefix(line, "RCPT TO:<no@"):
+				return "550 nobody", true
+			case line == ".":
+				return c.verdicts, true
+			}
+			return "", false
+		}})
+		d := drive(t, channel.DriveConfig{Address: s.ln.Addr().String(), Settings: settings(fmt.Sprintf("lmtp = %v", c.lmtp))})
+		ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
+		out := d.Do(ctx, stimulus(c.verb+head, "hello\r\n"))
+		cancel()
+		if (out.Error != "") != c.broken || out.Status != c.status {
+			t.Errorf("%+v: %+v", c, out)
+		}
+		if want := map[bool]string{true: "LHLO c", false: "EHLO c"}[c.lmtp]; heard != want {
+			t.Errorf("%+v: it was greeted by %q, want %q", c, heard, want)
+		}
+	}
+}
+
 func TestRoundTrip(t *testing.T) {
 	st := &store{}
 	sink := open(t, st)

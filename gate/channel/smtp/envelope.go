@@ -18,6 +18,7 @@ type verb string
 const (
 	helo verb = "HELO"
 	ehlo verb = "EHLO"
+	lhlo verb = "LHLO" // of LMTP: RFC 2033, section 4.1
 	mail verb = "MAIL"
 	rcpt verb = "RCPT"
 )

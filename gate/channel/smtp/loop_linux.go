@@ -46,6 +46,13 @@ func (n *lane) resume() wait {
 	return why
 }
 
+// started is before every moment that a loop measures.
+var started = time.Now()
+
+// elapsed is a moment in nanoseconds since the program was started, greater than 0. The clock
+// on the wall may jump, and does not change it.
+func elapsed(at time.Time) int64 { return max(int64(at.Sub(started)), 0) + 1 }
+
 // A loop serves many connections with one goroutine at a time. A command of SMTP
 // takes microseconds and comes in a packet of its own, so that handing each to a
 // goroutine of its connection, over the scheduler and its sleeping threads, would
@@ -61,7 +68,7 @@ type loop struct {
 	listener int // a descriptor of its own of what all loops listen on
 	poker    [2]int
 
-	clock   atomic.Int64  // when epoll last had something to say, nanoseconds since 1970 UTC
+	clock   atomic.Int64  // when epoll last had something to say, as elapsed says it
 	turn    atomic.Uint64 // odd while a session has its turn
 	watched atomic.Bool
 	watch   *time.Timer
@@ -148,7 +155,7 @@ func newLoop(k *sink, ln *net.TCPListener) (_ *loop, err error) {
 	if err := l.listen(); err != nil {
 		return nil, err
 	}
-	l.clock.Store(time.Now().UnixNano())
+	l.clock.Store(elapsed(time.Now()))
 	l.watch = time.AfterFunc(time.Hour, l.look)
 	l.watch.Stop()
 	return l, nil
@@ -245,7 +252,7 @@ func (l *loop) rest() (timeout int, over bool) {
 // take makes ready whom events name, and all that are late where it is time to
 // look. Where somebody new has come it returns them.
 func (l *loop) take(events []unix.EpollEvent) (fresh *socket) {
-	now, knocked, poked := time.Now().UnixNano(), false, false
+	now, knocked, poked := elapsed(time.Now()), false, false
 	l.clock.Store(now)
 	l.mu.Lock()
 	for i := range events {

@@ -4,7 +4,7 @@
 //
 // # Head and Body
 //
-// Head is the HELO or EHLO line, the MAIL line and the RCPT lines of one
+// Head is the HELO, EHLO or LHLO line, the MAIL line and the RCPT lines of one
 // transaction, byte for byte as they came, each ended CRLF. Body is the message
 // with its dot stuffing undone (RFC 5321, 4.5.2) and nothing else done to it: bare
 // CR, bare LF, NUL and lines of any length stay.
@@ -67,13 +67,17 @@ const Name = "smtp"
 // A door may have this setting:
 //
 //	starttls = true              STARTTLS is asked for before anything is sent
+//	lmtp = true                  LMTP is spoken (RFC 2033): LHLO in place of what was recorded,
+//	                             and one reply for each recipient, the worst of which counts
 //
 // A sink may have these:
 //
 //	hostname = "mx.x.example"    the name in its greeting
 //	starttls = false             STARTTLS is not offered; it is if not given
 //	implicit_tls = true          TLS begins with the connection
-//	auth = false                 AUTH PLAIN and LOGIN are not offered; they are if not given
+//	lmtp = true                  LMTP is spoken (RFC 2033)
+//	auth = false                 AUTH is not offered; if not given it is, with PLAIN, LOGIN,
+//	                             CRAM-MD5, XOAUTH2 and OAUTHBEARER, and any credentials do
 //	refuse = ["550 bob@x.example", "550 5.1.1 eve@x.example",
 //	          "451 *@y.example", "452 root@*", "550 *"]
 //
@@ -83,7 +87,7 @@ const Name = "smtp"
 func Protocol() channel.Protocol {
 	return channel.Protocol{
 		Name:   Name,
-		Doc:    "mail over SMTP: RFC 5321 with PIPELINING, CHUNKING, 8BITMIME, SMTPUTF8, SIZE, DSN, STARTTLS and AUTH",
+		Doc:    "mail over SMTP: RFC 5321 with PIPELINING, CHUNKING, 8BITMIME, SMTPUTF8, SIZE, DSN, STARTTLS and AUTH, and LMTP (RFC 2033)",
 		Drive:  openDriver,
 		Listen: listen,
 		Decode: newDecoder,

@@ -374,21 +374,26 @@ func TestSMTPSource(t *testing.T) {
 		}
 		t.Skip("smtp-source is not installed: Debian has it in package postfix")
 	}
-	st := &store{}
-	sink := open(t, st)
-	out, err := exec.Command(tool, "-s", "5", "-m", "100", "-l", "20000", "-r", "3", "-N",
-		"-f", "from@x.example", "-t", "to@y.example", "inet:"+sink.Address()).CombinedOutput()
-	if err != nil {
-		t.Fatalf("%v: %s", err, out)
-	}
-	messages, gaps := st.all()
-	if len(messages) != 100 || len(gaps) != 0 {
-		t.Fatalf("%d messages, gaps %+v", len(messages), gaps)
-	}
-	for _, m := range messages {
-		d := mustDecode(t, m)
-		if len(d) != 1 || len(d[0].Recipients) != 3 || len(m.Body) < 20000 || len(m.Events) > 0 {
-			t.Fatalf("message with head %q, %d bytes, events %q", m.Head, len(m.Body), m.Events)
+	for _, lmtp := range []bool{false, true} {
+		st := &store{}
+		sink := open(t, st, func(c *channel.SinkConfig) { c.Settings = settings(fmt.Sprintf("lmtp = %v", lmtp)) })
+		argv := []string{"-s", "5", "-m", "100", "-l", "20000", "-r", "3", "-N", "-f", "from@x.example", "-t", "to@y.example"}
+		if lmtp {
+			argv = append(argv, "-L")
+		}
+		out, err := exec.Command(tool, append(argv, "inet:"+sink.Address())...).CombinedOutput()
+		if err != nil {
+			t.Fatalf("LMTP %v: %v: %s", lmtp, err, out)
+		}
+		messages, gaps := st.all()
+		if len(messages) != 100 || len(gaps) != 0 {
+			t.Fatalf("LMTP %v: %d messages, gaps %+v", lmtp, len(messages), gaps)
+		}
+		for _, m := range messages {
+			d := mustDecode(t, m)
+			if len(d) != 1 || len(d[0].Recipients) != 3 || len(m.Body) < 20000 || len(m.Events) > 0 {
+				t.Fatalf("message with head %q, %d bytes, events %q", m.Head, len(m.Body), m.Events)
+			}
 		}
 	}
 }

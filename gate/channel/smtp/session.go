@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"crypto/tls"
+	"encoding/base64"
 	"errors"
 	"net"
 	"strconv"
@@ -205,7 +206,7 @@ func (s *session) talk() error {
 		}
 		return errEnd
 	}
-	s.line("220 " + s.sink.opt.hostname + " ESMTP")
+	s.line("220 " + s.sink.opt.hostname + " " + map[bool]string{false: "ESMTP", true: "LMTP"}[s.sink.opt.lmtp])
 	if err := s.in.fill(); err != nil {
 		return err
 	}
@@ -260,7 +261,10 @@ func (s *session) mistake(code int, enhanced, text string) error {
 func (s *session) command(line string, bareLF bool) error {
 	v, rest := splitVerb(line)
 	switch v {
-	case helo, ehlo:
+	case helo, ehlo, lhlo:
+		if (v == lhlo) != s.sink.opt.lmtp {
+			return s.mistake(500, "5.5.1", "greet by "+map[bool]string{false: "EHLO", true: "LHLO"}[s.sink.opt.lmtp])
+		}
 		s.drop(nil)
 		s.greeting, s.named = append([]byte(line), '\r', '\n'), rest != ""
 		if v == helo {
@@ -312,7 +316,7 @@ func (s *session) extensions() {
 		s.line("250-STARTTLS")
 	}
 	if s.sink.opt.auth {
-		s.line("250-AUTH PLAIN LOGIN")
+		s.line("250-AUTH PLAIN LOGIN CRAM-MD5 XOAUTH2 OAUTHBEARER")
 	}
 	s.line("250 ENHANCEDSTATUSCODES")
 }
@@ -354,8 +358,23 @@ func (s *session) startTLS() error {
 	return nil
 }
 
-// auth answers AUTH PLAIN and AUTH LOGIN (RFC 4954): any credentials do, and
-// nothing of them is kept.
+// mechanisms are what AUTH may ask for, and what the sink says before each answer of the
+// client: "" is an empty challenge. PLAIN is of RFC 4616, LOGIN of no RFC, OAUTHBEARER of RFC
+// 7628, XOAUTH2 what Google and Microsoft publish. CRAM-MD5 (RFC 2195) begins with a
+// challenge, and has no initial response.
+func (s *session) mechanisms(name string) (prompts []string, known bool) {
+	switch strings.ToUpper(name) {
+	case "PLAIN", "XOAUTH2", "OAUTHBEARER":
+		return []string{""}, true
+	case "LOGIN":
+		return []string{"VXNlcm5hbWU6", "UGFzc3dvcmQ6"}, true // "Username:", "Password:"
+	case "CRAM-MD5":
+		return []string{base64.StdEncoding.EncodeToString([]byte("<1.1@" + s.sink.opt.hostname + ">"))}, true
+	}
+	return nil, false
+}
+
+// auth answers AUTH (RFC 4954): any credentials do, and nothing of them is kept.
 func (s *session) auth(rest string) error {
 	if !s.sink.opt.auth {
 		return s.mistake(502, "5.5.1", "AUTH is not offered here")
@@ -364,16 +383,13 @@ func (s *session) auth(rest string) error {
 		return s.mistake(503, "5.5.1", "finish the transaction first")
 	}
 	mechanism, initial, _ := strings.Cut(rest, " ")
-	var prompts []string
-	switch strings.ToUpper(mechanism) {
-	case "PLAIN":
-		prompts = []string{""}
-	case "LOGIN":
-		prompts = []string{"VXNlcm5hbWU6", "UGFzc3dvcmQ6"} // "Username:", "Password:"
-	default:
+	prompts, known := s.mechanisms(mechanism)
+	switch {
+	case !known:
 		return s.mistake(504, "5.5.4", "unknown mechanism")
-	}
-	if initial != "" {
+	case initial != "" && strings.EqualFold(mechanism, "CRAM-MD5"):
+		return s.mistake(501, "5.5.4", "this mechanism begins with a challenge") // RFC 4954, section 4
+	case initial != "":
 		prompts = prompts[1:]
 	}
 	for _, p := range prompts {

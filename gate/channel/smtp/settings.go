@@ -19,8 +19,10 @@ type sinkSettings struct {
 	StartTLS *bool `toml:"starttls"`
 	// ImplicitTLS says that TLS begins with the connection (RFC 8314, 3.3).
 	ImplicitTLS bool `toml:"implicit_tls"`
-	// Auth says whether AUTH PLAIN and LOGIN are offered, unset is yes. Any
-	// credentials do, and none are kept.
+	// LMTP says that the sink speaks LMTP (RFC 2033): LHLO in place of EHLO, and after the
+	// message one reply for each recipient that was accepted.
+	LMTP bool `toml:"lmtp"`
+	// Auth says whether AUTH is offered, unset is yes. Any credentials do, and none are kept.
 	Auth *bool `toml:"auth"`
 	// Refuse scripts refusals of recipients; see [Protocol].
 	Refuse []string `toml:"refuse"`
@@ -32,7 +34,7 @@ const defaultHostname = "sink.waybill.test" // RFC 2606, 2: .test is nobody's
 type sinkOptions struct {
 	hostname           string
 	startTLS, implicit bool
-	auth               bool
+	auth, lmtp         bool
 	refusals           []refusal
 }
 
@@ -46,7 +48,7 @@ func readSettings(settings channel.Settings) (o sinkOptions, err error) {
 	if err := settings.Into(&s); err != nil {
 		return o, err
 	}
-	o = sinkOptions{hostname: s.Hostname, implicit: s.ImplicitTLS, auth: s.Auth == nil || *s.Auth}
+	o = sinkOptions{hostname: s.Hostname, implicit: s.ImplicitTLS, auth: s.Auth == nil || *s.Auth, lmtp: s.LMTP}
 	if o.hostname == "" {
 		o.hostname = defaultHostname
 	}

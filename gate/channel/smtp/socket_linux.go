@@ -40,7 +40,7 @@ type socket struct {
 	parked   atomic.Bool
 	closed   bool
 	severed  atomic.Bool
-	deadline atomic.Int64 // of all that waits, nanoseconds since 1970 UTC; 0 is none
+	deadline atomic.Int64 // of all that waits, as elapsed says it; 0 is none
 }
 
 func (c *socket) Read(p []byte) (int, error) {
@@ -143,7 +143,7 @@ func (c *socket) SetDeadline(at time.Time) error {
 		c.deadline.Store(0)
 		return nil
 	}
-	c.deadline.Store(at.UnixNano())
+	c.deadline.Store(elapsed(at))
 	if !at.After(time.Now()) {
 		c.loop.poke()
 	}

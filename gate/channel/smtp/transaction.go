@@ -271,10 +271,10 @@ func (s *session) keep() {
 	}
 	if err := s.store(m); err != nil {
 		k.gap(gate.GapStore, "storing a message, which was answered with 451: "+err.Error())
-		s.reply(451, "4.3.0", "not stored")
+		s.conclusion(451, "4.3.0", "not stored")
 	} else {
 		k.accepted.Add(1)
-		s.reply(250, "2.0.0", "stored as "+strconv.FormatUint(m.Seq, 10))
+		s.conclusion(250, "2.0.0", "stored as "+strconv.FormatUint(m.Seq, 10))
 	}
 	if b.cut > 0 {
 		k.cfg.Gap(gate.Gap{
@@ -284,6 +284,18 @@ func (s *session) keep() {
 	}
 	s.tx = nil
 	s.setUnderway(false)
+}
+
+// conclusion answers the message: once, or, where LMTP is spoken, once for each recipient that
+// was accepted (RFC 2033, section 4.2).
+func (s *session) conclusion(code int, enhanced, text string) {
+	n := 1
+	if s.sink.opt.lmtp {
+		n = s.tx.accepted
+	}
+	for range n {
+		s.reply(code, enhanced, text)
+	}
 }
 
 // store gives a message to Keep, apart from other sessions where that lately took long.

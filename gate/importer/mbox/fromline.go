@@ -34,17 +34,20 @@ func fromLine(line []byte) (sender string, ok bool) {
 // maxField is how far behind a From_ line without a date a field is looked for, in bytes.
 const maxField = 1024
 
-// undated reads a From_ line without a date, "From " and a sender alone: only where next,
-// what follows, begins with a header field.
+// undated reads a From_ line without a date, "From " and a sender or nothing: only where
+// next, what follows, begins with a header field.
 func undated(line, next []byte) (sender string, ok bool) {
 	words := strings.Fields(string(line))
-	if len(words) != 2 || words[0] != "From" || !bytes.HasPrefix(line, []byte("From ")) {
+	if len(words) > 2 || !bytes.HasPrefix(line, []byte("From ")) {
 		return "", false
 	}
 	field, _, _ := bytes.Cut(next[:min(len(next), maxField)], []byte("\n"))
 	name, _, isField := bytes.Cut(field, []byte(":"))
 	if !isField || len(name) == 0 || bytes.ContainsFunc(name, func(r rune) bool { return r <= ' ' || r >= 0x7f }) {
 		return "", false
+	}
+	if len(words) == 1 {
+		return "", true
 	}
 	switch sender = words[1]; {
 	case sender == "-":

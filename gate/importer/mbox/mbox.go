@@ -5,8 +5,8 @@
 // writes it, with a zone before or after the year where there is one, or as RFC 5322 or
 // ISO 8601 do. It must be the
 // first line of the file, blank lines left out, or follow a blank line, which belongs
-// to neither mail. Where the first one has no date, but a sender alone and a header field
-// on the next line, the others may have none either. [Format] and [CL2] differ in what may stand in between:
+// to neither mail. Where the first one has no date, but a sender alone or nothing, and a header
+// field on the next line, the others may have none either. [Format] and [CL2] differ in what may stand in between:
 //
 //	mbox     Lines of a body that match "^>+From " lose one ">" (mboxrd); how many did
 //	         is the event "from-unquoted N". Content-Length is not believed: a forged

@@ -103,6 +103,8 @@ func TestUndated(t *testing.T) {
 		"From x@example.org\n" + one + "\nFrom y@example.org\n" + two:                                    {2, 0},
 		"From x@example.org\n" + one + "\nFrom - \n" + two:                                               {2, 0},
 		"From MAILER-DAEMON\n" + one:                                                                     {1, 0},
+		"From \n" + one + "\nFrom  \n" + two:                                                             {2, 0},
+		"From \n" + one + "\nFrom \nit is text\n":                                                        {1, 0},
 		"From x@example.org\n" + one + "\nFrom y@example.org Thu Aug 22 12:36:23 2002\n" + two:           {2, 0},
 		"From x@example.org\n" + one + "\nFrom here on\n":                                                {1, 0},
 		"From x@example.org\n" + one + "\nFrom here\nit is text\n":                                       {1, 0},

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"net"
 	"strconv"
+	"strings"
 
 	"github.com/gopacket/gopacket"
 	"github.com/gopacket/gopacket/layers"
@@ -327,6 +328,13 @@ func (c *conn) open(i int, p []byte) {
 		case isFrames(s.opening) && c.loseLate(i, "HTTP/2 is not read"):
 			return
 		}
+		if c.client == i && s.begun && isSOCKS(s.opening) {
+			if _, ok := c.role(); ok {
+				c.lose("what went through a proxy of SOCKS is not read")
+				c.unread()
+				return
+			}
+		}
 		if s.begun && !s.missing {
 			c.silence("other-protocol", "connections that speak neither HTTP/1 nor SMTP, as far as can be seen")
 			return
@@ -457,9 +465,9 @@ func protocolOf(p []byte) opening {
 	if is := beginsWith(bytes.ToUpper(line[:min(len(line), 5)]), "LHLO "); is != isOther {
 		return atLeast(is, isLocalMail)
 	}
-	// A request line: RFC 9112, section 3.
+	// A request line: RFC 9112, section 3. Its method may be any token.
 	method, rest, spaced := bytes.Cut(line, []byte(" "))
-	if len(method) > 20 || len(method) == 0 || bytes.ContainsFunc(method, func(r rune) bool { return r < 'A' || r > 'Z' && r != '-' && r != '_' }) {
+	if len(method) > 20 || len(method) == 0 || bytes.ContainsFunc(method, func(r rune) bool { return r <= ' ' || r >= 0x7f || strings.ContainsRune("\"(),/:;<=>?@[\\]{}", r) }) {
 		return isOther
 	}
 	switch {
@@ -493,6 +501,19 @@ func isMailCommand(p []byte) bool {
 		return whole
 	}
 	return whole && (bytes.HasPrefix(line, []byte("RCPT TO:")) || bytes.HasPrefix(line, []byte("BDAT ")) || bytes.HasPrefix(line, []byte("AUTH ")) || bytes.HasPrefix(line, []byte("XCLIENT ")))
+}
+
+// isSOCKS reports whether p is what a client first says to a proxy of SOCKS: the methods of
+// version 5, which it then awaits an answer to (RFC 1928, section 3), or a request of version 4
+// (https://www.openssh.com/txt/socks4.protocol).
+func isSOCKS(p []byte) bool {
+	switch {
+	case len(p) > 2 && p[0] == 5:
+		return len(p) == 2+int(p[1]) && !bytes.ContainsFunc(p[2:], func(r rune) bool { return r > 9 && r < 0x80 })
+	case len(p) > 8 && p[0] == 4:
+		return (p[1] == 1 || p[1] == 2) && len(p) < 1024 && p[len(p)-1] == 0
+	}
+	return false
 }
 
 // isTLSRecord reports whether p begins with a record of TLS: RFC 8446, section 5.1.

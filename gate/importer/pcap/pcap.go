@@ -35,7 +35,7 @@
 //
 // Gaps are: bytes that the capture has lost or cut short (snaplen) within what production
 // received or sent, connections whose beginning or end is missing within a message,
-// connections in TLS, HTTP/2 and HTTP/3, LMTP, WebSockets, tunnels of HTTP, what follows
+// connections in TLS, HTTP/2 and HTTP/3, LMTP, WebSockets, tunnels of HTTP and SOCKS, what follows
 // STARTTLS, fragments of IP that carry TCP or a tunnel, tunnels that are not undone (IPsec,
 // WireGuard, L2TP, PPTP, MACsec), packets of a link type that is not read (one gap for each
 // interface, and the others are read), and what two readers could take differently. Of answers, what is

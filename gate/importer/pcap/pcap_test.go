@@ -285,6 +285,28 @@ func TestConnections(t *testing.T) {
 		}, []string{"gap: a request cannot be read: a message has both Content-Length and Transfer-Encoding"}},
 		"http2": {func(s *script) { web(s).say(true, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n") }, []string{"gap: HTTP/2 is not read"}},
 		"tls":   {func(s *script) { web(s).say(true, "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03") }, []string{"gap: what went through a connection of TLS is not seen"}},
+		"any method": {func(s *script) {
+			k := web(s)
+			k.say(true, "purge:x /one HTTP/1.1\r\nHost: portal.example.org\r\n\r\n")
+			k = s.connect(client, 4001, server, 80)
+			k.say(true, "purge.2 /one HTTP/1.1\r\nHost: portal.example.org\r\n\r\n")
+			k.say(false, ok)
+		}, []string{"200 purge.2 /one HTTP/1.1", "skip: other-protocol"}},
+		"SOCKS 5": {func(s *script) {
+			k := web(s)
+			k.say(true, "\x05\x02\x00\x02")
+			k.say(false, "\x05\x00")
+			k.say(true, "\x05\x01\x00\x01\xc0\x00\x02\x09\x00\x50")
+			k.say(false, "\x05\x00\x00\x01\x00\x00\x00\x00\x00\x00")
+			k.say(true, get)
+			k.say(false, ok)
+		}, []string{"gap: what went through a proxy of SOCKS is not read", "skip: unread"}},
+		"SOCKS 4": {func(s *script) {
+			k := web(s)
+			k.say(true, "\x04\x01\x00\x50\xc0\x00\x02\x09\x00")
+			k.say(false, "\x00\x5a\x00\x00\x00\x00\x00\x00")
+			k.say(true, get)
+		}, []string{"gap: what went through a proxy of SOCKS is not read", "skip: unread"}},
 		"ssh": {func(s *script) {
 			k := s.connect(client, 4000, server, 22)
 			k.say(false, "SSH-2.0-OpenSSH_9.2\r\n")
