@@ -16,6 +16,7 @@ require (
 	github.com/emersion/go-message v0.18.2 // charsets of mail, and nothing else of it
 	github.com/go-json-experiment/json v0.0.0-20260820222146-c27c302e5fc3 // jsontext: keeps number text, refuses duplicate names
 	github.com/itchyny/gojq v0.12.20 // fan-out rules: users know jq
+	github.com/nyaruka/phonenumbers v1.8.1 // plans of telephone numbers by region, for those written in national format
 	golang.org/x/net v0.62.0 // html tokens, idna, http2 for the sink
 	golang.org/x/text v0.43.0 // normal form C of text, charsets by name
 )
@@ -43,7 +44,6 @@ require (
 	github.com/chromedp/cdproto v0.159.0 // events of the browser
 	github.com/chromedp/chromedp v0.23.0 // a real Chromium, clicked through and recorded
 	github.com/google/go-cmp v0.7.0 // differences between structs, readable
-	github.com/nyaruka/phonenumbers v1.8.1 // judges what pseudonyms of telephone numbers became
 	github.com/rhysd/actionlint v1.7.12 // what GitHub understands of a workflow, and its tree
 	github.com/rogpeppe/go-internal v1.16.0 // testscript: whole-program stories in txtar
 	github.com/santhosh-tekuri/jsonschema/v6 v6.0.3 // holds verdicts to the published schema

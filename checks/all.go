@@ -3,8 +3,10 @@ package checks
 
 import (
 	attachmentchanged "github.com/waybill-dev/waybill/checks/attachment-changed"
+	cacheabilitychanged "github.com/waybill-dev/waybill/checks/cacheability-changed"
 	classvanished "github.com/waybill-dev/waybill/checks/class-vanished"
 	constantchanged "github.com/waybill-dev/waybill/checks/constant-changed"
+	cookiescopechanged "github.com/waybill-dev/waybill/checks/cookie-scope-changed"
 	deliveryduplicated "github.com/waybill-dev/waybill/checks/delivery-duplicated"
 	destinationswapped "github.com/waybill-dev/waybill/checks/destination-swapped"
 	factsdisclosed "github.com/waybill-dev/waybill/checks/facts-disclosed"
@@ -20,7 +22,10 @@ import (
 	recipientremoved "github.com/waybill-dev/waybill/checks/recipient-removed"
 	recipientswapped "github.com/waybill-dev/waybill/checks/recipient-swapped"
 	replypathchanged "github.com/waybill-dev/waybill/checks/reply-path-changed"
+	replystatuschanged "github.com/waybill-dev/waybill/checks/reply-status-changed"
+	replyswapped "github.com/waybill-dev/waybill/checks/reply-swapped"
 	rolechanged "github.com/waybill-dev/waybill/checks/role-changed"
+	sendingchanged "github.com/waybill-dev/waybill/checks/sending-changed"
 	transportdowngraded "github.com/waybill-dev/waybill/checks/transport-downgraded"
 	uncausedeffect "github.com/waybill-dev/waybill/checks/uncaused-effect"
 	unstablerecipients "github.com/waybill-dev/waybill/checks/unstable-recipients"
@@ -38,8 +43,11 @@ func All() []*gate.Check {
 		deliveryduplicated.Check,
 		rolechanged.Check,
 		fanoutcollapsed.Check,
+		sendingchanged.Check,
 		classvanished.Check,
 		orderreversed.Check,
+		replyswapped.Check,
+		replystatuschanged.Check,
 
 		// content
 		factsdisclosed.Check,
@@ -57,6 +65,8 @@ func All() []*gate.Check {
 		newfield.Check,
 		destinationswapped.Check,
 		transportdowngraded.Check,
+		cacheabilitychanged.Check,
+		cookiescopechanged.Check,
 
 		// evidence
 		unstablerecipients.Check,

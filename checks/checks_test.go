@@ -191,6 +191,7 @@ var mirrors = map[string]mirror{
 
 	"role-changed":             {to: map[string]string{"role-changed": "", "new-field": toParty(`header/to "anna@example.org" -> ""`)}, reason: gone},
 	"personal-content-changed": {to: map[string]string{"personal-content-changed": "", "new-field": toParty(`text "a" -> ""`)}, reason: gone},
+	"sending-changed":          {to: map[string]string{"sending-changed": ""}},
 	"wording-changed":          {to: map[string]string{"wording-changed": ""}},
 	"constant-changed":         {to: map[string]string{"constant-changed": ""}},
 	"attachment-changed":       {to: map[string]string{"attachment-changed": "", "new-field": toParty(`attachment[0]/text "a" -> ""`)}, reason: gone},

@@ -93,7 +93,7 @@ func ParseRecipient(s string) (Recipient, error) {
 	var role RecipientRole
 	if i := strings.LastIndex(addr, " as "); i >= 0 {
 		switch r := RecipientRole(addr[i+len(" as "):]); r {
-		case Envelope, Party, To, Cc, Bcc, ReplyTo:
+		case Envelope, Party, To, Cc, Bcc, ReplyTo, Asker:
 			addr, role = addr[:i], r
 		}
 	}
@@ -106,11 +106,11 @@ func ParseRecipient(s string) (Recipient, error) {
 		r, err = HostRecipient(addr)
 	case Tel:
 		r, err = TelRecipient(addr)
-	case Other:
+	case Other, Session:
 		if reason := plain(addr); reason != "" {
-			return Recipient{}, &AddressError{Other, addr, reason}
+			return Recipient{}, &AddressError{RecipientKind(kind), addr, reason}
 		}
-		r = Recipient{Kind: Other, Address: addr}
+		r = Recipient{Kind: RecipientKind(kind), Address: addr}
 	default:
 		return Recipient{}, &InvalidError{"recipient kind", kind}
 	}

@@ -55,6 +55,11 @@ type Change struct {
 	Origins []Recipient `json:"origins,omitempty"` // who had exactly After's body in production; at most 8
 	Masks   []Masked    `json:"masks,omitempty"`   // what noise hid in this pair
 
+	// Content is a keyed digest of all that the change is of: the edits whole, or the parts of
+	// what is added, removed or sent to another, with what is new in each replay named and not
+	// contained. It is the same whenever one release is judged.
+	Content string `json:"content,omitempty"`
+
 	// How many deliveries equal to this one each run has: {1, 3} on an Added
 	// delivery means that production sent it once and staging three times.
 	Copies [2]int `json:"copies"`
@@ -123,6 +128,9 @@ type EditGroup struct {
 
 	Within bool `json:"within,omitempty"` // see [Edit]
 
+	// Digest is a keyed digest of Before and After, whole: see [Change] Content.
+	Digest string `json:"digest,omitempty"`
+
 	// Alike is true where the edit is a function of the text and not of the person: two
 	// messages of distinct people at least, every delivery of production that holds the
 	// old text in this place was edited so, and no delivery of production held the new.
@@ -170,6 +178,7 @@ type Exposure struct {
 	Facts   int       `json:"facts"`
 	Bits    float64   `json:"bits"`
 	Sample  []Fact    `json:"sample,omitempty"` // the heaviest, at most 4
+	Digest  string    `json:"digest,omitempty"` // keyed, of the kinds and values of the facts that identify and are not new in each run
 }
 
 // RunFacts is what a comparison knows of one run as a whole.
@@ -210,6 +219,7 @@ type OrderChange struct {
 // counts of what does not. It is what a check sees, and all that it sees.
 type Comparison struct {
 	Scenario   string        `json:"scenario"`
+	Replies    bool          `json:"replies,omitempty"` // of what was answered to stimuli, and not of what was sent
 	Production RunFacts      `json:"production"`
 	Staging    RunFacts      `json:"staging"`
 	Equal      uint64        `json:"equal"`  // deliveries of production that staging makes too
@@ -238,6 +248,17 @@ type Comparison struct {
 
 	// Blind says what could not be seen although nothing failed, sorted.
 	Blind []BlindSpot `json:"blind,omitempty"`
+
+	// Readings say of each destination of production's requests how it was known whom
+	// they are for, sorted by host and reader.
+	Readings []Reading `json:"readings,omitempty"`
+}
+
+// A Reading is how it was known whom the requests to one host are for.
+type Reading struct {
+	Host   string `json:"host"`
+	Reader string `json:"reader,omitempty"` // see [Decoded]; "" is that only the host was compared
+	Count  uint64 `json:"count"`            // of requests
 }
 
 // BlindKind says why something could not be seen although nothing failed.

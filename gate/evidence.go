@@ -117,6 +117,7 @@ const (
 	GapOpaque           = "opaque"            // content that varies between replays of production and cannot be read
 	GapArrival          = "arrival"           // values that follow the order of arrival, and were given otherwise than in any replay
 	GapUnanchored       = "unanchored"        // a message of which nothing but a volatile value that stands once tells it from others
+	GapSameBuild        = "same-build"        // production and staging are one build: nothing of a release was compared
 	GapNotBound         = "not-bound"         // a value that the build was to give, and did not: the recorded one was sent
 	GapNotReplayable    = "not-replayable"    // a request whose traffic cannot be replayed, counted when it was recorded: a limit that is stated, and the only gap that leaves a verdict decided
 )
@@ -185,9 +186,10 @@ type Identities string
 
 // What can become of them.
 const (
-	IdentitiesUnknown  Identities = ""           // the tape does not say: made by hand, or of no real traffic
-	IdentitiesReplaced Identities = "pseudonyms" // consistent pseudonyms stand in their place
-	IdentitiesKept     Identities = "kept"       // they stand as they were: reports carry a mark
+	IdentitiesUnknown  Identities = ""              // the tape does not say: made by hand, or of no real traffic
+	IdentitiesReplaced Identities = "pseudonyms"    // consistent pseudonyms stand in their place
+	IdentitiesDetected Identities = "detected only" // the same of those that detectors know: nobody declared where names or record numbers stand
+	IdentitiesKept     Identities = "kept"          // they stand as they were: reports carry a mark
 )
 
 // Schema is the version of the records in this package.

@@ -31,9 +31,10 @@ type Finding struct {
 	Lost    []string `json:"lost,omitempty"`    // who receives less
 	Owners  []string `json:"owners,omitempty"`  // whose facts are received by somebody else
 	Parties []string `json:"parties,omitempty"` // outside hosts concerned
-	// Meaning is a digest of what else the finding means: whose facts, of which kinds and
-	// values, who receives, and what is edited into what. It is set where a check is listed
-	// in package pipeline, so that an approval of one telephone number is none of a diagnosis.
+	// Meaning is a keyed digest of what else the finding means: whose facts, of which kinds and
+	// values, who receives them, in which content, and what is edited into what at which place.
+	// Where it is set it stands for Before and After too, which may be cut, and hold what is new
+	// in each run. An approval of one telephone number is none of a diagnosis.
 	Meaning string `json:"meaning,omitempty"`
 
 	// Classes are those of the deliveries concerned, sorted, at most 50. They are no part of
@@ -54,8 +55,8 @@ type Finding struct {
 const FingerprintScheme = "w1"
 
 // Seal sorts the subjects and sets the fingerprint: "w1-" and 32 hexadecimal digits of
-// SHA-256 over the meaning: check, route, class, part, canonical before and after,
-// and the subjects. Titles, counts, order, time, scenario and commit are not in it.
+// SHA-256 over the meaning: check, route, class, part, the subjects, and Meaning, or where
+// that is not set canonical before and after. Titles, counts, order, time, scenario and commit are not in it.
 func (f *Finding) Seal() {
 	for _, l := range []*[]string{&f.Gained, &f.Lost, &f.Owners, &f.Parties} {
 		slices.Sort(*l)
@@ -66,7 +67,11 @@ func (f *Finding) Seal() {
 	slices.Sort(f.Groups)
 	f.Groups = slices.Compact(f.Groups)
 	h := sha256.New()
-	for _, s := range []string{FingerprintScheme, f.Check, f.Channel, f.Sink, f.Class, f.Part, f.Before, f.After} {
+	before, after := f.Before, f.After
+	if f.Meaning != "" {
+		before, after = "", ""
+	}
+	for _, s := range []string{FingerprintScheme, f.Check, f.Channel, f.Sink, f.Class, f.Part, before, after} {
 		digestString(h, s)
 	}
 	for _, l := range [][]string{f.Gained, f.Lost, f.Owners, f.Parties} {

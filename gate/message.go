@@ -11,12 +11,14 @@ const (
 	Host  RecipientKind = "host" // lower-case A-labels, with :port where it is not the scheme's own
 	Tel   RecipientKind = "tel"  // E.164 with its plus
 	Other RecipientKind = "id"   // an identity whose form is a provider's own: a device token, a channel name
+
+	Session RecipientKind = "session" // who asked: the key of a stimulus, or, where it has none, its id
 )
 
 // RecipientRole is how a recipient was addressed.
 type RecipientRole string
 
-// Roles of a recipient. A mail goes to an Envelope and a request to a Party; what a
+// Roles of a recipient. An answer goes to its Asker. A mail goes to an Envelope and a request to a Party; what a
 // provider is asked to fan out goes to its To, Cc and Bcc. What a mail shows of
 // these is parts of it, and so facts of their own (invariant 5).
 const (
@@ -26,6 +28,7 @@ const (
 	Cc       RecipientRole = "cc"
 	Bcc      RecipientRole = "bcc"
 	ReplyTo  RecipientRole = "reply-to"
+	Asker    RecipientRole = "asker" // of a stimulus
 )
 
 // A Recipient is a typed, canonical identity with a role.
@@ -61,9 +64,18 @@ type Decoded struct {
 	Traces     []string    // ids that a build carried through from a stimulus: traceparent's trace id, a message id
 	Gaps       []Gap
 	Masks      []Masked
-	Hidden     []Hidden // what Masks left out
-	Prose      []string // globs over names of parts whose values people read as running text: "body/$.text"
+	Hidden     []Hidden          // what Masks left out
+	Prose      []string          // globs over names of parts whose values people read as running text: "body/$.text"
+	Decides    []string          // globs over names of parts that say whether and when it is sent: "body/$.sandbox"
+	Spelled    map[string]string // whole values that are one with another: "(510) 555-0100" with "+15105550100"
+	Reader     string            // what says whom it is for: the name of an API, [OwnRule]; "" is that only the host is known
 }
+
+// DecisionPart begins the names of parts that say whether and when a message is sent.
+const DecisionPart = "decides/"
+
+// OwnRule is the Reader of what the user's own rule reads.
+const OwnRule = "your rule"
 
 // A Payload is a run of bytes with a media type, still encoded.
 type Payload struct {
@@ -189,6 +201,7 @@ type Canonical struct {
 	Masks      []Masked
 	Hidden     []Hidden // what Masks left out, in no part of a digest
 	Gaps       []Gap
+	Reader     string // see [Decoded], in no part of a digest
 
 	// At is when it was taken in a replay, in nanoseconds since 1970; 0 where that is not known.
 	// It is in no part of a digest.

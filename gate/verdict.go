@@ -136,6 +136,35 @@ type Made struct {
 	Stimuli   uint64 `json:"stimuli,omitempty"`   // in the corpus
 	Config    string `json:"config,omitempty"`    // "sha256:..." of the configuration
 	Approvals string `json:"approvals,omitempty"` // "sha256:..." of the approvals that were read; "" is none
+
+	Builds []Built `json:"builds,omitempty"` // one a role, production first
+	Shards int     `json:"shards,omitempty"` // how many machines replayed the corpus, each a part; 0 is one, all of it
+
+	// Settings are what differs between the configuration and that of what the release is to be
+	// merged into, where that was asked for.
+	Settings []Setting `json:"settings,omitempty"`
+
+	// Guard says how the runs were kept from the builds that they are of.
+	Guard string `json:"guard,omitempty"`
+}
+
+// A Setting is one key of the gate's own configuration that a release changes.
+type Setting struct {
+	Key    string `json:"key"`              // "policy.blind"; tables of a list by their names: "masks[ticket number].pattern"
+	Before string `json:"before,omitempty"` // "" is not set
+	After  string `json:"after,omitempty"`
+	Public bool   `json:"public,omitempty"` // its values name nobody
+}
+
+// A Built says which build was replayed in a role, by digests ("sha256:...") of what it is made
+// of, as far as its commands name it.
+type Built struct {
+	Role    Role   `json:"role"`
+	Name    string `json:"name,omitempty"`
+	Digest  string `json:"digest"`            // of Command and Setup
+	Command string `json:"command,omitempty"` // its commands and jobs, their environment, and the executables, scripts and images that they name
+	Setup   string `json:"setup,omitempty"`   // the same of its set-up
+	Program string `json:"program,omitempty"` // as Command, with what set-up made; "" where it made none of what was run
 }
 
 // codeRank is the precedence of exit codes: 5, 70, 2, 1, 3. Lower is stronger.

@@ -18,6 +18,7 @@ import (
 //	scenario outage                    "steady" where it is not said
 //	parties collect.example            hosts that production sent to
 //	caused                             messages carry traces
+//	replies                            it is of answers
 //	class answer 12 0                  deliveries of a class by production and staging
 //	added bob OPTIONS                  changes
 //	removed bob OPTIONS
@@ -35,7 +36,7 @@ import (
 //	origins dave
 //
 // People are names (alice is mail:alice@example.org), ranges of numbered names, or
-// ids with their kind: host:a.example, tel:+15105550100. Edits that are alike make
+// ids with their kind: host:a.example, tel:+15105550100, session:s1. Edits that are alike make
 // one group; classes that are not stated are counted from the changes.
 func Parse(text string) (*gate.Comparison, error) {
 	p := parser{c: &gate.Comparison{Scenario: "steady"}, groups: map[string]int{}, stated: map[gate.ClassFacts]bool{}}
@@ -104,6 +105,8 @@ func (p *parser) line(w []string) error {
 		slices.Sort(p.c.Parties)
 	case "caused":
 		p.c.Caused = true
+	case "replies":
+		p.c.Replies = true
 	case "class":
 		return p.class(rest)
 	case "added", "removed", "altered", "redirected":
@@ -156,9 +159,13 @@ func people(word string) ([]gate.Recipient, error) {
 		if err != nil {
 			return nil, err
 		}
-		r.Role = gate.Envelope
-		if kind == string(gate.Host) {
+		switch gate.RecipientKind(kind) {
+		case gate.Host:
 			r.Role = gate.Party
+		case gate.Session:
+			r.Role = gate.Asker
+		default:
+			r.Role = gate.Envelope
 		}
 		return []gate.Recipient{r}, nil
 	}

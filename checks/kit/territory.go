@@ -1,6 +1,7 @@
 package kit
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/waybill-dev/waybill/gate"
@@ -22,12 +23,17 @@ const (
 	NewField        = "new-field"
 	Destination     = "destination-swapped"
 	Downgrade       = "transport-downgraded"
+	Sending         = "sending-changed"
+	ReplySwapped    = "reply-swapped"
+	ReplyStatus     = "reply-status-changed"
+	Cacheability    = "cacheability-changed"
+	CookieScope     = "cookie-scope-changed"
 )
 
 // Owners lists the ids of all checks that may own an edit group.
 func Owners() []string {
 	return []string{Swapped, Role, Fanout, PersonalContent, Constant, Wording, Attachment, Link,
-		ReplyPath, NewParty, NewField, Destination, Downgrade}
+		ReplyPath, NewParty, NewField, Destination, Downgrade, Sending, ReplySwapped, ReplyStatus, Cacheability, CookieScope}
 }
 
 // owned are the parts that belong to one check by name alone, and are no header fields.
@@ -36,6 +42,7 @@ var owned = map[string]string{
 	"transport/sink": Destination,
 	"path":           Destination,
 	"fanout/groups":  Fanout,
+	"status":         ReplyStatus,
 
 	"html/link": Link,
 	"text/link": Link,
@@ -53,6 +60,14 @@ var owned = map[string]string{
 func ownerByName(name string) string {
 	if owner := owned[name]; owner != "" {
 		return owner
+	}
+	switch {
+	case strings.HasPrefix(name, gate.DecisionPart):
+		return Sending
+	case strings.HasPrefix(name, "cache/"):
+		return Cacheability
+	case strings.HasPrefix(name, "set-cookie/") && strings.HasSuffix(name, "/scope"):
+		return CookieScope
 	}
 	switch fields.OwnerOf(name) {
 	case fields.Role:
@@ -122,9 +137,12 @@ func (t *Territory) Strangers(g *gate.EditGroup) []string {
 // the part's own check, then content.
 func (t *Territory) Owner(g *gate.EditGroup) string {
 	owner := ownerByName(g.Part)
+	if owner == "" && t.c.Replies && t.others(g) {
+		return ReplySwapped
+	}
 	load := isLoad(g) && (owner == "" || owner == Link)
 	switch {
-	case owner == Downgrade || owner == Destination:
+	case owner == Downgrade || owner == Destination || owner == Sending:
 		return owner
 	case load && len(t.Strangers(g)) > 0:
 		return NewParty
@@ -150,6 +168,18 @@ func (t *Territory) Owner(g *gate.EditGroup) string {
 	return PersonalContent
 }
 
+// others reports whether each answer that g edits is, as a whole, one that production gave to
+// one other person alone. What many were answered is nobody's.
+func (t *Territory) others(g *gate.EditGroup) bool {
+	for _, i := range g.Changes {
+		ch := &t.c.Changes[i]
+		if ch.After == nil || len(ch.Origins) != 1 {
+			return false
+		}
+	}
+	return len(g.Changes) > 0
+}
+
 func isLoad(g *gate.EditGroup) bool { return g.Kind == gate.Load || g.Part == "html/load" }
 
 // toParty reports whether a message that g edits goes to an outside party.
@@ -162,11 +192,20 @@ func (t *Territory) toParty(g *gate.EditGroup) bool {
 	return false
 }
 
+// passesOn reports whether a message that g edits goes to what may pass it on to others: an
+// outside party, or what only a provider knows.
+func (t *Territory) passesOn(g *gate.EditGroup) bool {
+	return slices.ContainsFunc(g.Changes, func(i int) bool {
+		kind := t.c.Changes[i].Recipient().Kind
+		return kind == gate.Host || kind == gate.Other
+	})
+}
+
 // readdresses reports whether g puts another person in the place of one in a request to
-// an outside party, by values that read as recipients as a whole. A number that loses its
-// plus is another number.
+// an outside party, or to a queue, a topic or a channel, by values that read as recipients as
+// a whole. A number that loses its plus is another number.
 func (t *Territory) readdresses(g *gate.EditGroup) bool {
-	if strings.HasPrefix(g.Part, "header/") || strings.HasPrefix(g.Part, "cookie/") || !t.toParty(g) {
+	if strings.HasPrefix(g.Part, "header/") || strings.HasPrefix(g.Part, "cookie/") || !t.passesOn(g) {
 		return false
 	}
 	before, after := Replaced(g)

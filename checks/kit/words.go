@@ -16,6 +16,9 @@ func People(n int) string { return N(n, "person", "people") }
 // Deliveries words a count of deliveries.
 func Deliveries(n int) string { return N(n, "delivery", "deliveries") }
 
+// Answers counts answers: "1 answer".
+func Answers(n int) string { return N(n, "answer", "answers") }
+
 // Whom words who is meant: "2 people", "1 outside party", "2 people and 1 outside
 // party", and "nobody" where there is neither.
 func Whom(people, parties int) string {

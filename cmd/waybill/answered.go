@@ -58,6 +58,9 @@ func (a attestation) answers(in *verdict.Input) ([]gate.Gap, error) {
 	accepted := 0.0
 	if conf != nil {
 		accepted = conf.Replay.MaxFailed
+		if conf.Replies.Compare == config.Off {
+			note(in, "what the builds answered was not compared: "+conf.Replies.Reason)
+		}
 		for i := range conf.Scenarios {
 			if s := &conf.Scenarios[i]; s.Name == last.Scenario {
 				runs.Outage, runs.Jobs = s.Kind == config.Outage, s.Kind == config.Alone

@@ -19,6 +19,7 @@ import (
 
 	"github.com/waybill-dev/waybill/gate"
 	"github.com/waybill-dev/waybill/gate/config"
+	"github.com/waybill-dev/waybill/gate/report"
 	"github.com/waybill-dev/waybill/gate/verdict"
 )
 
@@ -46,8 +47,9 @@ func (p *program) approveVerb() *cli.Command {
 		Usage:     "accept findings, with a reason and a last day",
 		UsageText: "waybill approve [flags] --reason TEXT --until DAY FINGERPRINT...",
 		Description: "Each approval is of its finding in this corpus, of as many messages as it has now. It is a person's claim: where\n" +
-			"reviews are verified, an approving review of the pull request is the evidence for it.",
-		Flags: append(append(approvalFlags(), approverFlags()...),
+			"reviews are verified, an approving review of the pull request is the evidence for it. What it covers is printed before it\n" +
+			"is made, and after.",
+		Flags: append(append(append(approvalFlags(), approverFlags()...), nameFlags()...),
 			&cli.StringFlag{Name: "reason", Usage: "why this change is right, for those who read it later"},
 			&cli.StringFlag{Name: "until", Usage: "last `DAY` on which it holds, as 2027-01-31, or so many days from today, as 30d"},
 			&cli.Uint64Flag{Name: "max-messages", Usage: "accept up to `N` messages, and not only as many as there are now"},
@@ -65,6 +67,10 @@ func (p *program) approve(c *cli.Context) error {
 		if !c.IsSet(flag) {
 			return usage(fmt.Errorf("approve: --%s is not given", flag), "usage: "+c.Command.UsageText)
 		}
+	}
+	o, err := p.reportOptions(c)
+	if err != nil {
+		return err
 	}
 	v, err := readVerdict(c.String("verdict"))
 	if err != nil {
@@ -100,6 +106,13 @@ func (p *program) approve(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	for i := range list {
+		fmt.Fprintln(p.stdout, "To be accepted:")
+		if err := report.Review(p.stdout, v, list[i].Fingerprint, o); err != nil {
+			return undecided(err, "")
+		}
+		fmt.Fprintf(p.stdout, "   covers       %s\n\n", covers(&list[i]))
+	}
 	err = edit(path, func(data []byte) ([]byte, error) {
 		for i := range list { // all of them or none
 			list[i].RequestedBy, list[i].ApprovedBy = by.requested, by.approved
@@ -114,9 +127,19 @@ func (p *program) approve(c *cli.Context) error {
 		return err
 	}
 	for i := range list {
-		fmt.Fprintf(p.stdout, "%s is accepted until %s, up to %d, in %s\n", list[i].Fingerprint, list[i].Expires, list[i].MaxMessages, printable(path))
+		fmt.Fprintf(p.stdout, "%s is accepted until %s, up to %d, in %s: %s, %s\n", list[i].Fingerprint, list[i].Expires, list[i].MaxMessages, printable(path),
+			list[i].Check, covers(&list[i]))
 	}
 	return nil
+}
+
+// covers says in words what an approval accepts, and what it does not. It names nobody.
+func covers(a *gate.Approval) string {
+	where := "in this corpus"
+	if a.Scope == verdict.AnyCorpus {
+		where = "in any corpus"
+	}
+	return fmt.Sprintf("these facts, in this content, to these recipients, at most %d deliveries, %s, until %s; nothing else of the same people", a.MaxMessages, where, a.Expires)
 }
 
 // maxApproved is how many findings are accepted at once.

@@ -1,8 +1,12 @@
 package main
 
 import (
+	"cmp"
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"hash"
 	"io"
@@ -13,86 +17,197 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
+	"github.com/waybill-dev/waybill/gate"
 	"github.com/waybill-dev/waybill/gate/config"
+	"github.com/waybill-dev/waybill/gate/shard"
+	"github.com/waybill-dev/waybill/gate/verdict"
 )
 
-// maxFiles bounds how many files beside a script are read for the digest of its build.
-const maxFiles = 50_000
+const (
+	maxFiles     = 50_000           // files beside a script, or in a folder, that are read for the digest of a build
+	imageTimeout = 20 * time.Second // for a container engine to say which image a name stands for
+)
 
-// filesOf is a digest of what a build is made of, as far as its commands name it: their
-// words, the programs and files among these, and beside and below a script the files of
-// its kind. A name is no identity, and a commit is not always given.
+// built describes the build of a role: digests of what its commands name. These are their words and
+// environment, the programs and files among the words, the files of a script's kind beside and
+// below it, the sources in a folder that a word names, and the ids of container images. A name is
+// no identity, and a commit is not always given.
 //
-// What it does not see: images of containers, what a command fetches, and what set-up makes.
-func filesOf(b *config.Build, dir string) (string, error) {
-	h := sha256.New()
-	f := &files{hash: h, seen: map[string]bool{}}
-	lists := [][]string{b.Command, b.Ready.Command, b.Quiet.Command, b.Stop.Command}
-	lists = append(append(lists, b.Setup...), b.Reset...)
+// state is the folder in which set-up made its programs, "" where it has not run: these are then
+// known by the commands that make them alone. What a command fetches over a network is not seen.
+func built(ctx context.Context, conf *config.Config, role gate.Role, state string) (gate.Built, error) {
+	b := conf.Build(role)
+	out := gate.Built{Role: role, Name: b.Name}
+	var setup, command [][]string
+	setup = append(append(setup, b.Setup...), b.Reset...)
+	command = append(command, b.Command, b.Ready.Command, b.Quiet.Command, b.Stop.Command)
+	envs := []map[string]string{b.Env}
 	for _, name := range slices.Sorted(maps.Keys(b.Jobs)) {
-		lists = append(lists, b.Jobs[name].Command)
+		command = append(command, append([]string{"job", name}, b.Jobs[name].Command...))
+		envs = append(envs, b.Jobs[name].Env)
 	}
-	for _, argv := range lists {
-		for i, word := range argv {
-			fmt.Fprintf(h, "%d %q\n", i, word)
-			path := strings.ReplaceAll(word, "${config}", dir)
-			if strings.Contains(path, "${") {
-				continue
-			}
-			if _, after, ok := strings.Cut(path, "="); ok && strings.HasPrefix(path, "-") { // --config=FILE
-				path = after
-			}
-			if i == 0 && !strings.Contains(path, "/") {
-				found, err := exec.LookPath(path)
-				if err != nil {
-					continue // told when it is started
-				}
-				path = found
-			}
-			if !filepath.IsAbs(path) {
-				path = filepath.Join(strings.ReplaceAll(b.Dir, "${config}", dir), path)
-			}
-			if err := f.add(path); err != nil {
-				return "", err
+	whole := sha256.New()
+	for _, part := range []struct {
+		to    *string
+		argvs [][]string
+		envs  []map[string]string
+	}{{&out.Setup, setup, nil}, {&out.Command, command, envs}} {
+		f := &files{ctx: ctx, hash: sha256.New(), seen: map[string]bool{}, build: b, config: conf.Dir, state: state}
+		for _, argv := range part.argvs {
+			if err := f.argv(argv); err != nil {
+				return out, fmt.Errorf("read the files of build %s: %w", role, err)
 			}
 		}
+		for _, env := range part.envs {
+			for _, name := range slices.Sorted(maps.Keys(env)) {
+				fmt.Fprintf(f.hash, "env %q %q\n", name, plain.expand(env[name]))
+			}
+		}
+		fmt.Fprintf(f.hash, "doors %q\n", b.Doors)
+		*part.to = "sha256:" + hex.EncodeToString(f.hash.Sum(nil))
+		fmt.Fprintln(whole, *part.to)
 	}
-	return "sha256:" + hex.EncodeToString(h.Sum(nil)), nil
+	out.Digest = "sha256:" + hex.EncodeToString(whole.Sum(nil))
+	return out, nil
 }
 
 type files struct {
-	hash hash.Hash
-	seen map[string]bool
-	n    int
+	ctx    context.Context
+	hash   hash.Hash
+	seen   map[string]bool
+	n      int
+	build  *config.Build
+	config string
+	state  string
 }
 
-// add adds a file, and of a script those of its kind beside and below it.
+// plain expands variables of the environment alone: no folder of this machine.
+var plain = &files{config: "${config}"}
+
+// expand puts in what is known before a build starts: folders, and variables of this
+// process's environment. Addresses of doors and sinks differ from run to run.
+func (f *files) expand(s string) string {
+	s = strings.ReplaceAll(s, "${config}", f.config)
+	if f.state != "" {
+		s = strings.ReplaceAll(s, "${state}", f.state)
+	}
+	for from := 0; ; {
+		i := strings.Index(s[from:], "${env.")
+		if i < 0 {
+			return s
+		}
+		i += from
+		name, _, ok := strings.Cut(s[i+len("${env."):], "}")
+		if !ok {
+			return s
+		}
+		value, set := os.LookupEnv(name)
+		if from = i + len("${env."); set {
+			s = s[:i] + value + s[i+len("${env.}")+len(name):]
+			from = i + len(value)
+		}
+	}
+}
+
+// argv adds a command: its words as they are configured, with variables of the environment, and
+// what they name.
+func (f *files) argv(argv []string) error {
+	for i, word := range argv {
+		path := f.expand(word)
+		fmt.Fprintf(f.hash, "%d %q\n", i, plain.expand(word))
+		if strings.Contains(path, "${") {
+			continue
+		}
+		if _, after, ok := strings.Cut(path, "="); ok && strings.HasPrefix(path, "-") { // --config=FILE
+			path = after
+		}
+		if i == 0 && !strings.Contains(path, "/") {
+			found, err := exec.LookPath(path)
+			if err != nil {
+				continue // told when it is started
+			}
+			path = found
+		}
+		if !filepath.IsAbs(path) {
+			path = filepath.Join(strings.ReplaceAll(f.build.Dir, "${config}", f.config), path)
+		}
+		if err := f.add(path); err != nil {
+			return err
+		}
+	}
+	return f.images(argv)
+}
+
+// engines are programs whose words name images of containers.
+var engines = []string{"docker", "podman", "nerdctl"}
+
+// images adds the ids of the images that the words of a container engine's command name. A
+// name such as app:latest stands for another image when it was built or pulled anew.
+func (f *files) images(argv []string) error {
+	if len(argv) == 0 || !slices.Contains(engines, filepath.Base(argv[0])) {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(f.ctx, imageTimeout)
+	defer cancel()
+	for _, word := range argv[1:] {
+		if word = f.expand(word); word == "" || strings.HasPrefix(word, "-") || strings.Contains(word, "${") {
+			continue
+		}
+		id, err := exec.CommandContext(ctx, argv[0], "image", "inspect", "--format", "{{.Id}}", word).Output()
+		if ctx.Err() != nil {
+			return fmt.Errorf("ask %s which image %s is: %w", argv[0], word, ctx.Err())
+		}
+		if err != nil {
+			continue // no image, or one that is yet to be pulled
+		}
+		fmt.Fprintf(f.hash, "image %q %q\n", word, strings.TrimSpace(string(id)))
+	}
+	return nil
+}
+
+// add adds a file, and of a script those of its kind beside and below it; of a folder the
+// sources in it.
 func (f *files) add(path string) error {
 	info, err := os.Stat(path)
-	if err != nil || !info.Mode().IsRegular() {
-		return nil // no file: a word
+	switch {
+	case err != nil: // no file: a word
+		return nil
+	case info.IsDir():
+		return f.tree(path, sources)
+	case !info.Mode().IsRegular():
+		return nil
 	}
 	if err := f.one(path, filepath.Base(path)); err != nil {
 		return err
 	}
-	kind := filepath.Ext(path)
-	folder := filepath.Dir(path)
-	if !slices.Contains(scripts, kind) || f.seen[folder+kind] {
+	if kind := filepath.Ext(path); slices.Contains(scripts, kind) {
+		return f.tree(filepath.Dir(path), []string{kind})
+	}
+	return nil
+}
+
+// tree adds the files of some kinds in a folder and below it, up to [maxFiles] of a command.
+func (f *files) tree(folder string, kinds []string) error {
+	key := folder + "\x00" + strings.Join(kinds, "\x00")
+	if f.seen[key] {
 		return nil
 	}
-	f.seen[folder+kind] = true
+	f.seen[key] = true
 	return filepath.WalkDir(folder, func(p string, d fs.DirEntry, err error) error {
 		switch {
 		case err != nil:
 			return nil // what cannot be read the build does not read either
 		case d.IsDir() && p != folder && strings.HasPrefix(d.Name(), "."):
 			return filepath.SkipDir
-		case !d.Type().IsRegular() || filepath.Ext(p) != kind:
-			return nil
 		}
 		if f.n++; f.n > maxFiles {
-			return fmt.Errorf("%s has more than %d files of its kind beside and below it", path, maxFiles)
+			fmt.Fprintf(f.hash, "more than %d\n", maxFiles)
+			return filepath.SkipAll
+		}
+		if !d.Type().IsRegular() || !slices.Contains(kinds, filepath.Ext(p)) {
+			return nil
 		}
 		rel, err := filepath.Rel(folder, p)
 		if err != nil {
@@ -102,11 +217,19 @@ func (f *files) add(path string) error {
 	})
 }
 
-// scripts are the kinds of file that programs which are not compiled are made of.
-var scripts = []string{".py", ".rb", ".js", ".mjs", ".cjs", ".ts", ".php", ".pl", ".pm", ".sh", ".lua", ".ex", ".exs", ".clj", ".r"}
+// scripts are the kinds of file that programs which are not compiled are made of; sources are
+// those too that compilers read.
+var (
+	scripts = []string{".py", ".rb", ".js", ".mjs", ".cjs", ".ts", ".php", ".pl", ".pm", ".sh", ".lua", ".ex", ".exs", ".clj", ".r"}
+	sources = append([]string{".go", ".mod", ".sum", ".rs", ".java", ".kt", ".scala", ".c", ".cc", ".cpp", ".h", ".hpp", ".cs", ".fs", ".swift", ".erl", ".hs", ".lock", ".toml"}, scripts...)
+)
 
 func (f *files) one(path, name string) error {
 	file, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {
+		fmt.Fprintf(f.hash, "%q not read\n", name)
+		return nil
+	}
 	if err != nil {
 		return err
 	}
@@ -117,4 +240,41 @@ func (f *files) one(path, name string) error {
 	}
 	fmt.Fprintf(f.hash, "%q %x\n", name, h.Sum(nil))
 	return nil
+}
+
+// buildNote is the note of a run that says which build sent what is in it: a [gate.Built] as JSON.
+const buildNote = "build"
+
+// builtOf is what a run says of its build; nil where it does not.
+func builtOf(h *gate.Header) *gate.Built {
+	var b gate.Built
+	if h.Content != gate.RunTape || json.Unmarshal([]byte(h.Notes[buildNote]), &b) != nil || b.Digest == "" {
+		return nil
+	}
+	b.Role, b.Name = h.Role, h.Build
+	return &b
+}
+
+// builds puts into the verdict's input of which builds its runs are, and a gap where those of
+// one role are of two.
+func builds(headers []gate.Header, in *verdict.Input) {
+	for i := range headers {
+		if g := headers[i].Notes[shard.GuardNote]; g != "" && (in.Made.Guard == "" || strings.Contains(g, "could have")) { // the weaker of two
+			in.Made.Guard = g
+		}
+		b := builtOf(&headers[i])
+		if b == nil {
+			continue
+		}
+		at := slices.IndexFunc(in.Made.Builds, func(x gate.Built) bool { return x.Role == b.Role })
+		if at < 0 {
+			in.Made.Builds = append(in.Made.Builds, *b)
+			continue
+		}
+		g := gate.Gap{Kind: gate.GapRunMismatch, Where: "runs of " + string(b.Role), Detail: "they are of different builds: files that its commands name were changed between the replays"}
+		if in.Made.Builds[at].Digest != b.Digest && !slices.Contains(in.Gaps, g) {
+			in.Gaps = append(in.Gaps, g)
+		}
+	}
+	slices.SortFunc(in.Made.Builds, func(x, y gate.Built) int { return cmp.Compare(x.Role, y.Role) })
 }

@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/waybill-dev/waybill/gate"
 	"github.com/waybill-dev/waybill/gate/config"
 )
 
@@ -29,11 +30,11 @@ func TestFilesOf(t *testing.T) {
 		Reset: [][]string{{"python3", "${config}/app.py"}}, Jobs: map[string]config.Job{"drain": {Command: []string{"ruby", "drain.rb"}}}}
 	digest := func() string {
 		t.Helper()
-		d, err := filesOf(b, dir)
+		d, err := built(t.Context(), &config.Config{Dir: dir, Staging: b}, gate.Staging, "")
 		if err != nil {
 			t.Fatal(err)
 		}
-		return d
+		return d.Digest
 	}
 	was := digest()
 	if again := digest(); again != was {
@@ -63,7 +64,7 @@ func TestJoins(t *testing.T) {
 	if joins(&config.Config{}, &steady) {
 		t.Error("stimuli alone are split")
 	}
-	for _, s := range []config.Scenario{{Kind: config.Outage}, {Kind: config.Alone, Jobs: []string{"x"}}, {Kind: config.Steady, Jobs: []string{"x"}}} {
+	for _, s := range []config.Scenario{{Kind: config.Outage}, {Kind: config.Alone, Jobs: []string{"x"}}, {Kind: config.Steady, Jobs: []string{"x"}}, {Kind: config.Steady, Whole: true}} {
 		if !joins(&config.Config{}, &s) {
 			t.Errorf("%+v is split", s)
 		}

@@ -14,14 +14,20 @@ func (p *program) checksVerb() *cli.Command {
 	return &cli.Command{
 		Name:      "checks",
 		Usage:     "list the checks, or say what one means, or what all of them can miss",
-		UsageText: "waybill checks [--limits] [ID]",
-		Flags:     []cli.Flag{&cli.BoolFlag{Name: "limits", Usage: "print what can be missed instead"}},
+		UsageText: "waybill checks [--limits|--catalogue] [ID]",
+		Flags: []cli.Flag{
+			&cli.BoolFlag{Name: "limits", Usage: "print what can be missed instead"},
+			&cli.BoolFlag{Name: "catalogue", Usage: "print the requests to message APIs whose recipients are known"},
+		},
 		Action: func(c *cli.Context) error {
 			if err := arguments(c, 0, 1); err != nil {
 				return err
 			}
 			if c.Bool("limits") {
 				return p.limits(c)
+			}
+			if c.Bool("catalogue") {
+				return p.catalogue(c)
 			}
 			all := checks.All()
 			if !c.Args().Present() {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/mail"
+	"slices"
 	"strings"
 	"sync"
 
@@ -45,12 +46,26 @@ func comparing(conf *config.Config, corpus string) (pipeline.Options, error) {
 		return pipeline.Options{}, usage(fmt.Errorf("%s: %w", conf.Path, err), "")
 	}
 	var accept map[string]string
+	var key []byte
 	if conf != nil {
 		accept = conf.Policy.Accepted()
+		if path := conf.Approvals.KeyFile; path != "" {
+			if key, err = fileSum(path); err != nil {
+				return pipeline.Options{}, usage(fmt.Errorf("%s: approvals.key_file: %w", conf.Path, err), "")
+			}
+		}
 	}
-	return pipeline.Options{
+	kept, seal := form(conf), []byte(nil)
+	if kept != "" {
+		if seal, err = installationKey(); err != nil { // judging goes without
+			kept = ""
+		}
+	}
+	options := pipeline.Options{
 		Canon:  c.Message,
+		Seal:   seal,
 		Accept: accept,
+		Key:    key,
 		Decoder: func(name, sink, settings string) (channel.Decoder, error) {
 			p, err := protocol(name)
 			if err != nil {
@@ -69,11 +84,32 @@ func comparing(conf *config.Config, corpus string) (pipeline.Options, error) {
 			}
 			return d, nil
 		},
-		Form:    form(conf),
+		Form:    kept,
 		Corpus:  corpus,
 		Ordered: ordered,
 		Traces:  traces,
-	}, nil
+	}
+	if conf == nil || conf.Replies.Compare == config.On {
+		options.Asked, options.Reply = asked, reply
+	}
+	return options, nil
+}
+
+// asked says of which kind a stimulus is; "" of one of a channel that is not known.
+func asked(s *gate.Stimulus) string {
+	if p, err := protocol(s.Channel); err == nil {
+		return p.Asked(s)
+	}
+	return ""
+}
+
+// reply reads what was answered to a stimulus of a channel.
+func reply(name string, o *gate.Outcome) (gate.Decoded, error) {
+	p, err := protocol(name)
+	if err != nil {
+		return gate.Decoded{}, err
+	}
+	return p.Reply(o)
 }
 
 // traces gives the ids by which a message may name s as its cause: the trace that
@@ -113,6 +149,7 @@ func (p *program) judged(ctx context.Context, o pipeline.Options, production []s
 	if err != nil {
 		return err
 	}
+	builds(from, in)
 	c, gaps, err := pipeline.Compare(ctx, o, production, staging)
 	for _, b := range bars {
 		b.done()
@@ -123,13 +160,21 @@ func (p *program) judged(ctx context.Context, o pipeline.Options, production []s
 	if err != nil {
 		return tapeFailure(fmt.Errorf("compare %s with %s: %w", staging, production[0], err))
 	}
-	found, more := pipeline.Judge(checks.All(), c)
-	in.Comparisons = append(in.Comparisons, *c)
-	in.Findings = append(in.Findings, found...)
+	weigh := func(c *gate.Comparison, gaps []gate.Gap) {
+		found, more := pipeline.Judge(checks.All(), c)
+		in.Comparisons = append(in.Comparisons, *c)
+		in.Findings = append(in.Findings, found...)
+		in.Gaps = append(append(in.Gaps, gaps...), more...)
+	}
 	if from[1].Content == gate.CorpusTape {
 		gaps = once(gaps)
 	}
-	in.Gaps = append(append(in.Gaps, gaps...), more...)
+	weigh(c, gaps)
+	if replies, gaps, err := p.repliesOf(ctx, o, from, production, staging); err != nil {
+		return err
+	} else if replies != nil {
+		weigh(replies, gaps)
+	}
 	if !c.Production.Sealed || !c.Staging.Sealed {
 		note(in, "the builds were not sealed: what they sent to anything but a sink was not seen")
 	}
@@ -137,6 +182,22 @@ func (p *program) judged(ctx context.Context, o pipeline.Options, production []s
 		note(in, "production was replayed once: what differs from one replay to the next was not told from what the release changes")
 	}
 	return nil
+}
+
+// repliesOf compares what the builds answered, where both were replayed and the corpus is known.
+func (p *program) repliesOf(ctx context.Context, o pipeline.Options, from []gate.Header, production []string, staging string) (*gate.Comparison, []gate.Gap, error) {
+	if o.Reply == nil || o.Corpus == "" || slices.ContainsFunc(from, func(h gate.Header) bool { return h.Content != gate.RunTape }) {
+		return nil, nil, nil
+	}
+	o.Progress = nil
+	c, gaps, err := pipeline.CompareReplies(ctx, o, production, staging)
+	if stop := stoppedBy(ctx); stop != nil {
+		return nil, nil, stop
+	}
+	if err != nil {
+		return nil, nil, tapeFailure(fmt.Errorf("compare the answers of %s with those of %s: %w", staging, production[0], err))
+	}
+	return c, gaps, nil
 }
 
 // note puts a note into the verdict's input, once.

@@ -34,7 +34,7 @@ func (p *program) corpusVerb() *cli.Command {
 	return &cli.Command{
 		Name:      "corpus",
 		Usage:     "see what is in a corpus, and make others of it",
-		UsageText: "waybill corpus stat|verify|ls|show|digest|split|merge|sample|prune [flags] TAPE...",
+		UsageText: "waybill corpus stat|verify|leaks|ls|show|digest|split|merge|sample|prune [flags] TAPE...",
 		Description: "A corpus that is made of others says so, and of which. Gaps go into all that is made of it; sessions are\n" +
 			"kept or left out whole: stimuli of one key, and those bound to what the build answered to another.",
 		Subcommands: []*cli.Command{
@@ -50,6 +50,7 @@ func (p *program) corpusVerb() *cli.Command {
 				Flags:     read(asJSON),
 				Action:    p.corpusVerify,
 			},
+			p.leaksCommand(append(read(), nameFlags()...)),
 			{
 				Name: "ls", Usage: "list stimuli, one a line: id, time, channel, door, key, bytes, status, route",
 				UsageText: "waybill corpus ls [flags] TAPE",

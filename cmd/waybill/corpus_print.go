@@ -157,11 +157,15 @@ func printTape(b *bytes.Buffer, t *corpus.Tape) {
 	}
 	people := map[gate.Identities]string{
 		gate.IdentitiesUnknown: "it does not say", gate.IdentitiesReplaced: "pseudonyms", gate.IdentitiesKept: "KEPT AS THEY WERE",
+		gate.IdentitiesDetected: "pseudonyms of those that were detected only",
 	}[t.Identities]
 	if t.Key != "" {
 		people += ", by key " + t.Key
 	}
 	line("people", people)
+	if t.Identities == gate.IdentitiesDetected {
+		line("warning", detectedOnly)
+	}
 	if t.Until != 0 {
 		text := moment(t.Until)
 		if time.Now().UnixNano() > t.Until {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os/exec"
@@ -115,6 +116,12 @@ func (d *diagnosis) configured(conf *config.Config) {
 	})
 	for _, role := range []gate.Role{gate.Production, gate.Staging} {
 		b := conf.Build(role)
+		if b != nil {
+			d.look(string(role)+" build", func() (string, error) {
+				made, err := built(context.Background(), conf, role, "")
+				return made.Digest, err
+			})
+		}
 		if b == nil || len(b.Command) == 0 || strings.Contains(b.Command[0], "${") {
 			continue
 		}

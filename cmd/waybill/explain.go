@@ -25,14 +25,19 @@ const defaultVerdict = ".waybill/verdict.json"
 func (p *program) explainVerb() *cli.Command {
 	return &cli.Command{
 		Name:      "explain",
-		Usage:     "show one finding whole: who, what, before and after, and by which rule",
-		UsageText: "waybill explain [--verdict FILE] [--config CONFIG] FINGERPRINT",
+		Usage:     "show one finding whole: who, what, before and after, and by which rule; or how one request is read",
+		UsageText: "waybill explain [--verdict FILE] [--config CONFIG] FINGERPRINT\nwaybill explain --request FILE [--config CONFIG] [--sink NAME]",
 		Flags: append([]cli.Flag{
 			&cli.StringFlag{Name: "verdict", Value: defaultVerdict, Usage: "`FILE` with the verdict"},
 			&cli.StringFlag{Name: "config", Usage: "`CONFIG` whose masks were used; the one beside the verdict's folder if not given"},
+			&cli.StringFlag{Name: "request", Usage: "show how the HTTP request in `FILE` is read instead: for whom it is, and what of it is compared"},
+			&cli.StringFlag{Name: "sink", Usage: "with --request: the sink whose rules it is read by, `NAME`, where there are several"},
 			identitiesFlag(),
 		}, nameFlags()...),
 		Action: func(c *cli.Context) error {
+			if c.IsSet("request") {
+				return p.explainRequest(c)
+			}
 			if err := arguments(c, 1, 1); err != nil {
 				return err
 			}
@@ -70,8 +75,10 @@ func (p *program) explainVerb() *cli.Command {
 				}
 				return &failure{code, err, "the runs that were judged are gone, or others stand in their place: run the gate again"}
 			}
-			if slices.Contains(v.Notes, markKept) {
-				_, err = fmt.Fprintln(p.stdout, "\nNote: "+markKept)
+			for _, mark := range []string{markKept, detectedOnly} {
+				if slices.Contains(v.Notes, mark) {
+					_, err = fmt.Fprintln(p.stdout, "\nNote: "+mark)
+				}
 			}
 			return err
 		},

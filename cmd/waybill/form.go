@@ -1,10 +1,15 @@
 package main
 
 import (
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
+	"fmt"
 	"io"
+	"io/fs"
 	"os"
+	"path/filepath"
 
 	"github.com/waybill-dev/waybill/gate/config"
 )
@@ -30,6 +35,59 @@ func form(conf *config.Config) string {
 		name = append(name, sum...)
 	}
 	return hex.EncodeToString(name)
+}
+
+// sealBytes is how long the key of an installation is.
+const sealBytes = 32
+
+// installationKey is the key that what is kept beside tapes is sealed with. It is made at the first
+// call, and stands in the user's folder of settings, outside of any checkout. The error says that
+// there can be none: then nothing is kept.
+func installationKey() ([]byte, error) {
+	dir, err := os.UserConfigDir()
+	if err != nil {
+		return nil, err
+	}
+	dir = filepath.Join(dir, "waybill")
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
+	}
+	path := filepath.Join(dir, "seal.key")
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		key := make([]byte, sealBytes)
+		rand.Read(key)
+		if err := placeOnce(path, key); err != nil {
+			return nil, err
+		}
+	}
+	info, err := os.Lstat(path)
+	switch {
+	case err != nil:
+		return nil, err
+	case !info.Mode().IsRegular() || info.Mode().Perm()&0o077 != 0:
+		return nil, fmt.Errorf("%s can be read by others", path)
+	}
+	key, err := os.ReadFile(path)
+	if err == nil && len(key) != sealBytes {
+		err = fmt.Errorf("%s does not hold a key", path)
+	}
+	return key, err
+}
+
+// placeOnce makes a file that holds data, whole; one that is there already stays.
+func placeOnce(path string, data []byte) error {
+	f, err := os.CreateTemp(filepath.Dir(path), ".seal-*")
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
+	err = errors.Join(err, f.Close())
+	if err == nil {
+		if err = os.Link(f.Name(), path); errors.Is(err, fs.ErrExist) {
+			err = nil
+		}
+	}
+	return errors.Join(err, os.Remove(f.Name()))
 }
 
 // fileSum is SHA-256 over a file.

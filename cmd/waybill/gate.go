@@ -35,7 +35,7 @@ func (p *program) gateVerb() *cli.Command {
 			&cli.BoolFlag{Name: "report-only", Usage: "exit with 0 where the release is blocked, and only there"},
 			&cli.BoolFlag{Name: "keep-state", Usage: "leave the folders in which the builds ran, and say where they are"},
 			&cli.IntFlag{Name: "concurrency", Usage: "`N` stimuli under way at once instead of what the configuration says"},
-			commitFlag(), seedFlag(),
+			commitFlag(), seedFlag(), sameBuildFlag(), baseFlag(),
 		}, nameFlags()...),
 		Action: p.gate,
 	}
@@ -77,8 +77,11 @@ func (p *program) gate(c *cli.Context) error {
 		return err
 	}
 	in := &verdict.Input{Now: time.Now()}
-	policy(conf, in)
+	policy(c, conf, in)
 	if err := p.made(c, in, conf.Path, conf.Approvals.Path); err != nil {
+		return err
+	}
+	if err := p.settings(c, conf, in); err != nil {
 		return err
 	}
 	err = p.gather(c, conf, in)
@@ -89,7 +92,7 @@ func (p *program) gate(c *cli.Context) error {
 		v := failed(err, in)
 		return errors.Join(err, writeVerdict(conf.Report.JSON, &v))
 	}
-	return p.conclude(c, verdict.Decide(*in), conf.Report.JSON, o)
+	return p.conclude(c, verdict.Decide(*in), places{conf.Report.JSON, conf.Path, c.String("approvals")}, o)
 }
 
 // gather replays every scenario and puts all evidence into the verdict's input.
@@ -102,7 +105,7 @@ func (p *program) gather(c *cli.Context, conf *config.Config, in *verdict.Input)
 	if err := p.weighApprovals(c, conf, in); err != nil {
 		return err
 	}
-	s, err := p.openSession(conf, sessionOptions{concurrency: c.Int("concurrency"), keepState: c.Bool("keep-state")})
+	s, err := p.openSession(c.Context, conf, sessionOptions{concurrency: c.Int("concurrency"), keepState: c.Bool("keep-state")})
 	if err != nil {
 		return err
 	}
@@ -150,7 +153,7 @@ func (p *program) gather(c *cli.Context, conf *config.Config, in *verdict.Input)
 		}
 	}
 	unusedPolicy(conf, in)
-	return nil
+	return s.programs(ctx, in)
 }
 
 func onlyJobs(conf *config.Config) bool {
@@ -243,10 +246,11 @@ func sideBySide(a, b func() error) error {
 	return errors.Join(err, <-other)
 }
 
-// conclude writes the verdict to path, unless that is "", prints it, and sets the
+// conclude writes the verdict where at says, unless that is "", prints it, and sets the
 // exit code. A signal that comes before it prints is obeyed; one that comes later
 // finds a whole verdict.
-func (p *program) conclude(c *cli.Context, v gate.Verdict, path string, o report.Options) error {
+func (p *program) conclude(c *cli.Context, v gate.Verdict, at places, o report.Options) error {
+	path := at.verdict
 	if stop := stoppedBy(c.Context); stop != nil {
 		return stop
 	}
@@ -261,7 +265,7 @@ func (p *program) conclude(c *cli.Context, v gate.Verdict, path string, o report
 			}
 			fmt.Fprintf(p.stderr, "the verdict %s is of commit %s, and its digest is %s\n", printable(path), v.Made.Commit, pin)
 		}
-		o.Next = next(&v, path)
+		o.Next = next(&v, at)
 	}
 	if err := report.Terminal(p.stdout, &v, o); err != nil {
 		return undecided(err, "")
@@ -294,22 +298,48 @@ func hushed(v *gate.Verdict) int {
 	return rest.ExitCode()
 }
 
-// next says what to type after a verdict that was written to path.
-func next(v *gate.Verdict, path string) []string {
-	at := ""
-	if rel := relative(path); rel != filepath.FromSlash(defaultVerdict) {
-		at = " --verdict " + quoted(rel)
+// places are the files that a verdict was reached from and written to, as far as they are known.
+type places struct {
+	verdict, config string
+	approvals       string // where the command line says so
+}
+
+// next says what to type after a verdict was written, from the folder of work. Each line does
+// what it says once TEXT and WHO are filled in.
+func next(v *gate.Verdict, at places) []string {
+	flags, more := "", ""
+	if rel := relative(at.verdict); rel != filepath.FromSlash(defaultVerdict) {
+		flags = " --verdict " + quoted(rel)
+	}
+	if at.config != "" && !sameFile(at.config, filepath.Join(filepath.Dir(filepath.Dir(at.verdict)), config.File)) {
+		flags += " --config " + quoted(relative(at.config))
+	}
+	if at.approvals != "" {
+		more = " --approvals " + quoted(relative(at.approvals))
 	}
 	for i := range v.Findings {
 		if f := &v.Findings[i]; f.State != gate.Approved && f.State != gate.Noted {
 			return []string{
-				"waybill explain" + at + " " + f.Fingerprint,
+				"waybill explain" + flags + " " + f.Fingerprint,
 				"waybill checks " + f.Check,
-				"waybill approve" + at + " " + f.Fingerprint + " --reason TEXT --until DAY",
+				"waybill approve" + flags + more + " " + f.Fingerprint + approving,
 			}
 		}
 	}
 	return nil
+}
+
+// approving is how the command that accepts a finding ends: who runs it accepts what another asks for.
+const approving = " --reason TEXT --until 30d --requested-by WHO"
+
+// sameFile reports whether two paths lead to one file. A folder stands for the configuration in it.
+func sameFile(x, y string) bool {
+	if info, err := os.Stat(x); err == nil && info.IsDir() {
+		x = filepath.Join(x, config.File)
+	}
+	a, errA := filepath.Abs(x)
+	b, errB := filepath.Abs(y)
+	return errA == nil && errB == nil && a == b
 }
 
 // quoted is s as one word of a shell (POSIX, 2.2.2).

@@ -101,6 +101,9 @@ func (p *program) importFiles(c *cli.Context) error {
 	if !conf.Dynamic.Off {
 		im.learn = dynamic.NewLearner(dynamic.Options{Ignore: conf.Dynamic.Ignore, Learn: conf.Dynamic.Learn}).Learn
 	}
+	if im.clean != nil && identitiesBy(conf) == gate.IdentitiesDetected {
+		fmt.Fprintln(p.stderr, "waybill: warning: "+detectedOnly)
+	}
 	p.busy.Store(true)
 	if err := im.run(c.Context, importHeader(im, c.String("as"), conf, time.Now()), tape.Options{Recipients: conf.Encryption.Recipients}); err != nil {
 		return err
@@ -255,7 +258,7 @@ func importHeader(im *importing, as string, conf *config.Config, now time.Time) 
 		h.Made["sites"] = im.options.Sites.String()
 	}
 	if im.clean != nil {
-		h.Identities, h.Key = gate.IdentitiesReplaced, im.clean.KeyID()
+		h.Identities, h.Key = identitiesBy(conf), im.clean.KeyID()
 	}
 	if days := conf.Record.RetainDays; days > 0 {
 		h.RetainUntil = now.AddDate(0, 0, days).UnixNano()
@@ -308,6 +311,9 @@ func (im *importing) run(ctx context.Context, h gate.Header, o tape.Options) (er
 }
 
 func (im *importing) write(ctx context.Context) error {
+	if err := im.learnPeople(ctx); err != nil {
+		return err
+	}
 	bar := im.p.bar("import", 0)
 	defer bar.done()
 	for i, s := range im.sources {
@@ -340,6 +346,40 @@ func (im *importing) write(ctx context.Context) error {
 		return importFailure(err)
 	}
 	return importFailure(im.w.Close(gate.Footer{}))
+}
+
+// learnPeople reads sources that can be read twice a first time, so that who is named late
+// in a session, or by a directory at the end, is replaced in what stands before too.
+func (im *importing) learnPeople(ctx context.Context) error {
+	if im.clean == nil {
+		return nil
+	}
+	o := im.options
+	o.Say = func(string) {}
+	for _, s := range im.sources {
+		if st, err := os.Stat(s.path); err != nil || !st.Mode().IsRegular() && !st.IsDir() {
+			continue
+		}
+		for item, err := range s.format.Read(s.path, o) {
+			if err == nil {
+				err = stoppedBy(ctx)
+			}
+			if err != nil {
+				var own *failure
+				if errors.As(err, &own) {
+					return err
+				}
+				break // it is told of when it is read for the tape
+			}
+			switch r := item.Record; {
+			case r.Stimulus != nil:
+				_ = im.clean.Stimulus(r.Stimulus, item.Outcome) // what cannot be cleared is counted when it is read again
+			case r.Message != nil:
+				_ = im.clean.Message(r.Message)
+			}
+		}
+	}
+	return nil
 }
 
 func importFailure(err error) error {

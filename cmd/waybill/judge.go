@@ -25,7 +25,7 @@ func (p *program) judgeVerb() *cli.Command {
 			&cli.StringFlag{Name: "json", Usage: "write the verdict to `FILE`"},
 			reviewsFlag(),
 			&cli.BoolFlag{Name: "report-only", Usage: "exit with 0 where the release is blocked, and only there"},
-			identitiesFlag(), commitFlag(), seedFlag(),
+			identitiesFlag(), commitFlag(), seedFlag(), sameBuildFlag(), baseFlag(),
 		}, nameFlags()...),
 		Action: p.judge,
 	}
@@ -54,12 +54,15 @@ func (p *program) judge(c *cli.Context) error {
 		}
 		corpus = conf.Corpus.Path
 	}
-	policy(conf, in)
+	policy(c, conf, in)
 	where := config.Config{}
 	if conf != nil {
 		where = *conf
 	}
 	if err := p.made(c, in, where.Path, where.Approvals.Path); err != nil {
+		return err
+	}
+	if err := p.settings(c, conf, in); err != nil {
 		return err
 	}
 	if err := p.weighApprovals(c, conf, in); err != nil {
@@ -127,5 +130,5 @@ func (p *program) weigh(c *cli.Context, options pipeline.Options, production []s
 	if err := proveEyes(c.Context, options, production[0], c.Uint64("seed"), in); err != nil {
 		return err
 	}
-	return p.conclude(c, verdict.Decide(*in), c.String("json"), o)
+	return p.conclude(c, verdict.Decide(*in), places{verdict: c.String("json"), config: c.String("config")}, o)
 }

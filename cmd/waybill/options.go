@@ -24,5 +24,5 @@ func (p *program) reportOptions(c *cli.Context) (report.Options, error) {
 		return report.Options{}, usage(errors.New("--show-recipients and --mask-recipients say the opposite of each other"), "give one of them")
 	}
 	p.masked = mask || !show && p.inCI()
-	return report.Options{Color: p.colour(), Width: p.width(), Names: !p.masked}, nil
+	return report.Options{Color: p.colour(), Width: p.width(), Names: !p.masked, Key: []byte(p.getenv(maskKey))}, nil
 }

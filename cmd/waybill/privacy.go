@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"strings"
 
+	"github.com/waybill-dev/waybill/gate"
 	"github.com/waybill-dev/waybill/gate/config"
 	"github.com/waybill-dev/waybill/gate/pseudonym"
 )
@@ -31,7 +32,7 @@ func (p *program) cleaner(conf *config.Config, keep bool) (*pseudonym.Cleaner, e
 	}
 	rules := pseudonym.Rules{
 		Key: key, KeepDomains: conf.Privacy.KeepDomains, Names: conf.Privacy.Names, Fields: conf.Privacy.Fields, Values: conf.Privacy.Values,
-		Records: make([]*regexp.Regexp, len(conf.Privacy.Records)),
+		Records: make([]*regexp.Regexp, len(conf.Privacy.Records)), Regions: conf.Privacy.Regions,
 	}
 	for i, r := range conf.Privacy.Records {
 		rules.Records[i] = r.Regexp
@@ -41,6 +42,19 @@ func (p *program) cleaner(conf *config.Config, keep bool) (*pseudonym.Cleaner, e
 		return nil, usage(fmt.Errorf("%s: [privacy]: %w", conf.Path, err), "")
 	}
 	return c, nil
+}
+
+// detectedOnly is what is to be known of a corpus for which nobody declared where names and
+// record numbers stand.
+const detectedOnly = "identities: detected only. Neither names nor records are declared in [privacy]: pseudonyms replace those that detectors know, " +
+	"and names and record numbers that they do not know may still stand in the corpus (waybill corpus leaks)"
+
+// identitiesBy returns what becomes of people whom the configuration has replaced.
+func identitiesBy(conf *config.Config) gate.Identities {
+	if len(conf.Privacy.Names) == 0 && len(conf.Privacy.Records) == 0 {
+		return gate.IdentitiesDetected
+	}
+	return gate.IdentitiesReplaced
 }
 
 // privacyKey reads the key of the pseudonyms. Its errors tell nothing of it.

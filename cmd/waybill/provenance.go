@@ -81,6 +81,9 @@ func mark(path string, h *gate.Header, in *verdict.Input) error {
 	if h.Identities == gate.IdentitiesKept {
 		note(in, markKept)
 	}
+	if h.Identities == gate.IdentitiesDetected {
+		note(in, detectedOnly)
+	}
 	text, err := retained(path, h, in.Now)
 	if text != "" && h.Content == gate.CorpusTape { // of its runs the same is true
 		note(in, text)

@@ -135,7 +135,7 @@ func (s *showing) all(ctx context.Context) error {
 
 func (s *showing) options(budget int) report.Options {
 	return report.Options{Key: []byte(s.p.getenv(maskKey)), AllowDomains: s.conf.Publish.AllowDomains, Budget: budget,
-		ReportOnly: s.c.Bool("report-only"), Next: next(s.v, s.c.String("verdict"))}
+		ReportOnly: s.c.Bool("report-only"), Next: next(s.v, places{verdict: s.c.String("verdict"), config: s.c.String("config")})}
 }
 
 func (s *showing) markdown(budget int) (string, error) {

@@ -144,7 +144,10 @@ func (p *program) recording(conf *config.Config, keep bool) (record.Options, err
 		return o, err
 	}
 	o.Cleaner = clean
-	o.Header.Identities, o.Header.Key = gate.IdentitiesReplaced, clean.KeyID()
+	o.Header.Identities, o.Header.Key = identitiesBy(conf), clean.KeyID()
+	if o.Header.Identities == gate.IdentitiesDetected {
+		o.Tell("warning: " + detectedOnly)
+	}
 	o.Secret, err = p.privacyKey(conf)
 	return o, err
 }

@@ -65,7 +65,7 @@ func (p *program) replay(c *cli.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	s, err := p.openSession(conf, sessionOptions{concurrency: c.Int("concurrency"), keepState: c.Bool("keep-state")})
+	s, err := p.openSession(c.Context, conf, sessionOptions{concurrency: c.Int("concurrency"), keepState: c.Bool("keep-state")})
 	if err != nil {
 		return err
 	}

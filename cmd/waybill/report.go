@@ -90,7 +90,7 @@ func (p *program) report(c *cli.Context) error {
 		return err
 	}
 	o.Key, o.Budget, o.ReportOnly = []byte(p.getenv(maskKey)), c.Int("budget"), c.Bool("report-only")
-	o.Next = next(v, c.String("verdict"))
+	o.Next = next(v, places{verdict: c.String("verdict"), config: c.String("config")})
 	conf, err := explainConfig(c.String("config"), c.String("verdict"))
 	if err != nil {
 		return err

@@ -100,7 +100,11 @@ func approveCommand(c *cli.Context, fingerprint string) string {
 			line += " --" + flag + " " + quoted(c.String(flag))
 		}
 	}
-	return line + " " + quoted(fingerprint) + " --reason TEXT --until DAY"
+	line += " " + quoted(fingerprint) + approving
+	if c.IsSet("requested-by") { // it is said already
+		line = strings.TrimSuffix(line, " --requested-by WHO")
+	}
+	return line
 }
 
 // reviewLoader brings messages of the runs that the verdict was reached from.

@@ -204,7 +204,7 @@ func (p *program) app() *cli.App {
 		ExitErrHandler:            func(*cli.Context, error) {}, // codes are run's to give
 		Commands: []*cli.Command{
 			p.gateVerb(), p.replayVerb(), p.judgeVerb(), p.diffVerb(), p.explainVerb(),
-			p.approveVerb(), p.approvalsVerb(), p.reviewVerb(), p.verifyVerb(), p.reportVerb(), p.publishVerb(), p.doctorVerb(), p.mergeVerb(), p.checksVerb(), p.initVerb(), p.tapeVerb(), p.importVerb(), p.recordVerb(), p.corpusVerb(), p.versionVerb(),
+			p.approveVerb(), p.approvalsVerb(), p.reviewVerb(), p.verifyVerb(), p.reportVerb(), p.publishVerb(), p.doctorVerb(), p.mergeVerb(), p.checksVerb(), p.initVerb(), p.tapeVerb(), p.importVerb(), p.recordVerb(), p.corpusVerb(), p.pseudonymizeVerb(), p.versionVerb(),
 		},
 	}
 	app.Action = func(c *cli.Context) error { return unknownVerb(c, "", app.Commands) }

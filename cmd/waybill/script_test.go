@@ -88,6 +88,7 @@ func stories(t *testing.T, dir string, more map[string]func(*testscript.TestScri
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("ROOT", root)
 			e.Values[hubKey{}] = new(hub)
+			e.Setenv("XDG_CONFIG_HOME", filepath.Join(e.WorkDir, ".config"))
 			e.Setenv("CI", "")
 			e.Setenv("GITHUB_ACTIONS", "")
 			for _, name := range []string{"GOCACHE", "GOMODCACHE", "GOPROXY", "GOFLAGS"} {

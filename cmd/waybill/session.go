@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -27,6 +28,7 @@ import (
 	"github.com/waybill-dev/waybill/gate/replay"
 	"github.com/waybill-dev/waybill/gate/shard"
 	"github.com/waybill-dev/waybill/gate/tape"
+	"github.com/waybill-dev/waybill/gate/verdict"
 )
 
 // A session is one configuration with its corpus, ready to be replayed.
@@ -38,7 +40,7 @@ type session struct {
 	gaps   tally             // of the corpus
 	needs  *dynamic.Needs    // of its stimuli; nil where nothing is bound
 	fields map[string]string // header fields that stimuli of HTTP are given
-	folder string            // .waybill beside the configuration
+	folder string            // .waybill beside the configuration, or that of a shard
 	runs   string            // where runs are kept; "" is in folder
 	shard  shard.Of          // that is replayed; zero is the whole corpus
 	part   *shard.Assignment // of that shard; nil is the whole corpus
@@ -52,6 +54,8 @@ type session struct {
 	stood     map[string]string               // where the doors of the last build were, those that it was given; of builds in turn
 	keep      bool
 	locked    *os.File
+	guard     string                   // how runs are kept from the builds
+	made      map[gate.Role]gate.Built // what was replayed in a role, before its set-up
 
 	mu      sync.Mutex
 	lag     time.Duration     // the longest gap between a cause and its last effect in replays of production so far
@@ -67,6 +71,10 @@ type session struct {
 type sessionOptions struct {
 	concurrency int  // 0 is the configuration's
 	keepState   bool // leave the folders of the builds
+
+	// folder is where the session has its lock and its runs; "" is .waybill beside the
+	// configuration. Sessions of different folders run side by side.
+	folder string
 }
 
 // loadConfig reads a configuration.
@@ -80,8 +88,8 @@ func loadConfig(path string) (*config.Config, error) {
 
 // openSession checks everything that can be checked before a build is started.
 // The caller closes the session.
-func (p *program) openSession(conf *config.Config, o sessionOptions) (*session, error) {
-	s := &session{p: p, conf: conf, folder: filepath.Join(conf.Dir, ".waybill"), sites: map[gate.Role]*build.Site{}, settings: map[string]string{}, written: map[string]string{},
+func (p *program) openSession(ctx context.Context, conf *config.Config, o sessionOptions) (*session, error) {
+	s := &session{p: p, conf: conf, folder: cmp.Or(o.folder, filepath.Join(conf.Dir, ".waybill")), sites: map[gate.Role]*build.Site{}, made: map[gate.Role]gate.Built{}, settings: map[string]string{}, written: map[string]string{},
 		listened: map[gate.Role]map[string]string{gate.Production: {}, gate.Staging: {}}}
 	if conf.Replay.Builds == config.InTurn {
 		s.listened[gate.Staging] = s.listened[gate.Production]
@@ -116,7 +124,7 @@ func (p *program) openSession(conf *config.Config, o sessionOptions) (*session, 
 	if err := s.openCorpus(); err != nil {
 		return nil, err
 	}
-	if err := s.prepare(o); err != nil {
+	if err := s.prepare(ctx, o); err != nil {
 		return nil, errors.Join(err, s.close())
 	}
 	return s, nil
@@ -161,11 +169,14 @@ func (s *session) openCorpus() error {
 }
 
 // prepare makes folders, the root certificate of the sinks, and the sites of the builds.
-func (s *session) prepare(o sessionOptions) error {
+func (s *session) prepare(ctx context.Context, o sessionOptions) error {
 	s.p.busy.Store(true)
 	s.keep = o.keepState
-	runs := filepath.Join(s.folder, "runs")
-	if err := os.MkdirAll(runs, 0o700); err != nil {
+	folder := s.folder
+	if o.folder == "" {
+		folder = filepath.Join(s.folder, "runs")
+	}
+	if err := os.MkdirAll(folder, 0o700); err != nil {
 		return undecided(fmt.Errorf("make the folder for runs: %w", err), "")
 	}
 	f, err := os.OpenFile(filepath.Join(s.folder, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
@@ -186,6 +197,10 @@ func (s *session) prepare(o sessionOptions) error {
 	if err := os.WriteFile(s.ca, s.authority.RootPEM(), 0o600); err != nil {
 		return undecided(fmt.Errorf("write the root certificate of the sinks: %w", err), "")
 	}
+	guard, err := s.guarded(folder)
+	if err != nil {
+		return undecided(fmt.Errorf("keep the runs from the builds: %w", err), "")
+	}
 	var doors []string
 	for name := range s.conf.Doors {
 		doors = append(doors, name)
@@ -196,13 +211,47 @@ func (s *session) prepare(o sessionOptions) error {
 		if b == nil || role == gate.Production && s.conf.Baseline == config.Recorded {
 			continue
 		}
-		site, err := build.NewSite(build.Spec{Role: role, Build: b, Config: s.conf.Dir, Doors: doors, CA: s.ca, Keep: o.keepState})
+		site, err := build.NewSite(build.Spec{Role: role, Build: b, Config: s.conf.Dir, Doors: doors, CA: s.ca, Keep: o.keepState, Guard: guard})
 		if err != nil {
 			return undecided(err, "")
 		}
 		s.sites[role] = site
+		if s.made[role], err = built(ctx, s.conf, role, ""); err != nil {
+			return undecided(err, "")
+		}
 	}
 	return nil
+}
+
+// guarded is what no command of a build may write or see: the runs in a folder, the corpus, and the
+// key of this installation. It is nil where this machine or a build does not allow for it: then
+// what was written is held to what is read, and the verdict says so.
+func (s *session) guarded(runs string) (*build.Guard, error) {
+	if err := build.Try(os.Geteuid() == 0, s.conf.Production, s.conf.Staging); err != nil {
+		s.guard = "builds could have written where their runs are kept (" + firstLine(err.Error()) + "): the digest of each tape was taken as it was written, and checked before it was judged"
+		return nil, nil
+	}
+	g := &build.Guard{}
+	for _, path := range []string{runs, s.conf.Corpus.Path} {
+		path, err := filepath.Abs(path)
+		if err == nil {
+			path, err = filepath.EvalSymlinks(path)
+		}
+		if err != nil {
+			return nil, err
+		}
+		g.ReadOnly = append(g.ReadOnly, path)
+	}
+	if dir, err := os.UserConfigDir(); err == nil {
+		if dir, err = filepath.EvalSymlinks(filepath.Join(dir, "waybill")); err == nil {
+			g.Hidden = append(g.Hidden, dir)
+		}
+	}
+	s.guard = "builds could not write where their runs are kept, nor the corpus; the digest of each tape was taken as it was written, and checked before it was judged"
+	if os.Geteuid() == 0 {
+		s.guard = "where their runs are kept was read-only for builds, which ran as root; the digest of each tape was taken as it was written, and checked before it was judged"
+	}
+	return g, nil
 }
 
 // close deletes what the session made, but for runs, and says where kept state is.
@@ -269,7 +318,7 @@ func (s *session) replay(ctx context.Context, scenario config.Scenario, role gat
 	w, err := tape.Create(out.path, gate.Header{
 		Content: gate.RunTape, Version: version(), At: time.Now().UnixNano(), Role: role, Build: b.Name,
 		Scenario: scenario.Name, Replay: n, Shard: part, Corpus: s.corpus.Digest, Settings: s.settings,
-		Notes:      s.notes(scenario),
+		Notes:      s.notes(scenario, role),
 		Identities: s.corpus.Header.Identities, Key: s.corpus.Header.Key, RetainUntil: s.corpus.Header.RetainUntil,
 	}, tape.Options{Overwrite: out.overwrite, Recipients: s.conf.Encryption.Recipients})
 	if errors.Is(err, fs.ErrExist) {
@@ -310,8 +359,8 @@ func (s *session) replay(ctx context.Context, scenario config.Scenario, role gat
 		AnswerTimeout: s.conf.Replay.AnswerTimeout.Duration, QuietTimeout: b.Quiet.Timeout.Duration,
 		Settle: settle(b), Lag: s.knownLag(), StopSends: b.Stop.Sends,
 		Linger: s.linger(n), Lingered: out.lingered, Until: out.until,
-		MaxMessages: s.conf.Replay.MaxMessages,
-		Progress:    func(p replay.Progress) { bar.at(p.Done) },
+		MaxMessages: s.conf.Replay.MaxMessages, MaxAnswer: s.conf.Replies.MaxAnswer,
+		Progress: func(p replay.Progress) { bar.at(p.Done) },
 	})
 	maps.Copy(s.listened[role], result.Sinks)
 	if role == gate.Production {
@@ -409,11 +458,18 @@ func (s *session) linger(n int) time.Duration {
 }
 
 // notes are those of a run: what it is to be held to by those who have nothing but it.
-func (s *session) notes(scenario config.Scenario) map[string]string {
-	if scenario.Kind == config.Alone {
-		return nil
+func (s *session) notes(scenario config.Scenario, role gate.Role) map[string]string {
+	notes := map[string]string{}
+	if made, err := json.Marshal(s.made[role]); err == nil {
+		notes[buildNote] = string(made)
 	}
-	return map[string]string{answered.Stimuli: fmt.Sprint(s.total())}
+	if s.guard != "" {
+		notes[shard.GuardNote] = s.guard
+	}
+	if scenario.Kind != config.Alone {
+		notes[answered.Stimuli] = fmt.Sprint(s.total())
+	}
+	return notes
 }
 
 func (s *session) knownLag() time.Duration {
@@ -461,6 +517,26 @@ func (s *session) own(all iter.Seq2[gate.Stimulus, error]) iter.Seq2[gate.Stimul
 			}
 		}
 	}
+}
+
+// programs puts into the verdict's input what each build's commands name now that its set-up has
+// run: two ways of setting up can come to one build.
+func (s *session) programs(ctx context.Context, in *verdict.Input) error {
+	for i := range in.Made.Builds {
+		b := &in.Made.Builds[i]
+		site := s.sites[b.Role]
+		if site == nil {
+			continue
+		}
+		now, err := built(ctx, s.conf, b.Role, site.State())
+		if err != nil {
+			return undecided(err, "")
+		}
+		if now.Command != b.Command {
+			b.Program = now.Command
+		}
+	}
+	return nil
 }
 
 // total is how many stimuli the session replays.

@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 
@@ -25,11 +24,18 @@ func (p *program) replayShard(c *cli.Context, conf *config.Config, of shard.Of, 
 			return usage(fmt.Errorf("replay: --shard replays every scenario to both builds, and --%s asks for less", flag), "leave one of the two out")
 		}
 	}
-	s, err := p.openSession(conf, sessionOptions{concurrency: c.Int("concurrency"), keepState: c.Bool("keep-state")})
+	m := &shard.Manifest{Schema: gate.Schema, Version: version(), Shard: of, Builds: map[string]string{}}
+	if err := m.Begin(out); err != nil {
+		return usage(err, "give another folder to --out")
+	}
+	s, err := p.openSession(c.Context, conf, sessionOptions{concurrency: c.Int("concurrency"), keepState: c.Bool("keep-state"), folder: out})
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.close()) }()
+	if err := shard.Clear(out); err != nil { // now that nobody else is at work there
+		return undecided(err, "")
+	}
 	if err := s.only(of); err != nil {
 		return err
 	}
@@ -37,21 +43,15 @@ func (p *program) replayShard(c *cli.Context, conf *config.Config, of shard.Of, 
 	if s.total() == 0 {
 		return usage(fmt.Errorf("replay: shard %s has no stimuli: the corpus has fewer sessions than that", of), "replay it in fewer shards")
 	}
-	if err := os.Mkdir(out, 0o700); err != nil {
-		return usage(fmt.Errorf("make the folder of the shard: %w", err), "give another folder to --out")
-	}
 	in := &verdict.Input{}
 	if err := p.made(c, in, conf.Path, ""); err != nil {
 		return err
 	}
-	m := &shard.Manifest{Schema: gate.Schema, Version: version(), Shard: of, Corpus: s.corpus.Digest, Total: s.corpus.Stimuli, Stimuli: s.total(),
-		Config: in.Made.Config, Commit: in.Made.Commit, Builds: map[string]string{}, Files: map[string]string{}}
+	m.Corpus, m.Total, m.Stimuli, m.Config, m.Commit = s.corpus.Digest, s.corpus.Stimuli, s.total(), in.Made.Config, in.Made.Commit
 	for _, role := range []gate.Role{gate.Production, gate.Staging} {
-		if s.sites[role] == nil {
-			continue
-		}
-		if m.Files[string(role)], err = filesOf(conf.Build(role), conf.Dir); err != nil {
-			return undecided(fmt.Errorf("read the files of build %s: %w", role, err), "")
+		if made, ok := s.made[role]; ok {
+			m.Made = append(m.Made, made)
+			m.Builds[string(role)] = conf.Build(role).Name
 		}
 	}
 	s.runs = out
@@ -77,7 +77,6 @@ func (p *program) replayShard(c *cli.Context, conf *config.Config, of shard.Of, 
 			case role == gate.Production:
 				n = conf.Replay.Replays.Count
 			}
-			m.Builds[string(role)] = conf.Build(role).Name
 			for i := range n {
 				path := s.runPath(scenario.Name, role, i+1)
 				digest, err := s.keys.Digest(path)
@@ -96,7 +95,7 @@ func (p *program) replayShard(c *cli.Context, conf *config.Config, of shard.Of, 
 }
 
 // joins reports whether what a scenario makes a build send can depend on more than one
-// session: what jobs find piled up, what an outage held back, what is to be in order. It is
+// session: what jobs find piled up, what an outage held back, what is to be in order, what the configuration says. It is
 // replayed whole, and by one shard.
 func joins(conf *config.Config, s *config.Scenario) bool {
 	for _, sink := range conf.Sinks {
@@ -104,7 +103,7 @@ func joins(conf *config.Config, s *config.Scenario) bool {
 			return true
 		}
 	}
-	return s.Kind != config.Steady || len(s.Jobs) > 0
+	return s.Kind != config.Steady || len(s.Jobs) > 0 || s.Whole
 }
 
 // only makes the session replay one shard.
@@ -201,7 +200,7 @@ func (p *program) judgeFolder(c *cli.Context, conf *config.Config, folder string
 			return usage(fmt.Errorf("judge: the runs in %s are of another %s: %q, and it is %q", folder, same.what, same.runs, same.now), "judge them with what they were replayed with")
 		}
 	}
-	in.Corpus, in.Made.Stimuli = m.Corpus, m.Total
+	in.Corpus, in.Made.Stimuli, in.Made.Shards = m.Corpus, m.Total, m.Shards
 	options, err := comparing(conf, conf.Corpus.Path)
 	if err != nil {
 		return err
@@ -227,7 +226,7 @@ func (p *program) judgeFolder(c *cli.Context, conf *config.Config, folder string
 			}
 		}
 	}
-	return p.conclude(c, verdict.Decide(*in), c.String("json"), o)
+	return p.conclude(c, verdict.Decide(*in), places{verdict: c.String("json"), config: c.String("config")}, o)
 }
 
 // runsOf are the tapes of one scenario in a folder: all that the configuration asks

@@ -13,6 +13,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/waybill-dev/waybill/gate"
+	"github.com/waybill-dev/waybill/gate/config"
 	"github.com/waybill-dev/waybill/gate/report"
 	"github.com/waybill-dev/waybill/gate/verdict"
 )
@@ -33,7 +34,8 @@ func (p *program) verifyVerb() *cli.Command {
 		Name:      "verify",
 		Usage:     "hold a verdict to a commit and a corpus before a deployment",
 		UsageText: "waybill verify --sha SHA --corpus-digest DIGEST --pin DIGEST [flags] VERDICT",
-		Description: "The verdict must be the file that was pinned, of exactly this commit and corpus, and not too old; what was found is\n" +
+		Description: "The verdict must be the file that was pinned, of exactly this commit and corpus, and not too old. With --config it must be of\n" +
+			"that configuration, of the builds that this names as they are now, and of this version of waybill. What was found is\n" +
 			"held anew against the approvals that there are now. The exit code is the verdict's; 2 where it is another verdict\n" +
 			"than was asked for, 3 where it is too old.",
 		Flags: append([]cli.Flag{
@@ -41,7 +43,8 @@ func (p *program) verifyVerb() *cli.Command {
 			&cli.StringFlag{Name: "corpus-digest", Usage: "`DIGEST` of the corpus, as waybill corpus digest prints it"},
 			&cli.StringFlag{Name: "pin", Usage: "`DIGEST` of the verdict file, sha256:..., as judging printed it"},
 			&cli.DurationFlag{Name: "max-age", Value: defaultMaxAge, Usage: "how old the verdict may be, as 24h"},
-			&cli.StringFlag{Name: "config", Usage: "`CONFIG` that says where approvals are kept"},
+			&cli.StringFlag{Name: "build", Usage: "`DIGEST` of the build that is to be deployed, as the report and doctor print that of staging"},
+			&cli.StringFlag{Name: "config", Usage: "`CONFIG` that says where approvals are kept; the verdict must be of it and of the builds that it names, as they are now"},
 			&cli.StringFlag{Name: "approvals", Usage: "`FILE` with the approvals, instead of the configuration's"},
 		}, nameFlags()...),
 		Action: p.verify,
@@ -82,6 +85,9 @@ func (p *program) verify(c *cli.Context) error {
 	}
 	if err := sameRelease(v, sha, c.String("corpus-digest")); err != nil {
 		return usage(fmt.Errorf("verify: %w", err), "run the gate on the commit that is to be deployed")
+	}
+	if err := sameBuilds(c, v); err != nil {
+		return err
 	}
 	now := time.Now()
 	if err := fresh(v, now, c.Duration("max-age")); err != nil {
@@ -149,6 +155,60 @@ func sameRelease(v *gate.Verdict, sha, corpus string) error {
 	return nil
 }
 
+// sameBuilds makes sure that a verdict is of the build that is to be deployed, and of the
+// configuration, the builds and the version of waybill that there are now, as far as the command
+// line says what these are.
+func sameBuilds(c *cli.Context, v *gate.Verdict) error {
+	refuse := func(format string, args ...any) error {
+		return usage(fmt.Errorf("verify: "+format, args...), "run the gate on what is to be deployed")
+	}
+	of := func(role gate.Role) gate.Built {
+		for _, b := range v.Made.Builds {
+			if b.Role == role {
+				return b
+			}
+		}
+		return gate.Built{}
+	}
+	if want := c.String("build"); want != "" {
+		switch has := of(gate.Staging).Digest; {
+		case has == "":
+			return refuse("the verdict does not say which build it is of")
+		case has != want:
+			return refuse("the verdict is of the build %s, and %s is to be deployed", has, want)
+		}
+	}
+	if c.String("config") == "" {
+		return nil
+	}
+	conf, err := loadConfig(c.String("config"))
+	if err != nil {
+		return err
+	}
+	sum, err := pinOf(conf.Path)
+	switch {
+	case err != nil:
+		return usage(fmt.Errorf("verify: read the configuration: %w", err), "")
+	case v.Made.Config != sum:
+		return refuse("the verdict is of another configuration: %s has the digest %s, and it was %s", conf.Path, sum, v.Made.Config)
+	case v.Made.Version != version():
+		return refuse("the verdict was reached by waybill %s, and this is %s", v.Made.Version, version())
+	}
+	for _, role := range []gate.Role{gate.Production, gate.Staging} {
+		if conf.Build(role) == nil || role == gate.Production && conf.Baseline == config.Recorded {
+			continue
+		}
+		now, err := built(c.Context, conf, role, "")
+		if err != nil {
+			return usage(fmt.Errorf("verify: %w", err), "")
+		}
+		if was := of(role); was.Command != now.Command || was.Setup != now.Setup {
+			return refuse("the verdict is of another build of %s: %s, and it is %s now", role, was.Digest, now.Digest)
+		}
+	}
+	return nil
+}
+
 // fresh reports whether v was reached within the last age.
 func fresh(v *gate.Verdict, now time.Time, age time.Duration) error {
 	at, err := time.Parse(time.RFC3339, v.Made.At)
@@ -175,7 +235,7 @@ func wholeCommit(s string) (string, error) {
 }
 
 // made says of what a verdict is.
-func (p *program) made(c *cli.Context, in *verdict.Input, config, approvals string) error {
+func (p *program) made(c *cli.Context, in *verdict.Input, conf, approvals string) error {
 	in.Made.At, in.Made.Version = in.Now.UTC().Format(time.RFC3339), version()
 	if s := c.String("commit"); s != "" {
 		commit, err := wholeCommit(s)
@@ -187,7 +247,7 @@ func (p *program) made(c *cli.Context, in *verdict.Input, config, approvals stri
 	for _, f := range []struct {
 		path string
 		to   *string
-	}{{config, &in.Made.Config}, {approvals, &in.Made.Approvals}} {
+	}{{conf, &in.Made.Config}, {approvals, &in.Made.Approvals}} {
 		if f.path == "" {
 			continue
 		}

@@ -46,6 +46,7 @@ type Spec struct {
 	CA     string   // file with the root of the sinks' certificates, PEM; "" is none
 	Folder string   // where state and logs go; made if missing, refused if not empty; "" is a fresh temporary folder
 	Keep   bool     // leave the folder when the site is closed
+	Guard  *Guard   // what its commands cannot reach; nil is nothing. See [Try]
 }
 
 // A Site is the place of one build. It is used by one replay at a time.
@@ -93,6 +94,9 @@ func emptyFolder(path string) (string, error) {
 
 // Folder is where the state (in state) and the logs of the build are.
 func (s *Site) Folder() string { return s.folder }
+
+// State is where the state of the build is, which its set-up makes.
+func (s *Site) State() string { return s.state() }
 
 // Close deletes the folder, unless it is to be kept.
 func (s *Site) Close() error {
@@ -340,7 +344,7 @@ func (b *Build) command(argv []string, dir string, env map[string]string, out *o
 	if err != nil {
 		return nil, err
 	}
-	return &command{argv: argv, dir: dir, env: all, out: out}, nil
+	return &command{argv: argv, dir: dir, env: all, out: out, guard: b.site.spec.Guard}, nil
 }
 
 // run runs a command of the build to its end.

@@ -29,6 +29,7 @@ type command struct {
 	env   []string
 	stdin []byte
 	out   *output
+	guard *Guard // nil: it may write whatever its user may
 }
 
 // A running command, seen through its supervisor.
@@ -100,6 +101,9 @@ func (c *command) start() (*running, error) {
 		ExtraFiles:  []*os.File{orders, lines},
 		SysProcAttr: &syscall.SysProcAttr{Setpgid: true}, // a Ctrl-C at the terminal is for this process to pass on
 		WaitDelay:   killTimeout,                         // only matters where the supervisor was killed
+	}
+	if c.guard != nil {
+		c.guarding(r.cmd)
 	}
 	if len(c.stdin) > 0 {
 		r.cmd.Stdin = bytes.NewReader(c.stdin)

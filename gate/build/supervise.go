@@ -83,6 +83,10 @@ func supervise(argv []string) int {
 		s.say(lineFailed, "become the reaper of a command: "+err.Error())
 		return 1
 	}
+	if err := enforce(); err != nil {
+		s.say(lineFailed, err.Error())
+		return 1
+	}
 	path, err := exec.LookPath(argv[0])
 	if err != nil {
 		s.say(lineFailed, err.Error())

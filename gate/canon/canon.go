@@ -105,6 +105,7 @@ func (c *Canon) Message(m *gate.Message, d *gate.Decoded, ref gate.Ref) gate.Can
 			Traces:     slices.Clone(d.Traces),
 			Masks:      scratch.counts,
 			Gaps:       slices.Clone(d.Gaps),
+			Reader:     d.Reader,
 		},
 	}
 	defer func() {
@@ -128,6 +129,8 @@ func (c *Canon) Message(m *gate.Message, d *gate.Decoded, ref gate.Ref) gate.Can
 	}
 	s.prose(d.Prose)
 	s.openLayers()
+	s.decisions(d.Decides)
+	s.spelled(d.Spelled)
 	s.applyMasks()
 	if s.isMail {
 		s.out.Class = s.mailClass()

@@ -2,8 +2,10 @@ package canon
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"path"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -18,6 +20,9 @@ func (s *state) payload(p *gate.Payload) {
 	}
 	name := validText(p.Name)
 	s.attempt(name, p.Bytes, func() error {
+		if s.webPush(name, p) {
+			return nil
+		}
 		data, ok := s.contentCodings(name, p.Encoding, p.Bytes)
 		if !ok {
 			s.force(s.join(name, "digest"), gate.Binary, digest(data))
@@ -31,6 +36,22 @@ func (s *state) payload(p *gate.Payload) {
 		s.content(name, &kind, data, 0)
 		return nil
 	})
+}
+
+// webPush adds a body that is encrypted for one receiver (RFC 8188, 2.1, as RFC 8291, 4, has
+// it for Web Push): the size of its records and how many octets it has, which is its
+// message's length; and the rest, whose salt and key are new each time, as a ciphertext.
+func (s *state) webPush(name string, p *gate.Payload) bool {
+	const fixed, publicKey = 16 + 4 + 1, 65 // of P-256, uncompressed
+	b := p.Bytes
+	if !strings.EqualFold(strings.TrimSpace(p.Encoding), "aes128gcm") || len(b) < fixed+publicKey || b[fixed-1] != publicKey || b[fixed] != 4 {
+		return false
+	}
+	at := s.join(name, "aes128gcm")
+	s.force(s.join(at, "record-size"), gate.Value, strconv.FormatUint(uint64(binary.BigEndian.Uint32(b[16:])), 10))
+	s.force(s.join(at, "length"), gate.Binary, strconv.Itoa(len(b))) // which is nobody's fact
+	s.force(s.join(at, "opaque"), gate.Binary, digest(b))
+	return true
 }
 
 // sniffed adds data of a type that senders give to anything: as JSON where it is

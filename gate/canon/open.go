@@ -51,6 +51,33 @@ func (s *state) prose(globs []string) {
 	}
 }
 
+// decisions puts [gate.DecisionPart] before the names of parts that say whether and when a
+// message is sent.
+func (s *state) decisions(globs []string) {
+	if len(globs) == 0 {
+		return
+	}
+	for i := range s.out.Parts {
+		if p := &s.out.Parts[i]; slices.ContainsFunc(globs, func(g string) bool { return globMatch(g, p.Name) }) {
+			p.Name = gate.DecisionPart + p.Name
+		}
+	}
+}
+
+// spelled puts values that name a recipient in another form than its canonical one into that.
+func (s *state) spelled(forms map[string]string) {
+	if len(forms) == 0 {
+		return
+	}
+	for i := range s.out.Parts {
+		p := &s.out.Parts[i]
+		if form, ok := forms[p.Value]; ok && p.Kind == gate.Value {
+			p.Value = form
+			s.mask("telephone", p.Name, 1)
+		}
+	}
+}
+
 // isPage reports whether text is HTML: it begins with a tag or a declaration, or ends with the
 // end of an element.
 func isPage(text string) bool {

@@ -2,7 +2,7 @@
 //
 //	drive    send a stimulus to a build and bring back its outcome
 //	sink     take what a build sends, store it, and say what keeps the build going
-//	decode   read a stored message: who was addressed, what was carried
+//	decode   read a stored message: who was addressed, what was carried; and what was answered
 //	tap      stand between two parties and copy what passes
 //
 // A protocol is a value of type [Protocol] in a folder of its own, listed in
@@ -35,6 +35,13 @@ type Protocol struct {
 	// It is pure: equal messages decode equally, wherever and whenever.
 	// settings are the sink's own, as in SinkConfig; nil means none.
 	Decode func(settings Settings) (Decoder, error)
+
+	// Asked says what kind of stimulus s is: stable over people and releases.
+	Asked func(s *gate.Stimulus) string
+
+	// Reply reads what a build answered to a stimulus. It is pure, and says nothing of
+	// who receives it. It returns an error only where the head cannot be read at all.
+	Reply func(*gate.Outcome) (gate.Decoded, error)
 
 	// Check validates settings of a sink without opening it.
 	Check func(settings Settings) error

@@ -39,6 +39,7 @@ type Config struct {
 	Replay     Replay          `toml:"replay"`
 	Scenarios  []Scenario      `toml:"scenarios"` // never empty
 	Masks      []Mask          `toml:"masks"`
+	Replies    Replies         `toml:"replies"`
 	Policy     Policy          `toml:"policy"`
 	Approvals  Approvals       `toml:"approvals"`
 	Report     Report          `toml:"report"`
@@ -88,11 +89,12 @@ type Door struct {
 
 // A Sink stands where the build sends to.
 type Sink struct {
-	Channel  string              `toml:"channel"`  // name of the protocol
-	Address  string              `toml:"address"`  // host:port to listen on; port 0 is any free one
-	MaxBody  Size                `toml:"max_body"` // bytes of a body that are kept
-	Ordered  bool                `toml:"ordered"`  // the order of one recipient's messages matters here
-	Settings func(dst any) error `toml:"-"`        // see [Door]
+	Channel  string              `toml:"channel"`   // name of the protocol
+	Address  string              `toml:"address"`   // host:port to listen on; port 0 is any free one
+	MaxBody  Size                `toml:"max_body"`  // bytes of a body that are kept
+	Ordered  bool                `toml:"ordered"`   // the order of one recipient's messages matters here
+	APIsFrom string              `toml:"apis_from"` // folder of TOML files, one an API, that stand beside apis; absolute once loaded
+	Settings func(dst any) error `toml:"-"`         // see [Door]
 }
 
 // A Build is how one build is made, started, asked and stopped. Strings of its
@@ -193,6 +195,11 @@ type Scenario struct {
 	From  float64      `toml:"from"` // outage: fraction of the corpus before it, at least 0
 	To    Fraction     `toml:"to"`   // outage: fraction of the corpus at its end, greater than From, at most 1
 	Jobs  []string     `toml:"jobs"` // run afterwards, in this order
+
+	// Whole: what it makes a build send depends on several sessions, as where it gathers them in
+	// batches. It is then replayed by one shard, and never split. An outage, jobs and sinks that
+	// are ordered say so themselves.
+	Whole bool `toml:"whole"`
 }
 
 // Mood is how a sink turns away, in an outage.
@@ -211,10 +218,29 @@ type Mask struct {
 	Rule    string `toml:"rule"`    // its name, shown where it hid something
 }
 
+// Replies says whether what builds answer to stimuli is compared as what they send is.
+type Replies struct {
+	Compare   Switch `toml:"compare"`
+	Reason    string `toml:"reason"`     // where they are not: why; every report says so
+	MaxAnswer int64  `toml:"max_answer"` // bytes of one answer that are kept, 1 KiB to 64 MiB; one that is longer is a gap
+}
+
+// Switch is on or off.
+type Switch string
+
+// The two positions.
+const (
+	On  Switch = "on"
+	Off Switch = "off"
+)
+
 // Policy says what becomes of what a comparison cannot see.
 type Policy struct {
 	Blind  BlindPolicy    `toml:"blind"`
 	Opaque []AcceptOpaque `toml:"opaque"`
+
+	// SameBuild: production and staging may be one build. It tests the gate, and no release.
+	SameBuild bool `toml:"same_build"`
 }
 
 // BlindPolicy says what becomes of a verdict where volatile values stand once and
@@ -248,6 +274,11 @@ type Approvals struct {
 	Path    string `toml:"path"`     // absolute once loaded
 	MaxDays int    `toml:"max_days"` // how many days ahead an approval may expire, 1 to 3650; 0 is 365
 
+	// KeyFile holds a secret that digests in fingerprints are keyed with, so that nobody can
+	// tell by trying whose facts one is of. "" is no key. With another key every fingerprint
+	// is another.
+	KeyFile string `toml:"key_file"`
+
 	// Whose review counts where reviews are verified.
 	Team      string   `toml:"team"` // "org/team"
 	Reviewers []string `toml:"reviewers"`
@@ -277,6 +308,7 @@ const (
 	DefaultMaxReplays    = 5
 	DefaultMaxMessages   = 10_000_000
 	DefaultAnswerTimeout = 30 * time.Second
+	DefaultMaxAnswer     = 1 << 20
 	DefaultReadyTimeout  = 60 * time.Second
 	DefaultQuietTimeout  = 60 * time.Second
 	DefaultLinger        = 10 * time.Second

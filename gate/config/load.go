@@ -102,6 +102,7 @@ func parse(name, dir string, data []byte) (*Config, error) {
 			Concurrency: DefaultConcurrency, Replays: Replays{Count: DefaultReplays}, MaxReplays: DefaultMaxReplays, Builds: InTurn,
 			AnswerTimeout: Duration{DefaultAnswerTimeout}, MaxMessages: DefaultMaxMessages, Linger: Duration{DefaultLinger},
 		},
+		Replies:   Replies{Compare: On, MaxAnswer: DefaultMaxAnswer},
 		Policy:    Policy{Blind: BlindReported},
 		Approvals: Approvals{Path: "approvals.toml"},
 		Report:    Report{JSON: ".waybill/verdict.json"},
@@ -132,11 +133,17 @@ func parse(name, dir string, data []byte) (*Config, error) {
 	}
 	for _, key := range slices.Sorted(maps.Keys(doc.Sinks)) {
 		s := Sink{Address: "127.0.0.1:0", MaxBody: DefaultMaxBody}
-		t := &table{&mu, &md, toml.Key{"sinks", key}, doc.Sinks[key], []string{"channel", "address", "max_body", "ordered"}, name}
+		t := &table{&mu, &md, toml.Key{"sinks", key}, doc.Sinks[key], []string{"channel", "address", "max_body", "ordered", "apis_from"}, name}
 		if err := md.PrimitiveDecode(t.raw, &s); err != nil {
 			return nil, inFile(name, err)
 		}
 		s.Settings = t.settings
+		if s.APIsFrom != "" {
+			if !filepath.IsAbs(s.APIsFrom) {
+				s.APIsFrom = filepath.Join(dir, s.APIsFrom)
+			}
+			s.Settings = withAPIs(t.settings, s.APIsFrom)
+		}
 		c.Sinks[key] = s
 	}
 	c.Record = doc.Record.Record
@@ -169,7 +176,7 @@ func knownOnly(name string, md *toml.MetaData) error {
 
 // fill sets what the file left out and makes paths absolute.
 func (c *Config) fill() {
-	for _, p := range []*string{&c.Corpus.Path, &c.Approvals.Path, &c.Report.JSON} {
+	for _, p := range []*string{&c.Corpus.Path, &c.Approvals.Path, &c.Approvals.KeyFile, &c.Report.JSON} {
 		if *p != "" {
 			*p = c.under(*p)
 		}

@@ -59,7 +59,8 @@ type Privacy struct {
 	KeyEnv  string `toml:"key_env"`  // environment variable that holds it
 
 	KeepIdentities bool     `toml:"keep_identities"` // nothing is replaced, and tapes and reports say so
-	KeepDomains    []string `toml:"keep_domains"`    // mail domains, with those below them, that stay as they are: the organisation's own
+	KeepDomains    []string `toml:"keep_domains"`    // mail domains, with those below them, and whole addresses, that stay as they are: the organisation's own; and its functions' display names there
+	Regions        []string `toml:"regions"`         // regions of ISO 3166-1, such as "GB", in whose national format telephone numbers are found too
 	Names          []string `toml:"names"`           // parts that hold names of people: "json/$.patient.name", "header/x-member", "form/surname"
 	Fields         []string `toml:"fields"`          // parts whose whole values are replaced, length and kinds of characters kept
 	Records        []Regexp `toml:"records"`         // patterns of record numbers; the first group where there is one, else all that is found
@@ -136,7 +137,7 @@ func (c *Config) validateRecord(p *complaint) {
 		p.at("privacy.key_env", "%s is not the name of an environment variable", quote(c.Privacy.KeyEnv))
 	}
 	for key, list := range map[string][]string{
-		"privacy.keep_domains": c.Privacy.KeepDomains, "privacy.names": c.Privacy.Names, "privacy.fields": c.Privacy.Fields,
+		"privacy.keep_domains": c.Privacy.KeepDomains, "privacy.regions": c.Privacy.Regions, "privacy.names": c.Privacy.Names, "privacy.fields": c.Privacy.Fields,
 		"privacy.values": c.Privacy.Values, "encryption.recipients": c.Encryption.Recipients,
 		"dynamic.ignore": c.Dynamic.Ignore, "dynamic.learn": c.Dynamic.Learn,
 	} {

@@ -92,6 +92,7 @@ func (c *Config) Validate() error {
 	c.validateReplay(&p)
 	c.validateScenarios(&p)
 	c.validateMasks(&p)
+	c.validateReplies(&p)
 	c.validatePolicy(&p)
 	named(&p, "jobs", c.Jobs)
 	if c.Production == nil && c.Baseline != Recorded {
@@ -286,6 +287,16 @@ func (c *Config) validateMasks(p *complaint) {
 		if m.Rule == "" {
 			p.at(key+".rule", "mask %d: missing: a name for what it hides, such as \"ticket number\"", i+1)
 		}
+	}
+}
+
+func (c *Config) validateReplies(p *complaint) {
+	oneOf(p, "replies.compare", c.Replies.Compare, On, Off)
+	if c.Replies.Compare == Off && strings.TrimSpace(c.Replies.Reason) == "" {
+		p.at("replies.reason", "missing: why what members are shown is not compared")
+	}
+	if n := c.Replies.MaxAnswer; n < 1<<10 || n > 64<<20 {
+		p.at("replies.max_answer", "%d is not from 1024 to 67108864 bytes", n)
 	}
 }
 

@@ -124,9 +124,9 @@ func appendNew(list []string, s string) []string {
 	return append(list, s)
 }
 
-// worse is what is to be feared of two.
+// worse returns the less private of two states.
 func worse(a, b gate.Identities) gate.Identities {
-	order := []gate.Identities{gate.IdentitiesReplaced, gate.IdentitiesUnknown, gate.IdentitiesKept}
+	order := []gate.Identities{gate.IdentitiesReplaced, gate.IdentitiesDetected, gate.IdentitiesUnknown, gate.IdentitiesKept}
 	return order[max(slices.Index(order, a), slices.Index(order, b), 0)]
 }
 

@@ -405,7 +405,7 @@ func digits(w string) (n int) {
 
 // normalAddress takes the kind off an identity: "mail:a@x" is the fact "a@x".
 func normalAddress(id string) string {
-	for _, k := range []gate.RecipientKind{gate.Mail, gate.Host, gate.Tel, gate.Other} {
+	for _, k := range []gate.RecipientKind{gate.Mail, gate.Host, gate.Tel, gate.Other, gate.Session} {
 		if rest, ok := strings.CutPrefix(id, string(k)+":"); ok {
 			return rest
 		}

@@ -2,6 +2,9 @@ package exposure
 
 import (
 	"cmp"
+	"crypto/sha256"
+	"encoding/binary"
+	"fmt"
 	"math"
 	"slices"
 	"strings"
@@ -368,6 +371,9 @@ type Delivery struct {
 	// somebody's only where they are distinctive, since many of a template's are anybody's.
 	Alike bool
 
+	// Fresh reports whether a value is new in each run: it is no part of digests. It may be nil.
+	Fresh func(value string) bool
+
 	// Stimuli says that the index is of stimuli: nothing in it was ever received,
 	// and a single word may be a search term.
 	Stimuli bool
@@ -384,7 +390,7 @@ func (o *Owners) Exposed(d Delivery) []gate.Exposure {
 		return keys
 	})
 	me, known := o.number(d.To)
-	t := tally{owners: o, mine: map[uint32]*weight{}}
+	t := tally{owners: o, fresh: d.Fresh, mine: map[uint32]*weight{}}
 	var origins []uint32
 	for _, r := range d.Origins {
 		if n, ok := o.number(r); ok {
@@ -457,6 +463,9 @@ func (t *tally) exposures(d Delivery, of func(n uint32) (own, distinct bool)) []
 		}
 		w.Owner = t.owners.person(n)
 		w.Own = own
+		if w.counted > 0 {
+			w.Digest = fmt.Sprintf("%d %016x%016x", w.counted, w.sum[0], w.sum[1])
+		}
 		w.Stimuli = d.Stimuli
 		out = append(out, w.Exposure)
 	}
@@ -483,12 +492,27 @@ func isSender(f *Found) bool {
 // tally adds up what is held of each owner.
 type tally struct {
 	owners *Owners
+	fresh  func(value string) bool
 	mine   map[uint32]*weight
 }
 
 type weight struct {
 	gate.Exposure
 	strong bool
+
+	// Of facts that identify by themselves and are not new in each run: how many there are, and
+	// the sum of their digests, in which their order does not matter.
+	counted int
+	sum     [2]uint64
+}
+
+// count adds a fact to what the exposure is of.
+func (w *weight) count(f *gate.Fact) {
+	h := sha256.Sum256([]byte(string(f.Kind) + "\x00" + f.Value))
+	w.counted++
+	for i := range w.sum {
+		w.sum[i] += binary.BigEndian.Uint64(h[8*i:])
+	}
 }
 
 const maxSample = 4
@@ -504,7 +528,11 @@ func (t *tally) add(n uint32, f *Found, among int, isNew bool) {
 	w.Bits += bits
 	w.New = w.New || isNew
 	w.strong = w.strong || Strong(f.Kind)
-	fact := gate.Fact{Kind: f.Kind, Value: gate.Clip(f.Value(), 120), Part: f.Part, Layers: f.Layers, Bits: bits}
+	fact := gate.Fact{Kind: f.Kind, Value: f.Value(), Part: f.Part, Layers: f.Layers, Bits: bits}
+	if f.Kind != gate.FactWord && f.Kind != gate.FactPhrase && (t.fresh == nil || !t.fresh(fact.Value)) {
+		w.count(&fact)
+	}
+	fact.Value = gate.Clip(fact.Value, 120)
 	at, _ := slices.BinarySearchFunc(w.Sample, fact, func(x, y gate.Fact) int { return cmp.Compare(telling(y.Kind), telling(x.Kind)) })
 	for at < len(w.Sample) && telling(w.Sample[at].Kind) == telling(fact.Kind) {
 		at++

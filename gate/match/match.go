@@ -6,7 +6,7 @@
 // which rule it was joined. Rules are tried strongest first:
 //
 //  1. cause: both carry one trace id or message id;
-//  2. content: both have one body, to whomever it goes;
+//  2. content: both have one body, to whomever it goes, or one but for what varies;
 //  3. recipient: one recipient, and the most similar content;
 //  4. likeness: different recipients, and content alike but for small edits.
 package match
@@ -24,6 +24,7 @@ type Item struct {
 	Message   *gate.Canonical
 	Recipient gate.Recipient
 	Body      gate.Digest // of Message, see [gate.Canonical.BodyDigest]
+	Steady    gate.Digest // of Message without the values that vary from replay to replay; zero where none does
 	Whole     gate.Digest // of the delivery, see [gate.DeliveryDigest]; it settles ties, so that the order of arrival does not
 
 	// Parts gives the parts of Message where that has none, since they are too many to
@@ -47,6 +48,7 @@ func Pairs(before, after []Item) []Pair {
 	m.a = order(after)
 	m.byKey(gate.ByCause, func(it *Item) []string { return it.Message.Traces })
 	m.byBody()
+	m.bySteady()
 	m.byRecipient(true)
 	m.byRecipient(false)
 	m.byLikeness()
@@ -181,6 +183,46 @@ func (m *matcher) byBody() {
 			pairs = append(pairs, Pair{i, l[0], gate.ByContent})
 			bodies[m.before[i].Body] = l[1:]
 		}
+	}
+	m.take(pairs)
+}
+
+// bySteady pairs items whose bodies are one but for what varies from replay to replay, where
+// neither recipient gets such a body from the other run: it went to somebody else.
+func (m *matcher) bySteady() {
+	type key struct {
+		steady gate.Digest
+		to     gate.Recipient
+	}
+	kept := map[key][2]bool{}
+	each := func(run int, items []Item, left []int) {
+		for _, i := range left {
+			k := key{items[i].Steady, items[i].Recipient}
+			had := kept[k]
+			had[run] = true
+			kept[k] = had
+		}
+	}
+	each(0, m.before, m.b)
+	each(1, m.after, m.a)
+	moved := func(it *Item) bool {
+		return it.Steady != gate.Digest{} && kept[key{it.Steady, it.Recipient}] != [2]bool{true, true}
+	}
+	bodies := map[gate.Digest][]int{}
+	for _, i := range m.a {
+		if moved(&m.after[i]) {
+			bodies[m.after[i].Steady] = append(bodies[m.after[i].Steady], i)
+		}
+	}
+	var pairs []Pair
+	for _, i := range m.b {
+		it := &m.before[i]
+		l := bodies[it.Steady]
+		if len(l) == 0 || !moved(it) || it.Message.Channel != m.after[l[0]].Message.Channel {
+			continue
+		}
+		pairs = append(pairs, Pair{i, l[0], gate.ByContent})
+		bodies[it.Steady] = l[1:]
 	}
 	m.take(pairs)
 }

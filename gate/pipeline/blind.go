@@ -18,8 +18,14 @@ type sinkFacts struct {
 	Nameless   uint64 `json:"nameless"` // requests of which only the host is known
 	Again      bool   `json:"again"`    // some recipient gets two messages
 
+	// Readings count the requests to hosts, mostReadings of them.
+	Readings map[string]map[string]uint64 `json:"readings,omitempty"`
+
 	people map[uint64]struct{} // until Again: hashes of recipients, mostPeople of them
 }
+
+// mostReadings is how many hosts of a sink are told apart by how requests to them were read.
+const mostReadings = 1000
 
 // mostPeople is how many recipients of a sink are remembered, to see that one is met again.
 const mostPeople = 1 << 14
@@ -40,7 +46,7 @@ func sinkOf(list *[]*sinkFacts, channel, sink string) *sinkFacts {
 // and no stimulus is known to have caused it.
 func (f *sinkFacts) take(c *gate.Canonical, caused bool) {
 	f.Deliveries += uint64(len(c.Recipients))
-	named := caused
+	named := caused || c.Reader != ""
 	for _, to := range c.Recipients {
 		named = named || to.Kind != gate.Host
 		if !f.Again {
@@ -50,6 +56,46 @@ func (f *sinkFacts) take(c *gate.Canonical, caused bool) {
 	if !named {
 		f.Nameless++
 	}
+	if len(c.Recipients) == 1 && c.Recipients[0].Kind == gate.Host {
+		f.read(c.Recipients[0].Address, c.Reader, 1)
+	}
+}
+
+// read counts requests to a host that were read in one way.
+func (f *sinkFacts) read(host, reader string, n uint64) {
+	readers, known := f.Readings[host]
+	if !known {
+		if len(f.Readings) == mostReadings {
+			return
+		}
+		if f.Readings == nil {
+			f.Readings = map[string]map[string]uint64{}
+		}
+		readers = map[string]uint64{}
+		f.Readings[strings.Clone(host)] = readers
+	}
+	readers[reader] += n
+}
+
+// readings sums up over sinks how requests to each host were read.
+func readings(sinks []*sinkFacts) []gate.Reading {
+	sums := map[gate.Reading]uint64{}
+	for _, f := range sinks {
+		for host, readers := range f.Readings {
+			for reader, n := range readers {
+				sums[gate.Reading{Host: host, Reader: reader}] += n
+			}
+		}
+	}
+	var out []gate.Reading
+	for r, n := range sums {
+		r.Count = n
+		out = append(out, r)
+	}
+	slices.SortFunc(out, func(x, y gate.Reading) int {
+		return cmp.Or(strings.Compare(x.Host, y.Host), strings.Compare(x.Reader, y.Reader))
+	})
+	return out
 }
 
 func (f *sinkFacts) met(person uint64) {
@@ -77,6 +123,11 @@ func sumSinks(tallies []*tally) []*sinkFacts {
 			for person := range f.people {
 				sum.met(person)
 			}
+			for _, host := range slices.Sorted(maps.Keys(f.Readings)) {
+				for reader, n := range f.Readings[host] {
+					sum.read(host, reader, n)
+				}
+			}
 		}
 	}
 	for _, f := range all {
@@ -90,7 +141,11 @@ func sumSinks(tallies []*tally) []*sinkFacts {
 
 // blind says what could not be seen although nothing failed, besides what noise leaves.
 func (c *comparer) blind() {
+	c.Readings = readings(c.p.sinks)
 	for _, f := range c.p.sinks {
+		if c.o.replies { // each has its own stimulus
+			continue
+		}
 		if f.Again && !slices.Contains(c.o.Ordered, f.Sink) {
 			c.Blind = append(c.Blind, gate.BlindSpot{Kind: gate.BlindOrder, Channel: f.Channel, Sink: f.Sink, Count: f.Deliveries})
 		}
@@ -103,7 +158,7 @@ func (c *comparer) blind() {
 			c.Blind = append(c.Blind, gate.BlindSpot{Kind: gate.BlindRefused, Part: m.Part, Count: m.Count, Detail: rule})
 		}
 	}
-	if how := endings(&c.Production, &c.Staging); how != "" {
+	if how := endings(&c.Production, &c.Staging); how != "" && !c.o.replies {
 		c.Blind = append(c.Blind, gate.BlindSpot{Kind: gate.BlindQuiet, Detail: how})
 	}
 	slices.SortStableFunc(c.Blind, func(x, y gate.BlindSpot) int {

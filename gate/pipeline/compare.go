@@ -63,11 +63,13 @@ func (c *comparer) compare(ctx context.Context) (err error) {
 	}
 	defer func() { err = errors.Join(err, c.after.Close()) }()
 	c.wholeRuns()
+	c.steady()
 	pairs := c.differences(match.Pairs(c.before.items, c.after.items))
 	if err := c.volatile(ctx, pairs); err != nil {
 		return err
 	}
 	c.state(pairs)
+	c.contents()
 	if err := c.concerns(ctx); err != nil {
 		return err
 	}
@@ -130,6 +132,9 @@ func (c *comparer) differences(pairs []match.Pair) []pairing {
 			}
 			before, after := c.before.text(p.B), c.after.text(p.A)
 			hunks, values := diff.Compare(before, after, c.noiseOf(p))
+			if c.movedSteady(p) {
+				values = nil // whose they are is told by whom the rest went to
+			}
 			all[i].own = senderDomains(before.Parts)
 			for j := range hunks {
 				hunks[j].Masked = hunks[j].Masked || readsClock(before, after, &hunks[j])
@@ -167,12 +172,57 @@ func (c *comparer) differences(pairs []match.Pair) []pairing {
 }
 
 // noiseOf is the noise of a pair: of the message of production, where both go to one
-// recipient.
+// recipient, or are one but for what varies.
 func (c *comparer) noiseOf(p match.Pair) *diff.Noise {
-	if p.B < 0 || p.A < 0 || c.before.items[p.B].Recipient != c.after.items[p.A].Recipient {
+	if p.B < 0 || p.A < 0 || c.before.items[p.B].Recipient != c.after.items[p.A].Recipient && !c.movedSteady(p) {
 		return nil
 	}
 	return c.noise.of[c.before.surplus[p.B].at]
+}
+
+// movedSteady reports whether a pair is of two recipients, and joined by what does not vary.
+func (c *comparer) movedSteady(p match.Pair) bool {
+	if p.Rule != gate.ByContent || p.B < 0 || p.A < 0 {
+		return false
+	}
+	b, a := &c.before.items[p.B], &c.after.items[p.A]
+	return b.Body != a.Body && b.Recipient != a.Recipient
+}
+
+// steady fills in the digests of bodies without values of structures that vary from replay
+// to replay, for messages that have such.
+func (c *comparer) steady() {
+	varies := map[route]map[string]bool{}
+	for k := range c.noise.pools {
+		if varies[k.route] == nil {
+			varies[k.route] = map[string]bool{}
+		}
+		varies[k.route][k.part] = true
+	}
+	if len(varies) == 0 {
+		return
+	}
+	for _, l := range []*loaded{c.before, c.after} {
+		for i := range l.items {
+			it := &l.items[i]
+			if i > 0 && l.items[i-1].Message == it.Message {
+				it.Steady = l.items[i-1].Steady
+				continue
+			}
+			places := varies[routeOf(it.Message)]
+			if len(places) == 0 {
+				continue
+			}
+			m := *l.text(i)
+			all := len(m.Parts)
+			m.Parts = slices.DeleteFunc(slices.Clone(m.Parts), func(p gate.Part) bool {
+				return (p.Kind == gate.Value || isCiphertext(p.Name)) && places[withoutIndexes(p.Name)]
+			})
+			if len(m.Parts) < all {
+				it.Steady = bodyOf(&m)
+			}
+		}
+	}
 }
 
 // state makes changes of pairs, leaving out what noise explains.
@@ -205,10 +255,11 @@ func (c *comparer) state(all []pairing) {
 		n := c.noiseOf(p.Pair)
 		p.hunks = slices.Clone(p.hunks)
 		for j, h := range p.hunks {
+			h.raw = [2]string{h.Before, h.After}
 			if !h.asIs {
 				h.Hunk = renamed(h.Hunk, n)
-				p.hunks[j] = h
 			}
+			p.hunks[j] = h
 			change.Edits = append(change.Edits, editOf(h.Hunk))
 		}
 		all[i].masked, all[i].values = nil, nil

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/json"
@@ -34,15 +35,16 @@ import (
 //   - [Options].Form, which names the canonical form, its masks and the program;
 //   - the names of the sinks at which order matters, and this format's version.
 //
-// SHA-256 over the file must match too, and over each piece of what is only looked
-// up in it, when that is read. Where anything does not, or the file
+// HMAC-SHA-256 over the file under [Options].Seal must match too: it covers that key, all
+// that is read at once and the checksums of the rest, against which each piece of it is held
+// when it is read. So a file that somebody made who does not have the key is made anew. Where anything does not, or the file
 // is not there or cannot be read, the run is scanned and the file is made anew. It is
 // made of a run whose tape is whole and has its footer; of a corpus it is neither
 // made nor used, since a corpus is pinned by a digest that does not cover it. Nor is
 // it of an encrypted tape: it would stand there in the clear.
 //
-// What this does not hold against is somebody who can write the file and wants to
-// deceive: who can do that can write the tape beside it as well.
+// What this does not hold against is somebody who can read the key: it belongs where no
+// build can.
 
 // DigestsSuffix is what the name of a tape's file of digests has after the tape's.
 const DigestsSuffix = ".digests"
@@ -61,7 +63,7 @@ const DigestsSuffix = ".digests"
 //	arrival  u64 sink and recipient, u64 seq, digest of 16 bytes, u64 offset, u32 index, u32 letter, u32 to
 //	entry    digest of 16 bytes, u32 record, u32 letter, u32 to
 //	held     blocks of a [filter] of the facts of a run of production
-//	SHA-256 of all that stands before it but the index
+//	HMAC-SHA-256 of all that stands before it but the index
 const (
 	digestsMagic  = "waybill-digests\x06"
 	digestsHead   = len(digestsMagic) + sha256.Size + 9*8
@@ -152,9 +154,11 @@ type stamped struct {
 	digestsKey
 	file fs.FileInfo
 	role gate.Role
+	seal []byte // see [Options]
 }
 
 func (k *keys) key(path string) (key stamped, err error) {
+	key.seal = k.o.Seal
 	if key.file, err = os.Stat(path); err != nil {
 		return stamped{}, err
 	}
@@ -209,7 +213,7 @@ func (k *keys) restore(t *tapeSide) (*scanned, stamped, error) {
 		return nil, stamped{}, err
 	}
 	key.role = r.Header().Role
-	kept, err := readDigests(t.path+DigestsSuffix, key.digestsKey)
+	kept, err := readDigests(t.path+DigestsSuffix, key)
 	if err != nil {
 		return nil, key, nil
 	}
@@ -246,7 +250,7 @@ func (k *keys) store(t *tapeSide, key stamped, r *scanned, g *gatherer) (err err
 			err = fmt.Errorf("keep digests in %s: %w", path, errors.Join(err, os.Remove(f.Name())))
 		}
 	}()
-	index, err := writeDigests(f, key.digestsKey, r, g)
+	index, err := writeDigests(f, key, r, g)
 	if err == nil {
 		err = os.Rename(f.Name(), path)
 	}
@@ -258,8 +262,8 @@ func (k *keys) store(t *tapeSide, key stamped, r *scanned, g *gatherer) (err err
 }
 
 // writeDigests writes a file of digests. The index is open where there is one.
-func writeDigests(f *os.File, key digestsKey, r *scanned, g *gatherer) (*runIndex, error) {
-	w := &digestsWriter{hash: sha256.New()}
+func writeDigests(f *os.File, key stamped, r *scanned, g *gatherer) (*runIndex, error) {
+	w := &digestsWriter{hash: hmac.New(sha256.New, key.seal)}
 	index := &sealer{out: bufio.NewWriterSize(io.NewOffsetWriter(f, int64(digestsHead)), digestsBuffer)}
 	meta := digestsMeta{Facts: r.facts, Gaps: r.gaps, Classes: r.classes, Parties: slices.Sorted(maps.Keys(r.parties)), Traced: r.traced, Sinks: r.sinks, Steps: r.steps}
 	for i, l := range r.hidden.facts {
@@ -277,7 +281,7 @@ func writeDigests(f *os.File, key digestsKey, r *scanned, g *gatherer) (*runInde
 		return nil, err
 	}
 	w.out = bufio.NewWriterSize(io.MultiWriter(f, w.hash), digestsBuffer)
-	head, err := w.scanned(key, r, meta, index)
+	head, err := w.scanned(key.digestsKey, r, meta, index)
 	if err != nil {
 		return nil, err
 	}
@@ -366,7 +370,7 @@ func (w *digestsWriter) flush() {
 
 // readDigests reads a file of digests made under key. Sizes are held against the
 // file's own before memory is taken for them.
-func readDigests(path string, key digestsKey) (_ *scanned, err error) {
+func readDigests(path string, key stamped) (_ *scanned, err error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
@@ -394,12 +398,12 @@ func readDigests(path string, key digestsKey) (_ *scanned, err error) {
 	if _, err := f.ReadAt(head, 0); err != nil {
 		return nil, err
 	}
-	sizes, err := readHead(head, key, info.Size())
+	sizes, err := readHead(head, key.digestsKey, info.Size())
 	if err != nil {
 		return nil, err
 	}
 	from := int64(digestsHead) + sizes.index
-	h := sha256.New()
+	h := hmac.New(sha256.New, key.seal)
 	h.Write(head)
 	rest := io.NewSectionReader(f, from, info.Size()-sha256.Size-from)
 	in := &digestsReader{in: bufio.NewReaderSize(io.TeeReader(rest, h), digestsBuffer)}
@@ -412,8 +416,8 @@ func readDigests(path string, key digestsKey) (_ *scanned, err error) {
 	if _, err := f.ReadAt(sum[:], info.Size()-sha256.Size); err != nil {
 		return nil, err
 	}
-	if !bytes.Equal(sum[:], h.Sum(nil)) {
-		return nil, errors.New("its checksum does not match")
+	if !hmac.Equal(sum[:], h.Sum(nil)) {
+		return nil, errors.New("its checksum does not match: it is damaged, or was made elsewhere")
 	}
 	if meta.Index != nil {
 		r.index, err = openIndex(f, &region{file: f, at: int64(digestsHead), size: sizes.index, seals: seals}, *meta.Index, r.people)

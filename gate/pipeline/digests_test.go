@@ -336,3 +336,44 @@ func TestRunsOfTheWrongBuild(t *testing.T) {
 		}
 	}
 }
+
+// A file of digests that somebody made who does not have the key of this installation is made
+// anew, though every checksum in it is right.
+func TestForgedDigestsAreNotUsed(t *testing.T) {
+	var decoded atomic.Int64
+	o := counting(t, "form", &decoded)
+	dir := t.TempDir()
+	production := write(t, filepath.Join(dir, "p.tape"), runHeader(gate.Production), letterTo(1, "answer", "c1@x", 1), letterTo(2, "answer", "c2@x", 2))
+	staging := write(t, filepath.Join(dir, "s.tape"), runHeader(gate.Staging), letterTo(1, "answer", "c1@x", 2), letterTo(2, "answer", "c2@x", 1))
+	o.Seal = []byte("ours")
+	want, _ := compared(t, o, []string{production}, staging)
+	if len(want.Changes) == 0 {
+		t.Fatal("the runs do not differ: this shows nothing")
+	}
+	keep := func(seal string) {
+		t.Helper()
+		theirs := o
+		theirs.Seal = []byte(seal)
+		if err := os.Remove(staging + pipeline.DigestsSuffix); err != nil {
+			t.Fatal(err)
+		}
+		if err := pipeline.KeepDigests(t.Context(), theirs, staging); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for seal, reads := range map[string]bool{"ours": true, "theirs": false, "": false} {
+		keep(seal)
+		made, err := os.ReadFile(staging + pipeline.DigestsSuffix)
+		if err != nil {
+			t.Fatal(err)
+		}
+		compared(t, o, []string{production}, staging)
+		now, err := os.ReadFile(staging + pipeline.DigestsSuffix)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if used := bytes.Equal(made, now); used != reads {
+			t.Errorf("digests under the key %q were used: %t", seal, used)
+		}
+	}
+}

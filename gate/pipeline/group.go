@@ -3,6 +3,7 @@ package pipeline
 import (
 	"cmp"
 	"crypto/sha256"
+	"fmt"
 	"hash/maphash"
 	"slices"
 	"strings"
@@ -39,6 +40,8 @@ type group struct {
 	follows       bool      // see hunk; of all
 	party         bool      // a header field, in messages to outside parties alone
 	whole         [2]string // the values that the edit is a piece of, where these are the same in all
+	named         [2]string // before and after, without what is new in each run
+	raw           [2]string // before and after, of the first message
 }
 
 // A setting is the words around a place that all who were edited share.
@@ -76,6 +79,7 @@ func (c *comparer) group() {
 				n = len(c.groups)
 				index[k] = n
 				c.groups = append(c.groups, &group{
+					named: c.texts(&h, c.ownNoise(i)), raw: h.raw,
 					EditGroup: &gate.EditGroup{
 						Part: part, Kind: h.Kind, Before: gate.Clip(h.Before, maxEdit), After: gate.Clip(h.After, maxEdit),
 						NewPart: h.NewPart, GonePart: h.GonePart, Within: h.Within, Class: d.Class, Channel: d.Channel, Sink: d.Sink,
@@ -443,6 +447,13 @@ func (c *comparer) settle() {
 	}
 	c.Groups = make([]gate.EditGroup, len(c.groups))
 	for i, g := range c.groups {
+		texts := [][2]string{g.named}
+		if g.Alike { // what all of a class have in common is no token, whatever its form
+			texts = [][2]string{g.raw, g.whole}
+		}
+		h := c.o.keyed("edit")
+		fmt.Fprintf(h, "%t %t %q", g.NewPart, g.GonePart, texts)
+		g.Digest = sum(h)
 		c.Groups[i] = *g.EditGroup
 	}
 }

@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/waybill-dev/waybill/gate"
@@ -11,7 +12,7 @@ func TestMeaning(t *testing.T) {
 	given := func(to, owner string, facts int, kind gate.FactKind, value string) *gate.Comparison {
 		return &gate.Comparison{Changes: []gate.Change{{
 			Kind: gate.Added, After: &gate.Delivery{Recipient: person(to)},
-			Gains: []gate.Exposure{{Owner: person(owner), New: true, Facts: facts, Sample: []gate.Fact{{Kind: kind, Value: value}}}},
+			Gains: []gate.Exposure{{Owner: person(owner), New: true, Facts: facts, Digest: fmt.Sprint(facts, kind, value)}},
 		}}}
 	}
 	f := &gate.Finding{Check: "facts-disclosed", Changes: []int{0}}

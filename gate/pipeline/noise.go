@@ -133,6 +133,12 @@ func (n *noise) routeOf(at position, m *gate.Canonical) route {
 	return routeOf(m)
 }
 
+// isFresh reports whether a text stood at a volatile place, whole or as a word of what did.
+func (n *noise) isFresh(text string) bool {
+	_, ok := n.known[gate.HashWord(text)]
+	return ok
+}
+
 // pool returns that of a place, made where there is none.
 func (n *noise) pool(k poolKey) *pool {
 	p := n.pools[k]

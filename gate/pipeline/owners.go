@@ -356,13 +356,17 @@ func (c *comparer) expose(ctx context.Context) error {
 		after := &c.after.items[p.A]
 		if ch.Kind != gate.Altered || c.before.items[p.B].Body != after.Body {
 			for _, r := range c.origins[after.Body] {
+				if r == after.Recipient && c.o.replies { // who was answered so before
+					ch.Origins = nil
+					break
+				}
 				if r != after.Recipient {
 					ch.Origins = append(ch.Origins, r)
 				}
 			}
 			slices.SortFunc(ch.Origins, compareRecipients)
 		}
-		d := exposure.Delivery{To: after.Recipient, After: c.gained(i), Own: c.own(i)}
+		d := exposure.Delivery{To: after.Recipient, After: c.gained(i), Own: c.own(i), Fresh: c.noise.isFresh}
 		if len(c.origins[after.Body]) < maxOrigins { // else there may be more
 			d.Origins = ch.Origins
 		}
@@ -371,6 +375,9 @@ func (c *comparer) expose(ctx context.Context) error {
 			d.Alike = c.alike(i)
 		}
 		ch.Gains = c.owners.Exposed(d)
+		for j := range ch.Gains {
+			ch.Gains[j].Digest = c.o.keyedOf(ch.Gains[j].Digest)
+		}
 		if most := max(leastExposures, maxExposures-kept); len(ch.Gains) > most {
 			ch.More = len(ch.Gains) - most
 			ch.Gains = slices.Clone(ch.Gains[:most])
@@ -458,7 +465,10 @@ func (c *comparer) exposeStimuli(ctx context.Context, changes []int) error {
 	}
 	for n, i := range changes {
 		to := c.Changes[i].Recipient()
-		c.Changes[i].Gains = append(c.Changes[i].Gains, asked.Exposed(exposure.Delivery{To: to, After: gained[n], Stimuli: true})...)
+		for _, g := range asked.Exposed(exposure.Delivery{To: to, After: gained[n], Stimuli: true, Fresh: c.noise.isFresh}) {
+			g.Digest = c.o.keyedOf(g.Digest)
+			c.Changes[i].Gains = append(c.Changes[i].Gains, g)
+		}
 	}
 	return nil
 }

@@ -38,12 +38,21 @@ type Options struct {
 	// Canon makes a decoded message canonical. It must be pure.
 	Canon func(*gate.Message, *gate.Decoded, gate.Ref) gate.Canonical
 
+	// Asked says of which kind a stimulus is, and Reply reads what was answered to one on a
+	// channel: nil, where answers are not compared.
+	Asked func(*gate.Stimulus) string
+	Reply func(channel string, o *gate.Outcome) (gate.Decoded, error)
+
 	// Form names all that canonical forms depend on besides the tape and the corpus:
 	// the version of the program, its masks, settings of sinks that are not on the
 	// tape. Where it is set, what a scan of a run found is kept beside its tape, and
 	// used instead of a scan while nothing of it has changed: see [KeepDigests].
 	// Empty: nothing is kept, and nothing that was kept is used.
 	Form string
+
+	// Seal is the key under which what is kept is sealed: it belongs to this installation, and
+	// stands where no build can read it.
+	Seal []byte
 
 	// Corpus is the tape whose stimuli are asked whose facts reached an outside
 	// party. Empty: they are not asked.
@@ -60,12 +69,17 @@ type Options struct {
 	// accepted there: it is a blind spot then, and no gap.
 	Accept map[string]string
 
+	// Key is what digests of content and meaning are keyed with: without it nobody can tell by
+	// trying whose facts a fingerprint is of. It may be empty.
+	Key []byte
+
 	// Keys read the tapes that are encrypted. Of these nothing is kept.
 	Keys tape.Keys
 
 	// Workers is how many goroutines decode; 0 is one for each processor.
 	Workers int
 
+	replies   bool       // answers are compared, see [CompareReplies]
 	revealing *revealing // set while runs are compared, once it is known
 
 	// Progress is told how far a stage is; total is 0 where it is not known. nil: nobody is told.

@@ -64,10 +64,11 @@ func (a *about) position(p place) position {
 	return position{a.extents[i].offset, p.record - a.extents[i].first, p.letter}
 }
 
-// tapeSide is a run on a tape.
+// tapeSide is a run on a tape: what it sent, or, where askers are known, what it answered.
 type tapeSide struct {
-	path string
-	o    *Options
+	path   string
+	o      *Options
+	askers askers
 }
 
 // batch is how many records are handed to a worker at once.
@@ -75,6 +76,7 @@ const batch = 64
 
 type item struct {
 	message *gate.Message
+	outcome *gate.Outcome // or this
 	ref     gate.Ref
 	record  uint32
 }
@@ -98,14 +100,14 @@ func (t *tapeSide) stream(ctx context.Context, workers int, worker func() func(p
 	var wg sync.WaitGroup
 	for range workers {
 		wg.Go(func() {
-			d := decoding{o: t.o, header: &a.header}
+			d := decoding{o: t.o, header: &a.header, askers: t.askers}
 			message := worker()
 			for items := range work {
 				if ctx.Err() != nil {
 					continue
 				}
 				for _, it := range items {
-					letters, err := d.canonical(it.message, it.ref)
+					letters, err := d.letters(it.message, it.outcome, it.ref)
 					if err != nil {
 						cancel(fmt.Errorf("read message %d of %s: %w", it.ref.Seq, t.path, err))
 						break
@@ -134,6 +136,12 @@ func (t *tapeSide) records(ctx context.Context, r *tape.Reader, a *about, work c
 			work <- pending
 		}
 	}()
+	add := func(it item) {
+		if pending = append(pending, it); len(pending) == batch {
+			work <- pending
+			pending = make([]item, 0, batch)
+		}
+	}
 	for ctx.Err() == nil {
 		rec, ref, err := r.Next()
 		if err == io.EOF {
@@ -157,20 +165,23 @@ func (t *tapeSide) records(ctx context.Context, r *tape.Reader, a *about, work c
 		if err != nil {
 			return fmt.Errorf("read %s: %w", t.path, err)
 		}
-		switch rec.Kind {
-		case gate.KindStimulus:
+		switch {
+		case rec.Kind == gate.KindStimulus:
 			a.facts.Stimuli++
-		case gate.KindOutcome:
+		case rec.Kind == gate.KindOutcome && t.askers != nil:
 			a.facts.Stimuli++
-		case gate.KindGap:
-			a.gaps = append(a.gaps, *rec.Gap)
-		case gate.KindMessage:
-			a.facts.Messages++
-			pending = append(pending, item{rec.Message, ref, record})
-			if len(pending) == batch {
-				work <- pending
-				pending = make([]item, 0, batch)
+			if t.askers.answered(rec.Outcome) {
+				a.facts.Messages++
+				add(item{outcome: rec.Outcome, ref: ref, record: record})
 			}
+		case rec.Kind == gate.KindOutcome:
+			a.facts.Stimuli++
+		case t.askers != nil: // what it sent, and did not see, is told where that is compared
+		case rec.Kind == gate.KindGap:
+			a.gaps = append(a.gaps, *rec.Gap)
+		case rec.Kind == gate.KindMessage:
+			a.facts.Messages++
+			add(item{message: rec.Message, ref: ref, record: record})
 		}
 	}
 	return nil
@@ -227,7 +238,7 @@ func (t *tapeSide) visit(ctx context.Context, at []position, each func(i, end in
 	var wg sync.WaitGroup
 	for range t.o.workers() {
 		wg.Go(func() {
-			d := decoding{o: t.o, header: &header}
+			d := decoding{o: t.o, header: &header, askers: t.askers}
 			for f := range frames {
 				if ctx.Err() != nil {
 					continue
@@ -263,10 +274,10 @@ func (d *decoding) frame(r *tape.Reader, at []position, each func(i, end int, le
 		for end < len(at) && at[end].index == n {
 			end++
 		}
-		if int(n) >= len(records) || records[n].Message == nil {
+		if int(n) >= len(records) || records[n].Message == nil && records[n].Outcome == nil {
 			return fmt.Errorf("record %d is no message", n)
 		}
-		letters, err := d.canonical(records[n].Message, refs[n])
+		letters, err := d.letters(records[n].Message, records[n].Outcome, refs[n])
 		if err != nil {
 			return err
 		}
@@ -293,6 +304,7 @@ func Load(o Options, ref gate.Ref) ([]gate.Canonical, error) {
 type decoding struct {
 	o        *Options
 	header   *gate.Header
+	askers   askers
 	decoders map[[2]string]channel.Decoder
 }
 
@@ -301,11 +313,21 @@ func (d *decoding) at(r *tape.Reader, ref gate.Ref) ([]gate.Canonical, error) {
 	if err != nil {
 		return nil, err
 	}
-	if rec.Message == nil {
+	if rec.Message == nil && rec.Outcome == nil {
 		return nil, fmt.Errorf("load message from %s at offset %d, record %d: it is a %s", ref.Tape, ref.Offset, ref.Index, rec.Kind)
 	}
-	ref.Seq = rec.Message.Seq
-	return d.canonical(rec.Message, ref)
+	if rec.Message != nil {
+		ref.Seq = rec.Message.Seq
+	}
+	return d.letters(rec.Message, rec.Outcome, ref)
+}
+
+// letters gives what one record is compared as: a message, or an answer.
+func (d *decoding) letters(m *gate.Message, answer *gate.Outcome, ref gate.Ref) ([]gate.Canonical, error) {
+	if answer != nil {
+		return d.reply(answer, ref)
+	}
+	return d.canonical(m, ref)
 }
 
 func (d *decoding) canonical(m *gate.Message, ref gate.Ref) ([]gate.Canonical, error) {

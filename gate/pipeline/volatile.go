@@ -21,8 +21,10 @@ import (
 // it alone tells messages apart, a gap.
 func (c *comparer) volatile(ctx context.Context, all []pairing) error {
 	ids := identities{replays: 1 + len(c.replays)}
-	if err := c.answers(ctx, &ids); err != nil {
-		return err
+	if !c.o.replies {
+		if err := c.answers(ctx, &ids); err != nil {
+			return err
+		}
 	}
 	answers := len(ids.all)
 	residue := map[position]bool{}

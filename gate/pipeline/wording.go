@@ -22,6 +22,8 @@ type hunk struct {
 	request    bool   // it stands in a request, not in a mail
 	follows    bool   // it says in another form what the same message says already
 	asIs       bool   // what it says is somebody's, however new it looks
+
+	raw [2]string // Before and After as they stand in the messages; set where they are renamed
 }
 
 // stated is a hunk at a volatile place: it is never wording.

@@ -36,10 +36,46 @@ func (c *Cleaner) address(raw []byte) *known {
 	}
 	s := string(raw)
 	at := strings.LastIndexByte(s, '@')
-	k := newKnown(s, c.local(s[:at])+"@"+c.domain(s[at+1:]))
+	k := newKnown(s, c.mailbox(s[:at], s[at+1:]))
+	c.localName(s[:at])
 	c.seen.put(s, k)
 	return k
 }
+
+// mailbox is the pseudonym of an address. Those of functions stay in a domain that does.
+func (c *Cleaner) mailbox(local, domain string) string {
+	if c.keepWhole[strings.ToLower(local+"@"+domain)] || c.isFunction(local, domain) {
+		return local + "@" + domain
+	}
+	return c.local(local) + "@" + c.domain(domain)
+}
+
+// isFunction reports whether an address is of a function of an organisation whose domain
+// stays: "orders", "billing-noreply".
+func (c *Cleaner) isFunction(local, domain string) bool {
+	if domain == "" || !c.keeps(canonicalDomain(domain)) {
+		return false
+	}
+	local, _, _ = strings.Cut(strings.ToLower(local), "+")
+	if isRole(skeleton(local)) || functions[skeleton(local)] {
+		return true
+	}
+	words := strings.FieldsFunc(local, func(r rune) bool { return r == '-' || r == '_' || r == '.' })
+	for _, w := range words {
+		if !functions[w] && !isRole(w) {
+			return false
+		}
+	}
+	return len(words) > 0
+}
+
+// functions are words of the addresses that software of an organisation sends from, and
+// that it gets mail for its offices by.
+var functions = set(`account accounts accounting accountspayable accountsreceivable alert alerts appointment appointments billing booking bookings bot careers checkout claims community compliance confirm confirmation
+	contact contactus customer customercare customers customerservice delivery demo desk digest do dev enquiries events feedback finance fraud hallo hello helpdesk hey hr info inquiries invite invites invoice invoices it jobs kontakt kundenservice legal
+	login mail mailbot marketing media member members membership messages monitoring news newsletter newsletters no noreplies not notification notifications notify notice notices office ops order orders payment payments payroll pharmacy portal
+	post press privacy promo promotions purchase receipts receipt reception recruiting referrals register registration reminder reminders rent reply report reports reservation reservations returns reviews robot rsvp sales scheduling security
+	send sender service services shipping shipment shop signup staff statements status store subscriptions support survey system team tech ticket tickets tracking transactions update updates user users verification verify warranty web welcome appt clinic hospital service-desk labs results`)
 
 // local is the pseudonym of a local part. Segments between the characters that
 // software takes local parts apart by are replaced each by itself, so that what it

@@ -142,6 +142,14 @@ func (w *item) inner(plain []byte, m manner, depth int) []byte {
 		return nil
 	}
 	m.digest = false
+	if looksLikeJSON(plain) && depth < maxDepth { // claims of a JSON web token (RFC 7519)
+		if out, ok := w.json(plain); ok {
+			if bytes.Equal(out, plain) {
+				return nil
+			}
+			return out
+		}
+	}
 	spans := w.scan(plain, m, depth+1)
 	if len(spans) == 0 {
 		return nil

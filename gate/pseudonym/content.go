@@ -190,6 +190,9 @@ func (w *item) content(word string, params map[string]string, t []byte, from ori
 		return w.charset(t, params["charset"], manner{})
 	case word == "text/html" || word == "application/xhtml+xml" || strings.HasSuffix(word, "/xml") || strings.HasSuffix(word, "+xml"):
 		return w.charset(t, params["charset"], manner{html: true})
+	case word == "text/csv" || word == "text/tab-separated-values" || word == "application/csv":
+		w.columns(t)
+		return w.charset(t, params["charset"], manner{})
 	case strings.HasPrefix(word, "text/") || strings.HasPrefix(word, "message/") || word == "" || word == "application/javascript":
 		if !isMostlyText(t) && !isWide(params["charset"]) {
 			return w.binary(t, word, from)

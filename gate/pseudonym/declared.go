@@ -188,17 +188,6 @@ func likePlace(pattern, s string) bool {
 	return false
 }
 
-// isSecret reports whether a field of that name holds a password.
-func isSecret(name string) bool {
-	name = strings.ToLower(name)
-	for _, s := range []string{"password", "passwd", "passphrase", "pwd", "secret"} {
-		if strings.Contains(name, s) {
-			return true
-		}
-	}
-	return false
-}
-
 // isNumberField reports whether a field of that name holds a telephone number.
 func isNumberField(name string) bool {
 	name = strings.ToLower(strings.Trim(name, "[]"))

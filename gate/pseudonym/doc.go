@@ -11,17 +11,38 @@
 //	                   1 510 ..., (510) ...); from 0 in groups, 9 to 13 digits. Bare digits
 //	                   count in fields that are called so (phone, mobile, msisdn, tel, fax),
 //	                   and anywhere once the number was seen in the item
+//	                   Rules.Regions adds the national formats of regions (libphonenumber's plans)
 //	names              the words of display names of address fields, of "Jane Doe <address>" in
-//	                   text, of "name" beside an address in JSON, and of the places in
-//	                   Rules.Names; then wherever these words stand in the item, in any case.
-//	                   Not replaced: one letter, titles and functions (Dr, team, support), the
-//	                   display name of an address such as noreply@, words within the names of
-//	                   hosts. A word of two letters counts in its own case alone
+//	                   text, of salutations ("Dear Ms Doe,"), of fields that are called so in JSON,
+//	                   forms, queries, cookies, headers, XML, HTML, CSV and claims of tokens
+//	                   (firstName, billing_last_name, nachname; "name" where what stands beside it
+//	                   or its form says that it is somebody's), and of the places in Rules.Names;
+//	                   then wherever these words stand in the item and in its session, in any
+//	                   case, without accents, and joined as people sign in (jdoe, doej). Two words
+//	                   of one name side by side, also as a mail address gives them away
+//	                   (ann.archer@), count in the whole recording, and so do words of declared
+//	                   names. The display name of an address such as noreply@ counts where its
+//	                   words are none of a language or of its domain. Not replaced: one letter,
+//	                   titles and functions (Dr, team, support), words within the names of hosts.
+//	                   A word of two letters, or one of the language, counts in its own case alone
+//	cards              13 to 19 digits in a range that is issued, with the check digit of ISO/IEC
+//	                   7812-1, in groups or not; the first six stay, the check digit is right again
+//	bank accounts      IBANs of a country's length by ISO 13616, with check digits right again
+//	national numbers   those of the table in national.go: by shape, check characters and date in
+//	                   any text, all others in fields that are called so or behind words that call
+//	                   them so ("passport no. ..."); check characters are right again
+//	dates of birth     in fields that are called so and behind "born", "date of birth" and the
+//	                   like; then in the common ways to write that day. The year stays
+//	clients' addresses in X-Forwarded-For, Forwarded and the like, and in fields such as
+//	                   client_ip; the first octet stays (two of IPv6), private ones stay whole
+//	log-ins            fields such as username; those that are words of a name go on being made of
+//	                   the pseudonyms of these words
 //	record numbers     what Rules.Records find
 //	declared           Rules.Values wherever they stand in any case, as words of their own;
 //	                   the whole values of Rules.Fields, and these, from five bytes on, wherever
 //	                   else they stand in the item
-//	passwords          values of fields whose names say password, passwd, pwd, passphrase, secret
+//	passwords          values of fields called so: password, pwd, pass1, user_pass, pin, passwort,
+//	                   mot_de_passe, cvv, secret
 //	credentials        the values of Authorization, X-Api-Key and the like become a mark of
 //	                   the scheme and a keyed digest: equal ones stay equal
 //	files              bytes that are no text become as many others, equal for equal files:
@@ -43,7 +64,9 @@
 // follows it: nothing reaches a mailbox. A-labels and U-labels of one name stay those of
 // one. Rules.KeepDomains stay, with those below them; local parts there are people's all
 // the same. Message-ID, References and Content-ID look like addresses and are treated as
-// such: they stay equal where they were equal.
+// such: they stay equal where they were equal. In a domain of Rules.KeepDomains the addresses
+// of functions (orders@, billing-noreply@) stay with their display names, and whole addresses
+// may be given there.
 //
 // A telephone number keeps its calling code, length, separators and the first three digits
 // of its national number (two, of fewer than nine digits), in every format alike. A name
@@ -81,10 +104,11 @@
 //
 // # What is not guaranteed
 //
-// Nobody is found who is not written in one of these forms: a name in prose that no address
-// or place declares, an address spelled out ("jane at example dot org") or broken by
+// Nobody is found who is not written in one of these forms: a name in prose that no address,
+// field, salutation or place gives, a name that is learnt later in a recording than it is
+// written (an import is read twice), a street, an address spelled out ("jane at example dot org") or broken by
 // markup, a salted digest, a digest elsewhere than in such a field whose identity was never
-// seen. Host names, IP addresses, session cookies and opaque tokens stay: bindings need
-// them. Equal values stay equal, which is the purpose, and tells their frequency. Short
+// seen. Host names, IP addresses elsewhere than in such fields, session
+// cookies and opaque tokens stay: bindings need them. Equal values stay equal, which is the purpose, and tells their frequency. Short
 // values have few pseudonyms, and the key must be kept as the traffic itself would be.
 package pseudonym

@@ -123,11 +123,22 @@ func decodeWords(value []byte) []byte {
 	return apply(value, spans)
 }
 
-// encodedWords replaces the people in the encoded words of value. A run in which
-// somebody stands is encoded anew, in its charset and encoding.
-func (w *item) encodedWords(value []byte) []byte {
+// encodedWords replaces the people in a value with encoded words. A run in which
+// somebody stands is encoded anew, in its charset and encoding; between replaces those in
+// what stands between runs.
+func (w *item) encodedWords(value []byte, between func([]byte) []byte) []byte {
 	var spans []span
+	at := 0
+	gap := func(end int) {
+		if t := value[at:end]; len(t) > 0 {
+			if out := between(t); !bytes.Equal(out, t) {
+				spans = append(spans, span{start: at, end: end, text: out})
+			}
+		}
+	}
 	eachRun(value, func(r run) {
+		gap(r.start)
+		at = r.end
 		plain, ok := r.text()
 		if !ok {
 			w.fail("an encoded word of its header cannot be decoded")
@@ -144,6 +155,7 @@ func (w *item) encodedWords(value []byte) []byte {
 		}
 		spans = append(spans, span{start: r.start, end: r.end, text: coded})
 	})
+	gap(len(value))
 	return apply(value, spans)
 }
 

@@ -2,12 +2,11 @@ package pseudonym_test
 
 import (
 	"bytes"
-	"testing"
 
 	"github.com/waybill-dev/waybill/gate/pseudonym"
 )
 
-func cleaner(t testing.TB, change func(*pseudonym.Rules)) *pseudonym.Cleaner {
+func cleaner(t fatal, change func(*pseudonym.Rules)) *pseudonym.Cleaner {
 	t.Helper()
 	r := pseudonym.Rules{Key: bytes.Repeat([]byte("k"), 32)}
 	if change != nil {
@@ -15,7 +14,7 @@ func cleaner(t testing.TB, change func(*pseudonym.Rules)) *pseudonym.Cleaner {
 	}
 	c, err := pseudonym.New(r)
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("make a cleaner: %v", err)
 	}
 	return c
 }

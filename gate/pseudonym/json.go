@@ -35,6 +35,7 @@ type jsonReader struct {
 	t     []byte
 	i     int
 	path  []byte
+	key   string // of the member whose value is read
 	spans []span
 }
 
@@ -51,6 +52,7 @@ func (r *jsonReader) value(key string, depth int) bool {
 	}
 	switch c := r.t[r.i]; {
 	case c == '{':
+		r.key = key
 		return r.object(depth)
 	case c == '[':
 		return r.array(key, depth)
@@ -78,8 +80,7 @@ func (r *jsonReader) value(key string, depth int) bool {
 func (r *jsonReader) object(depth int) bool {
 	mark := len(r.path)
 	r.i++
-	name := [2]int{-1, -1} // of a member "name" beside an address
-	addressed := false
+	o := members{own: r.key}
 	for first := true; ; first = false {
 		r.space()
 		if r.i < len(r.t) && r.t[r.i] == '}' {
@@ -112,19 +113,11 @@ func (r *jsonReader) object(depth int) bool {
 			return false
 		}
 		r.path = r.path[:mark]
-		if from < r.i && r.t[from] == '"' {
-			switch key {
-			case "name", "Name", "display_name", "displayName", "DisplayName":
-				name = [2]int{from + 1, r.i - 1}
-			case "email", "Email", "address", "Address", "mail":
-				addressed = addressed || bytes.IndexByte(r.t[from:r.i], '@') > 0
-			}
+		if from < r.i && (r.t[from] == '"' || r.t[from] == '[') {
+			o.take(r, key, from)
 		}
 	}
-	if addressed && name[0] >= 0 { // the display name of that address
-		r.w.name(plainJSON(r.t[name[0]:name[1]]))
-		r.string(name[0], name[1], manner{})
-	}
+	o.end(r)
 	return true
 }
 
@@ -195,17 +188,27 @@ func (r *jsonReader) leaf(key string, start, end int, quoted bool) {
 	c := r.w.c
 	path := string(r.path)
 	if c.names.has("json", path) {
-		r.w.name(plainJSON(r.t[start:end]))
+		r.w.declaredName(plainJSON(r.t[start:end]))
 	}
-	if isSecret(key) && quoted || c.fields.has("json", path) {
-		out := r.w.whole(plainJSON(r.t[start:end]), isSecret(key))
+	m := c.meanings.of(key)
+	if m == secret && (quoted || digitsIn(r.t[start:end]) > 3) || c.fields.has("json", path) {
+		out := r.w.whole(plainJSON(r.t[start:end]), m == secret)
 		for !quoted && !json.Valid(out) { // no number begins with 0
 			out = []byte(r.w.c.value(string(out)))
 		}
 		r.add(span{start, end, aValue, redoBackslash(out, r.t[start:end])})
 		return
 	}
-	r.string(start, end, manner{number: isNumberField(key), digest: isDigestField(key)})
+	if m != noMeaning {
+		if out, whole := r.w.meant(m, plainJSON(r.t[start:end])); whole {
+			for !quoted && !json.Valid(out) {
+				out = []byte(r.w.c.value(string(out)))
+			}
+			r.add(span{start, end, aValue, redoBackslash(out, r.t[start:end])})
+			return
+		}
+	}
+	r.string(start, end, manner{number: m == telephone || isNumberField(key), digest: isDigestField(key)})
 }
 
 // string replaces what is in t[start:end], the inside of a string.
@@ -270,3 +273,111 @@ func (w *item) whole(value []byte, secret bool) []byte {
 // leastField is how many bytes a declared field's value has at the least that is
 // looked for elsewhere: shorter ones stand everywhere by chance.
 const leastField = 5
+
+// members are what the object under way says of a person, by the names of its members.
+type members struct {
+	own      string // the name that the object itself is a member by
+	personal bool   // a member is somebody's
+	address  string
+	names    [][2]int // where values are that are names if the object is of a person
+	sure     [][2]int // and of those that are names in any case
+	pieces   [][2]int // words of a name
+}
+
+// take notes a member, whose value begins at from and was read.
+func (o *members) take(r *jsonReader, key string, from int) {
+	m := r.w.c.meanings.of(key)
+	o.personal = o.personal || m.personal() && m != secret
+	if r.t[from] != '"' && m != namePiece && m != plainName && m != personName {
+		return
+	}
+	at := [2]int{from + 1, r.i - 1}
+	switch m {
+	case plainName:
+		o.names = append(o.names, at)
+	case personName:
+		o.sure = append(o.sure, at)
+	case namePiece:
+		o.pieces = append(o.pieces, at)
+	case mailbox:
+		if o.address == "" {
+			o.address = string(plainJSON(r.t[at[0]:at[1]]))
+		}
+	case noMeaning:
+		if o.address == "" && (key == "address" || key == "Address" || key == "to" || key == "from") && bytes.IndexByte(r.t[from:r.i], '@') > 0 {
+			o.address, o.personal = string(plainJSON(r.t[at[0]:at[1]])), true
+		}
+		// {"patients":{"jane_doe":{...}}}: see object.
+	}
+}
+
+// end makes names of the members that are some, now that all of the object is known.
+func (o *members) end(r *jsonReader) {
+	if strings.IndexByte(o.address, '@') < 0 {
+		o.address = ""
+	}
+	again := func(at [2]int) {
+		if r.t[at[0]-1] == '"' {
+			r.string(at[0], at[1], manner{})
+			return
+		}
+		for i := at[0]; i < at[1]; i++ { // a list of them
+			if r.t[i] == '"' {
+				sub := jsonReader{w: r.w, t: r.t, i: i}
+				if !sub.skipString() {
+					return
+				}
+				r.string(i+1, sub.i-1, manner{})
+				i = sub.i - 1
+			}
+		}
+	}
+	var full []byte
+	for _, at := range o.sure {
+		if text := plainJSON(r.t[at[0]:at[1]]); isName(text) {
+			full = append(append(full, text...), ' ')
+		}
+	}
+	r.w.nameOf(full, o.address)
+	full = nil
+	if of := r.w.c.meanings.of(o.own); len(o.pieces) > 0 && (of == personName || of == plainName || isPersons(o.own) || len(o.pieces) > 1 && o.personal) {
+		for _, at := range o.pieces {
+			if text := plainJSON(r.t[at[0]:at[1]]); isName(bytes.Trim(text, "[]")) || r.t[at[0]-1] == '[' {
+				full = append(append(full, text...), ' ')
+			}
+		}
+		r.w.nameOf(full, o.address)
+		for _, at := range o.pieces {
+			again(at)
+		}
+	}
+	for _, at := range o.names {
+		text := plainJSON(r.t[at[0]:at[1]])
+		switch {
+		case o.personal || isPersons(o.own) || r.inPersons():
+			if isName(text) || r.t[at[0]-1] == '[' || o.address != "" {
+				r.w.nameOf(text, o.address)
+			}
+		case looksFull(text):
+			r.w.likely(text, "")
+		default:
+			continue
+		}
+		again(at)
+	}
+}
+
+// inPersons reports whether the object under way is in a list of people.
+func (r *jsonReader) inPersons() bool {
+	path := r.path
+	if i := bytes.LastIndexByte(path, '['); i > 0 && i+1 < len(path) && isDigit(path[i+1]) {
+		path = path[:i]
+	}
+	return isPersons(string(path[bytes.LastIndexByte(path, '.')+1:]))
+}
+
+// isPersons reports whether the name of a field says that it holds people.
+func isPersons(key string) bool {
+	words := wordsOf(key)
+	return len(words) > 0 && persons[words[len(words)-1]]
+}

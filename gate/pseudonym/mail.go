@@ -114,6 +114,10 @@ func (w *item) entityOf(t []byte, word string, depth int) []byte {
 			}
 		case isAddressField(f.name):
 			w.displayNames(value)
+		case len(f.name) > 2 && (f.name[0] == 'X' || f.name[0] == 'x') && f.name[1] == '-':
+			if m := w.c.meanings.of(string(f.name)); m != noMeaning && m != mailbox {
+				w.learn(m, decodeWords(value))
+			}
 		}
 	}
 	spans := w.header(t[:body], fields)
@@ -164,13 +168,14 @@ func (w *item) displayNames(value []byte) {
 		end := mailboxEnd(text)
 		box := text[:end]
 		text = text[min(end+1, len(text)):]
-		name := w.scratch[:0]
+		name, address := w.scratch[:0], ""
 		if open := bytes.LastIndexByte(box, '<'); open >= 0 {
 			angled := box[open+1:]
-			if at := bytes.IndexByte(angled, '@'); at > 0 && isRole(skeleton(string(angled[:at]))) {
+			if w.ofFunction(angled, box[:open]) {
 				continue
 			}
 			if end := bytes.IndexByte(angled, '>'); end >= 0 {
+				address = string(bytes.TrimSpace(angled[:end]))
 				name = append(name, angled[end+1:]...)
 			}
 			name = append(append(name, ' '), box[:open]...)
@@ -183,8 +188,27 @@ func (w *item) displayNames(value []byte) {
 			eachAddress(name, func(start, end int, _ bool) { own = append(own, span{start: start, end: end, text: []byte(" ")}) })
 			name = apply(name, own)
 		}
-		w.name(name)
+		w.nameOf(name, address)
 	}
+}
+
+// ofFunction reports whether the mailbox that has an address in angle brackets is one of a
+// function. Words of its display name that may be a person's are taken down all the same,
+// unless its domain stays.
+func (w *item) ofFunction(angled, display []byte) bool {
+	at := bytes.IndexByte(angled, '@')
+	if at <= 0 {
+		return false
+	}
+	local, domain := string(angled[:at]), string(angled[at+1:at+1+max(0, bytes.IndexAny(append(angled[at+1:len(angled):len(angled)], '>'), "> "))])
+	if w.c.keepWhole[strings.ToLower(local+"@"+domain)] || w.c.isFunction(local, domain) {
+		return true
+	}
+	if !isRole(skeleton(local)) {
+		return false
+	}
+	w.likely(display, strings.ToLower(domain))
+	return true
 }
 
 // mailboxEnd is where the comma or semicolon stands that ends the first mailbox.
@@ -214,7 +238,7 @@ func (w *item) headerField(f *field, value []byte) []byte {
 	if w.c.headerPlaces && !f.is("from ") { // that is the first line of an mbox file
 		switch name := lowerText(f.name); {
 		case w.c.names.has("header", name):
-			w.name(decodeWords(value))
+			w.declaredName(decodeWords(value))
 		case w.c.fields.has("header", name):
 			text := bytes.TrimSpace(value)
 			if i := bytes.Index(value, text); len(text) > 0 {
@@ -222,17 +246,20 @@ func (w *item) headerField(f *field, value []byte) []byte {
 			}
 		}
 	}
-	out := value
+	if bytes.Contains(value, []byte("*1")) && bytes.IndexByte(value, ';') >= 0 {
+		w.continued(value)
+	}
+	text := func(t []byte) []byte {
+		if !isASCII(t) {
+			return w.charset(t, "", m)
+		}
+		return w.text(t, m)
+	}
+	var out []byte
 	if bytes.Contains(value, []byte("=?")) {
-		out = w.encodedWords(value)
-	}
-	if bytes.Contains(out, []byte("*1")) && bytes.IndexByte(out, ';') >= 0 {
-		w.continued(out)
-	}
-	if !isASCII(out) {
-		out = w.charset(out, "", m)
+		out = w.encodedWords(value, text)
 	} else {
-		out = w.text(out, m)
+		out = text(value)
 	}
 	if bytes.Equal(out, value) {
 		return nil
@@ -369,7 +396,11 @@ func (w *item) formPart(t []byte, depth int) []byte {
 			break
 		}
 		value := t[body:]
-		out := w.fieldValue("form", name, value, func(v []byte) []byte { return v })
+		f := formField{"form", name, w.c.meanings.of(name)}
+		if f.meaning == plainName && looksFull(value) {
+			w.likely(value, "")
+		}
+		out := w.fieldValue(f, value, func(v []byte) []byte { return v })
 		if out != nil {
 			return append(append([]byte(nil), t[:body]...), out...)
 		}

@@ -438,36 +438,3 @@ func eachWord(s []byte, found func(w []byte)) {
 		found(s[start:])
 	}
 }
-
-// name makes the words of a name identities.
-func (w *item) name(s []byte) {
-	var buffer [64]byte
-	eachWord(s, func(word []byte) {
-		if !isASCII(word) {
-			w.foreignWord(word)
-			return
-		}
-		lower := buffer[:0]
-		for _, c := range word {
-			lower = append(lower, lowerByte(c))
-		}
-		if len(word) > 1 && !isCommon(string(lower)) && !w.needles.has(aName, lower) {
-			k := w.c.word(word)
-			w.found(needle{kind: aName, text: k.lower, original: k.original, exact: len(word) == 2})
-		}
-	})
-}
-
-// foreignWord makes a word that is not all ASCII an identity, in both of its normal
-// forms.
-func (w *item) foreignWord(word []byte) {
-	lower := lowerText(word)
-	if isCommon(lower) || utf8.RuneCount(word) < 2 {
-		return
-	}
-	d := needle{kind: aName, text: norm.NFC.String(lower), original: string(word), exact: len(word) == 2}
-	if w.found(d); !isASCII([]byte(lower)) {
-		d.text = norm.NFD.String(lower)
-		w.found(d)
-	}
-}

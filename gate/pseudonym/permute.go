@@ -24,6 +24,7 @@ const (
 	ofSecret                    // passwords
 	ofBytes                     // what is not text
 	ofToken                     // credentials, for their marks
+	ofHost                      // addresses of clients
 )
 
 // rounds of the Feistel network: those of FF1 (NIST SP 800-38G, section 4.4).

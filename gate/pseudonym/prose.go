@@ -9,6 +9,9 @@ import (
 func (w *item) prose(t []byte, m manner) []byte { return apply(t, w.proseSpans(t, m)) }
 
 func (w *item) proseSpans(t []byte, m manner) []span {
+	if m.html {
+		w.markup(t)
+	}
 	var spans []span
 	at := 0
 	plain := func(end int) {

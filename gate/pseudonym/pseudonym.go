@@ -21,7 +21,8 @@ import (
 // Rules say who is replaced. See the package's comment for the form of places.
 type Rules struct {
 	Key         []byte           // at least [MinKey] bytes
-	KeepDomains []string         // mail domains that stay, with those below them
+	KeepDomains []string         // mail domains that stay, with those below them, and the addresses and display names of functions there; or whole addresses
+	Regions     []string         // regions, such as "GB", in whose national format telephone numbers are found too
 	Names       []string         // places that hold names of people
 	Fields      []string         // places whose whole values are replaced
 	Values      []string         // values that are replaced wherever they stand
@@ -36,14 +37,22 @@ type Cleaner struct {
 	seen         *memory // addresses, and the digests of all identities
 	words        *memory // of names
 	numbers      *memory
-	macs         sync.Pool // of hash.Hash, under mac
-	keep         []string  // canonical domains
+	macs         sync.Pool       // of hash.Hash, under mac
+	keep         []string        // canonical domains
+	keepWhole    map[string]bool // addresses in lower case
+	regions      []string
+	meanings     meanings // of names of fields
+	people       *people
+	days         bornDays
+	named        named
+	nationals    *memory
 	names        places
 	fields       places
 	headerPlaces bool // some of them are header fields
 	records      []record
 	values       []needle
-	items        sync.Pool // of *item
+	items        sync.Pool                    // of *item
+	watch        func(t []byte, spans []span) // sees what is replaced in each text; nil: nobody does
 }
 
 // New makes a cleaner. The error says what is wrong with the rules.
@@ -55,8 +64,15 @@ func New(r Rules) (*Cleaner, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make the permutations of the pseudonyms: %w", err)
 	}
-	c := &Cleaner{mac: derived(r.Key, "sums"), id: hex.EncodeToString(derived(r.Key, "name of the key")[:8]), perm: perm, seen: newMemory(), words: newMemory(), numbers: newMemory()}
+	c := &Cleaner{mac: derived(r.Key, "sums"), id: hex.EncodeToString(derived(r.Key, "name of the key")[:8]), perm: perm, seen: newMemory(), words: newMemory(), numbers: newMemory(), people: newPeople(), nationals: newMemory(), keepWhole: make(map[string]bool)}
+	if c.regions, err = regions(r.Regions); err != nil {
+		return nil, err
+	}
 	for _, d := range r.KeepDomains {
+		if strings.IndexByte(d, '@') > 0 {
+			c.keepWhole[strings.ToLower(d)] = true
+			continue
+		}
 		host, err := gate.HostRecipient(strings.TrimPrefix(d, "@"))
 		if err != nil {
 			return nil, fmt.Errorf("domain to be kept: %w", err)
@@ -117,7 +133,7 @@ func (c *Cleaner) hash(of purpose, s string) uint64 {
 // identities found in the one are replaced in the other. Both are changed in place.
 // After an error, which names nobody, neither may be kept.
 func (c *Cleaner) Stimulus(s *gate.Stimulus, o *gate.Outcome) error {
-	return c.clean(func(w *item) {
+	return c.clean(s.Key, func(w *item) {
 		w.message(s.Channel, &s.Head, &s.Body, s.Cut)
 		w.line(&s.Key)
 		for i := range s.Bindings {
@@ -153,7 +169,7 @@ func (c *Cleaner) Stimulus(s *gate.Stimulus, o *gate.Outcome) error {
 // Message replaces the people in a message, in place. After an error, which names
 // nobody, nothing of it may be kept.
 func (c *Cleaner) Message(m *gate.Message) error {
-	return c.clean(func(w *item) {
+	return c.clean("", func(w *item) {
 		w.message(m.Channel, &m.Head, &m.Body, m.Cut)
 		for i := range m.Events {
 			w.line(&m.Events[i])
@@ -172,12 +188,12 @@ func (c *Cleaner) Message(m *gate.Message) error {
 
 // passes bounds how often an item is gone through: what is found late may stand
 // before the place where it was found too.
-const passes = 3
+const passes = 4
 
 // clean replaces the people in one item by replace, and looks by left whether one
 // of them still stands in it. Then what was found is replaced from the start, in the
 // item as save has kept it.
-func (c *Cleaner) clean(replace func(*item), save func() (restore func()), left func(*item) bool) error {
+func (c *Cleaner) clean(session string, replace func(*item), save func() (restore func()), left func(*item) bool) error {
 	w := c.items.Get().(*item)
 	defer func() {
 		w.reset()
@@ -186,6 +202,8 @@ func (c *Cleaner) clean(replace func(*item), save func() (restore func()), left 
 	for _, v := range c.values {
 		w.needles.add(v)
 	}
+	w.session, w.declared = session, len(w.needles.list)
+	c.people.recall(w)
 	restore := save()
 	for pass := range passes {
 		if pass > 0 {
@@ -205,6 +223,7 @@ func (c *Cleaner) clean(replace func(*item), save func() (restore func()), left 
 				restore()
 				return errors.New("a field holds the digest of an identity that is not known, and so has no pseudonym")
 			}
+			c.people.keep(w)
 			return nil
 		}
 		if w.err != nil {
@@ -218,16 +237,18 @@ func (c *Cleaner) clean(replace func(*item), save func() (restore func()), left 
 
 // An item is one stimulus with its outcome, or one message, while it is cleared.
 type item struct {
-	c       *Cleaner
-	needles *needles
-	images  images            // pseudonyms that were put in
-	pairs   map[string]string // pseudonyms of record numbers, by those in lower case
-	err     error             // why it cannot be cleared; the first
-	unknown bool              // it holds the digest of an identity that is not known
-	budget  int64             // bytes that may still be unfolded
-	types   mediaTypes
-	recent  [8]*known // addresses that were taken down last, in no order
-	next    int       // of recent that is taken over
+	c        *Cleaner
+	needles  *needles
+	images   images            // pseudonyms that were put in
+	pairs    map[string]string // pseudonyms of record numbers, by those in lower case
+	err      error             // why it cannot be cleared; the first
+	session  string            // key of the session that it is of; "" is none that is known
+	declared int               // how many needles are of declared values
+	unknown  bool              // it holds the digest of an identity that is not known
+	budget   int64             // bytes that may still be unfolded
+	types    mediaTypes
+	recent   [8]*known // addresses that were taken down last, in no order
+	next     int       // of recent that is taken over
 
 	// For reuse.
 	scratch  []byte

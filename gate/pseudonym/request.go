@@ -164,7 +164,7 @@ func (w *item) target(t []byte) []span {
 
 func (w *item) headerLine(name string, value []byte) []byte {
 	if w.c.names.has("header", name) {
-		w.name(value)
+		w.declaredName(value)
 	}
 	if w.c.fields.has("header", name) {
 		return w.whole(value, false)
@@ -172,10 +172,20 @@ func (w *item) headerLine(name string, value []byte) []byte {
 	if q := bytes.IndexByte(value, '?'); q >= 0 && (name == "referer" || name == "location") {
 		return apply(value, w.target(value))
 	}
+	m := w.c.meanings.of(name)
+	if m == plainName && looksFull(value) {
+		w.likely(value, "")
+	}
+	if m == secret {
+		return w.whole(value, true)
+	}
+	if out, whole := w.meant(m, value); whole {
+		return out
+	}
 	if !isASCII(value) {
 		return w.charset(value, "", manner{})
 	}
-	return w.text(value, manner{number: isNumberField(name), digest: isDigestField(name)})
+	return w.text(value, manner{number: m == telephone || isNumberField(name), digest: isDigestField(name)})
 }
 
 // coding replaces the people in a body under content codings, the last of which was
@@ -218,6 +228,7 @@ func (w *item) coding(body []byte, codings, kind string) []byte {
 // section 5.1), or of cookies.
 func (w *item) formPairs(t []byte, place string, between byte) []byte {
 	var spans []span
+	personal, hidden := w.formOf(t, between)
 	for at := 0; at <= len(t); {
 		end := len(t)
 		if i := bytes.IndexByte(t[at:], between); i >= 0 {
@@ -233,11 +244,22 @@ func (w *item) formPairs(t []byte, place string, between byte) []byte {
 			continue
 		}
 		name := string(bytes.TrimSpace(plainForm(rawName)))
+		m := w.c.meanings.of(name)
+		if m == plainName && (personal || looksFull(plainForm(rawValue))) {
+			w.likelyOf(plainForm(rawValue), personal)
+		}
+		if name == "log" && hidden {
+			m = loginName
+		}
 		if out := w.text(rawName, manner{}); !bytes.Equal(out, rawName) {
 			spans = append(spans, span{start: at, end: at + len(rawName), text: out})
 		}
 		start := at + len(rawName) + 1
-		if out := w.fieldValue(place, name, rawValue, plainForm); out != nil {
+		plain := plainForm
+		if place == "cookie" {
+			plain = plainCookie
+		}
+		if out := w.fieldValue(formField{place, name, m}, rawValue, plain); out != nil {
 			spans = append(spans, span{start: start, end: end, text: out})
 		}
 		at = end + 1
@@ -256,15 +278,72 @@ func plainForm(raw []byte) []byte {
 	return raw
 }
 
+// plainCookie undoes percent escapes.
+func plainCookie(raw []byte) []byte {
+	if v := undoPercent(raw); v != nil {
+		return v.text
+	}
+	return raw
+}
+
+// formOf reports what the fields of a form or query say of it by their names: that it is
+// somebody's, and that a password is in it. Fields of one name in pieces become that name.
+func (w *item) formOf(t []byte, between byte) (personal, hidden bool) {
+	var full []byte
+	address := ""
+	for pair := range bytes.SplitSeq(t, []byte{between}) {
+		if name, value, ok := bytes.Cut(pair, []byte("=")); ok {
+			m := w.c.meanings.of(string(bytes.TrimSpace(plainForm(name))))
+			switch m {
+			case personName:
+				if text := plainForm(value); isName(text) {
+					full = append(append(full, text...), ' ')
+				}
+			case mailbox:
+				address = addressIn(plainForm(value))
+			}
+			personal, hidden = personal || m.personal(), hidden || m == secret
+		}
+	}
+	w.nameOf(full, address)
+	return personal, hidden
+}
+
+// addressIn is value, where that is an address; else "".
+func addressIn(value []byte) string {
+	if bytes.IndexByte(value, '@') > 0 {
+		return string(value)
+	}
+	return ""
+}
+
+// likelyOf makes a name of what a field called "name" holds: all of it, where what stands
+// beside says that it is somebody's.
+func (w *item) likelyOf(value []byte, personal bool) {
+	switch {
+	case !personal:
+		w.likely(value, "")
+	case isName(value):
+		w.name(value)
+	}
+}
+
+// A formField is a field of a form, a query or a cookie, and what its name says of it.
+type formField struct {
+	place, name string
+	meaning     meaning
+}
+
 // fieldValue is the value of a field with its people replaced; nil: it has none.
 // plain undoes how it is written.
-func (w *item) fieldValue(place, name string, raw []byte, plain func([]byte) []byte) []byte {
+func (w *item) fieldValue(f formField, raw []byte, plain func([]byte) []byte) []byte {
 	text := plain(raw)
+	place, name := f.place, f.name
 	if w.c.names.has(place, name) {
-		w.name(text)
+		w.declaredName(text)
 	}
-	if isSecret(name) || w.c.fields.has(place, name) {
-		out := w.whole(text, isSecret(name))
+	if f.meaning == secret || w.c.fields.has(place, name) {
+		out := w.whole(text, f.meaning == secret)
 		if bytes.Equal(out, text) {
 			return nil
 		}
@@ -278,9 +357,12 @@ func (w *item) fieldValue(place, name string, raw []byte, plain func([]byte) []b
 			return writeForm(out, raw, plain)
 		}
 	}
-	m := manner{number: isNumberField(name), digest: isDigestField(name)}
+	if out, whole := w.meant(f.meaning, text); whole {
+		return writeForm(out, raw, plain)
+	}
+	m := manner{number: f.meaning == telephone || isNumberField(name), digest: isDigestField(name)}
 	out := w.text(raw, m)
-	if bytes.IndexByte(raw, '+') >= 0 && !bytes.Equal(plain(raw), raw) {
+	if bytes.IndexByte(raw, '+') >= 0 && string(plain([]byte("+"))) == " " {
 		// Spaces stand in it: what is one text may be more than one word of it.
 		if again := w.text(text, m); !bytes.Equal(again, plain(out)) {
 			return writeForm(again, raw, plain)
@@ -298,7 +380,8 @@ func writeForm(text, raw []byte, plain func([]byte) []byte) []byte {
 		return text
 	}
 	out := redoPercent(text, bytes.ReplaceAll(raw, []byte("+"), nil))
-	if bytes.IndexByte(raw, '+') >= 0 {
+	out = bytes.ReplaceAll(out, []byte(" "), []byte("%20"))
+	if bytes.IndexByte(raw, '+') >= 0 && string(plain([]byte("+"))) == " " {
 		out = bytes.ReplaceAll(out, []byte("%20"), []byte("+"))
 	}
 	return out

@@ -78,6 +78,11 @@ func (w *item) scan(t []byte, m manner, depth int) []span {
 	}
 	spans := w.addresses(t, nil) // nil, so that text without anybody costs nothing
 	spans = w.tokens(t, m, depth, spans)
+	if !m.number {
+		spans = w.checked(t, spans)
+	}
+	w.greetings(t)
+	w.fullNames(t)
 	for _, p := range w.c.records {
 		spans = w.recordsIn(t, p, spans)
 	}
@@ -87,7 +92,11 @@ func (w *item) scan(t []byte, m manner, depth int) []span {
 		}
 		return true
 	})
-	return w.apart(t, spans)
+	spans = w.apart(t, spans)
+	if w.c.watch != nil {
+		w.c.watch(t, spans)
+	}
+	return spans
 }
 
 // apart leaves, of spans that overlap, the one that says most, and drops those that
@@ -148,7 +157,7 @@ func (w *item) addresses(t []byte, spans []span) []span {
 			spans = make([]span, 0, 4+min(len(t)/128, 32))
 		}
 		spans = append(spans, span{start, end, anAddress, w.address(t[start:end])})
-		w.beforeAngle(t, start)
+		w.beforeAngle(t, start, end)
 	})
 	return spans
 }
@@ -194,6 +203,9 @@ func (w *item) address(raw []byte) []byte {
 	}
 	if w.found(needle{kind: anAddress, text: k.lower, original: k.original}) {
 		w.c.seen.knowThis(k)
+		for _, word := range w.c.people.namesOf(k.lower) {
+			w.word([]byte(word))
+		}
 	}
 	w.images.add(k.image)
 	w.recent[w.next%len(w.recent)] = k
@@ -323,8 +335,8 @@ func userInfo(t []byte, start, i int) (int, bool) {
 
 // beforeAngle makes a name of the words that stand before an address in angle
 // brackets on one line, as in "Jane Doe <jane@example.org> wrote:". At most five
-// words that begin in upper case are one.
-func (w *item) beforeAngle(t []byte, start int) {
+// words that begin in upper case are one. t[start:stop] is the address.
+func (w *item) beforeAngle(t []byte, start, stop int) {
 	if start < 2 || t[start-1] != '<' {
 		return
 	}
@@ -347,8 +359,8 @@ func (w *item) beforeAngle(t []byte, start int) {
 			i--
 		}
 	}
-	if i < end {
-		w.name(t[i:end])
+	if i < end && !w.ofFunction(t[start:stop], t[i:end]) {
+		w.nameOf(t[i:end], string(t[start:stop]))
 	}
 }
 
@@ -393,7 +405,7 @@ func (w *item) tokens(t []byte, m manner, depth int, spans []span) []span {
 		}
 		if all&slashClass != 0 && all&digitClass != 0 {
 			for k := i + 1; k < end; k++ { // a segment of a path
-				if t[k-1] == '/' && isDigit(t[k]) {
+				if t[k-1] == '/' && (isDigit(t[k]) || t[k] == '+' && k+1 < len(t) && isDigit(t[k+1])) {
 					w.number(t, k, m.number, &spans)
 				}
 			}
@@ -407,6 +419,12 @@ func (w *item) tokens(t []byte, m manner, depth int, spans []span) []span {
 func (w *item) number(t []byte, i int, known bool, spans *[]span) (int, bool) {
 	var num number
 	n, ok := numberAt(t, i, known, &num)
+	if !ok && len(w.c.regions) > 0 && num.count >= leastNumber && num.end-num.start > num.count {
+		var national string
+		if national, ok = w.c.isNational(string(t[num.start:num.end])); ok {
+			num.national = max(num.count-len(national), 0)
+		}
+	}
 	if !ok {
 		return n, false
 	}

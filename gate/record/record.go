@@ -185,7 +185,7 @@ func (r *Recorder) Exchange(s *gate.Stimulus, o *gate.Outcome) {
 		s.Head = without(s.Head, r.opts.LeaveOut)
 	}
 	key := r.session(s.Key)
-	s.Key = ""
+	s.Key = key // the cleaner tells sessions by it
 	if c := r.opts.Cleaner; c != nil {
 		s, o = r.clear(c, s, o)
 		if s == nil {

@@ -1,6 +1,7 @@
 package replay
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"sync"
@@ -10,11 +11,14 @@ import (
 )
 
 // Bounds of answers, in bytes of their bodies: of those in which values are looked
-// for, and of those on the tape.
+// for, and of those on the tape where a plan does not say it.
 const (
 	neededAnswer = 4 << 20
 	storedAnswer = 64 << 10
 )
+
+// stored is how many bytes of an answer go to the tape.
+func (p *Plan) stored() int64 { return cmp.Or(p.MaxAnswer, storedAnswer) }
 
 // answers are the values that the build has given, of those that later stimuli
 // need. Each answer's are kept until the last of its users was sent.
@@ -108,10 +112,11 @@ func (r *run) bound(s *gate.Stimulus) *gate.Stimulus {
 
 // shorten cuts an answer that was read further than tapes hold, for its values.
 func (r *run) shorten(s *gate.Stimulus, o *gate.Outcome) {
-	more := len(o.Body) - storedAnswer
+	most := int(r.plan.stored())
+	more := len(o.Body) - most
 	if more <= 0 || !r.plan.Needs.Any() || r.plan.Doors[s.Door].Config.MaxAnswer != 0 {
 		return
 	}
 	o.Cut += int64(more)
-	o.Body = slices.Clone(o.Body[:storedAnswer])
+	o.Body = slices.Clone(o.Body[:most])
 }

@@ -103,6 +103,7 @@ type Plan struct {
 	AnswerTimeout time.Duration // for one stimulus
 	QuietTimeout  time.Duration // for the build to become quiet
 	MaxMessages   uint64        // more is a flood
+	MaxAnswer     int64         // bytes of an answer's body that are kept; 0 is 64 KiB
 
 	// Settle is how long nothing must happen for idleness; with a probe, between its two
 	// answers. 0 is, for idleness, three times the longest gap between a cause and its last

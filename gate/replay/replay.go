@@ -173,8 +173,11 @@ func (r *run) drive() error {
 		if cfg.Address == "" {
 			cfg.Address = addresses[name]
 		}
-		if cfg.MaxAnswer == 0 && r.plan.Needs.Any() {
-			cfg.MaxAnswer = neededAnswer
+		if cfg.MaxAnswer == 0 {
+			cfg.MaxAnswer = r.plan.stored()
+			if r.plan.Needs.Any() {
+				cfg.MaxAnswer = max(cfg.MaxAnswer, neededAnswer)
+			}
 		}
 		driver, err := d.Drive(cfg)
 		if err != nil {

@@ -59,6 +59,8 @@ func advice(kind string) string {
 		return "run the job by hand, as its command, dir and env say"
 	case gate.GapRunMismatch:
 		return "give runs of one corpus and of one scenario"
+	case gate.GapSameBuild:
+		return "have [production] run what is in production; where a build is to be held against itself, --same-build or [policy] same_build says so"
 	case gate.GapNotStopped:
 		return "mend how the build stops, or give it longer: stop = { timeout = \"30s\" }"
 	case gate.GapStore:

@@ -25,7 +25,8 @@ type Options struct {
 
 	// Key makes masks that stay the same over reports: R- and 6 hexadecimal digits
 	// of HMAC-SHA256, more where two would be the same. Without it masks are
-	// numbered by first appearance.
+	// numbered in the order of the verdict's findings, so that a person has one
+	// label in every kind of report.
 	Key []byte
 
 	// AllowDomains are domains whose hosts, and those below them, are shown as

@@ -171,6 +171,17 @@ func (b *htmlBuilder) head() {
 	if v.Made.Stimuli > 0 {
 		fact("stimuli", count(v.Made.Stimuli))
 	}
+	if v.Made.Shards > 0 {
+		fact("shards", count(v.Made.Shards))
+	}
+	for _, b := range v.Made.Builds {
+		fact("build of "+string(b.Role), b.Digest)
+	}
+	for i := range v.Made.Settings {
+		key, what := settingText(&v.Made.Settings[i], b.o.Names)
+		fact("changed: "+key, what)
+	}
+	fact("evidence", b.names.prose(v.Made.Guard))
 	for i := range v.Comparisons {
 		c := &v.Comparisons[i]
 		fact("scenario "+c.Scenario, fmt.Sprintf("%s to %s: %s equal, %s, %s", c.Production.Build, c.Staging.Build,

@@ -35,6 +35,7 @@ func Markdown(w io.Writer, v *gate.Verdict, o Options) error {
 	m := &markdown{names: newNames(v, &o), v: v, o: &o, left: budget - tailBudget}
 	m.head()
 	m.table()
+	m.settings()
 	m.why()
 	m.gaps()
 	m.accepted()
@@ -140,6 +141,9 @@ func (m *markdown) head() {
 	}
 	if n := m.v.Made.Stimuli; n > 0 {
 		at = append(at, fmt.Sprintf("replayed %s of %s", count(replayed), plural(n, "stimulus", "stimuli")))
+	}
+	if n := m.v.Made.Shards; n > 0 {
+		at = append(at, plural(n, "shard", "shards"))
 	}
 	if len(at) > 0 {
 		m.put(strings.Join(at, " · ") + "\n\n")
@@ -266,6 +270,16 @@ func (m *markdown) change(c *gate.Change) string {
 		}
 	}
 	return s + "; paired by " + m.prose(ruleText(c.Rule))
+}
+
+// settings says what a release changes of what it is judged by.
+func (m *markdown) settings() {
+	var lines []string
+	for i := range m.v.Made.Settings {
+		key, what := settingText(&m.v.Made.Settings[i], false)
+		lines = append(lines, "- "+code(key)+": "+code(what)+"\n")
+	}
+	m.rows("**"+changedHeading+"**\n\n", lines, "\n", maxSettings, "setting", "settings")
 }
 
 func (m *markdown) gaps() {

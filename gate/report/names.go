@@ -22,11 +22,16 @@ type names struct {
 	taken  map[string]bool
 	known  map[string]string // lower-case address, alone, to identity; made when first needed
 	locals map[string]bool   // lower-case local parts, or whole addresses where there are none; made with known
+	common map[string]bool   // segments of names of parts that many people's deliveries of production have; made with known
 	v      *gate.Verdict
 }
 
 func newNames(v *gate.Verdict, o *Options) *names {
-	return &names{o: o, v: v, masks: map[string]string{}, taken: map[string]bool{}}
+	n := &names{o: o, v: v, masks: map[string]string{}, taken: map[string]bool{}}
+	if !o.Names { // one label a person in every kind of report, however that is laid out
+		people(v, func(id string) { n.id(id) })
+	}
+	return n
 }
 
 // id is what to call the identity that [gate.Recipient.ID] gave.
@@ -124,7 +129,10 @@ func (n *names) word(w string) string {
 	core := strings.TrimRight(w, ".:!?")
 	tail := w[len(core):]
 	bare := core
-	for _, kind := range []gate.RecipientKind{gate.Mail, gate.Host, gate.Tel, gate.Other} {
+	if strings.Contains(bare, "/$") || strings.HasPrefix(bare, "$.") || strings.HasPrefix(bare, "$[") {
+		return n.part(bare) + tail
+	}
+	for _, kind := range []gate.RecipientKind{gate.Mail, gate.Host, gate.Tel, gate.Other, gate.Session} {
 		bare = strings.TrimPrefix(bare, string(kind)+":")
 	}
 	if id, ok := n.known[strings.ToLower(bare)]; ok {
@@ -163,10 +171,11 @@ func (n *names) learn() {
 		}
 	}
 	people(n.v, add)
+	n.common = commonSegments(n.v)
 }
 
-// people calls add with every identity in v, in no particular order and again
-// where it occurs again.
+// people calls add with every identity in v, those of findings first in their order, and
+// again where it occurs again.
 func people(v *gate.Verdict, add func(id string)) {
 	change := func(c *gate.Change) {
 		for _, d := range []*gate.Delivery{c.Before, c.After} {
@@ -209,8 +218,9 @@ func people(v *gate.Verdict, add func(id string)) {
 	}
 }
 
-// part is the name of a part. Without Names the segments of it that could be
-// somebody's are shown as "#".
+// part is the name of a part. Without Names a segment of it is shown where its words are
+// of forms and protocols, or where many people's deliveries of production have it; any
+// other could be somebody's, and is shown as "#".
 func (n *names) part(name string) string {
 	if n.o.Names {
 		return visible(name, maxName)
@@ -247,7 +257,8 @@ func (n *names) segment(s string) string {
 	if digits > 3 || len(s) > 40 {
 		return "#"
 	}
-	if n.locals[strings.ToLower(s)] {
+	lower := strings.ToLower(s)
+	if n.locals[lower] || !isStructural(s) && !n.common[lower] {
 		return "#"
 	}
 	return s

@@ -30,9 +30,11 @@ func Terminal(w io.Writer, v *gate.Verdict, o Options) error {
 	r.blind()
 	r.blast()
 	r.findings()
+	r.settings()
 	r.gaps()
 	r.masks()
 	r.counts()
+	r.readings()
 	r.approvals()
 	r.notes()
 	r.next()
@@ -139,6 +141,20 @@ func (r *renderer) findings() {
 			r.line("    ", span{regular, fmt.Sprintf("%7s ", count(rest[k])) + visible(k, maxName)})
 		}
 	}
+}
+
+// settings says what a release changes of what it is judged by.
+func (r *renderer) settings() {
+	list := r.v.Made.Settings
+	if len(list) == 0 {
+		return
+	}
+	r.heading(changedHeading)
+	for i := range list[:min(len(list), maxSettings)] {
+		key, what := settingText(&list[i], r.o.Names)
+		r.text("  ", "    ", key+": "+what)
+	}
+	r.more(len(list)-maxSettings, "setting", "settings")
 }
 
 // headline is the first lines of a finding: how bad, which check, and what.
@@ -492,11 +508,33 @@ func (r *renderer) counts() {
 	if r.v.Corpus != "" {
 		r.line("  ", span{regular, "corpus " + visible(r.v.Corpus, maxName)})
 	}
+	for _, b := range r.v.Made.Builds {
+		r.line("  ", span{regular, "build of " + visible(string(b.Role), 40) + " " + visible(b.Digest, maxName)})
+	}
+	if n := r.v.Made.Shards; n > 0 {
+		r.line("  ", span{regular, "replayed in " + plural(n, "shard", "shards")})
+	}
+	if g := r.v.Made.Guard; g != "" {
+		r.text("  ", "    ", "evidence: "+r.names.prose(g))
+	}
 	if r.v.Drill != "" {
 		r.text("  ", "    ", "drill: "+r.names.prose(found(r.v.Drill)))
 	} else {
 		r.line("  ", span{careful, "drill: not run"})
 	}
+}
+
+// readings says of each destination of requests how it was known whom they are for.
+func (r *renderer) readings() {
+	lines := readingLines(r.v, r.names)
+	if len(lines) == 0 {
+		return
+	}
+	r.heading("Requests")
+	for _, line := range lines[:min(len(lines), maxGaps)] {
+		r.text("  ", "    ", line)
+	}
+	r.more(len(lines)-maxGaps, "destination", "destinations")
 }
 
 // found is what a drill says, without the ids of the checks that saw it: a reader who looks

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/waybill-dev/waybill/gate"
 )
@@ -23,13 +24,14 @@ type Manifest struct {
 	Schema  int               `json:"schema"`
 	Version string            `json:"version"` // of waybill
 	Shard   Of                `json:"shard"`
-	Corpus  string            `json:"corpus"`  // digest
-	Total   uint64            `json:"total"`   // stimuli in the corpus
-	Stimuli uint64            `json:"stimuli"` // of them in this shard
-	Config  string            `json:"config"`  // "sha256:..." of the configuration
+	Corpus  string            `json:"corpus"`           // digest
+	Total   uint64            `json:"total"`            // stimuli in the corpus
+	Stimuli uint64            `json:"stimuli"`          // of them in this shard
+	Shards  int               `json:"shards,omitempty"` // that were put together here; 0 is none
+	Config  string            `json:"config"`           // "sha256:..." of the configuration
 	Commit  string            `json:"commit,omitempty"`
 	Builds  map[string]string `json:"builds"` // name by role
-	Files   map[string]string `json:"files"`  // digest of the program and files that its commands name, by role
+	Made    []gate.Built      `json:"made"`   // what these are made of
 	Runs    []Run             `json:"runs"`
 }
 
@@ -47,12 +49,84 @@ type Run struct {
 
 func (r Run) String() string { return fmt.Sprintf("%s %s %d", r.Scenario, r.Role, r.Replay) }
 
+// built is what the build of a role is made of; zero where the manifest does not say.
+func (m *Manifest) built(role gate.Role) gate.Built {
+	for _, b := range m.Made {
+		if b.Role == role {
+			return b
+		}
+	}
+	return gate.Built{}
+}
+
+// unfinished stands in the folder of a shard while it is replayed. It holds which shard it is.
+const unfinished = "shard.unfinished"
+
+// Begin makes the folder of a shard, or takes again one whose replay was ended before it was
+// over: then whatever is in it is replaced. It returns an error where the folder holds a
+// finished shard, another one, or anything that no shard has left.
+func (m *Manifest) Begin(folder string) error {
+	mark := filepath.Join(folder, unfinished)
+	switch err := os.Mkdir(folder, 0o700); {
+	case err == nil:
+	case !errors.Is(err, fs.ErrExist):
+		return fmt.Errorf("make the folder of the shard: %w", err)
+	default:
+		if _, err := os.Stat(filepath.Join(folder, File)); err == nil {
+			return fmt.Errorf("make the folder of the shard: %s holds a finished shard: %w", folder, fs.ErrExist)
+		}
+		entries, err := os.ReadDir(folder)
+		if err != nil {
+			return fmt.Errorf("make the folder of the shard: %w", err)
+		}
+		of, err := os.ReadFile(mark)
+		switch {
+		case err == nil && strings.TrimSpace(string(of)) == m.Shard.String():
+		case err == nil:
+			return fmt.Errorf("make the folder of the shard: %s is of shard %q, which was not finished: %w", folder, strings.TrimSpace(string(of)), fs.ErrExist)
+		case len(entries) > 0:
+			return fmt.Errorf("make the folder of the shard: %s holds other files: %w", folder, fs.ErrExist)
+		}
+	}
+	if err := os.WriteFile(mark, []byte(m.Shard.String()+"\n"), 0o600); err != nil {
+		return fmt.Errorf("make the folder of the shard: %w", err)
+	}
+	return nil
+}
+
+// Clear removes what an earlier replay of the shard left in its folder, before it was ended.
+// Nobody else may be at work there.
+func Clear(folder string) error {
+	entries, err := os.ReadDir(folder)
+	if err != nil {
+		return fmt.Errorf("read the folder of the shard: %w", err)
+	}
+	for _, e := range entries {
+		if e.Name() == File {
+			return fmt.Errorf("%s holds a finished shard: %w", folder, fs.ErrExist)
+		}
+	}
+	for _, e := range entries {
+		if e.Type().IsRegular() && strings.Contains(e.Name(), ".tape") {
+			if err := os.Remove(filepath.Join(folder, e.Name())); err != nil {
+				return fmt.Errorf("remove what was left of a replay: %w", err)
+			}
+		}
+	}
+	return nil
+}
+
 // Write writes the manifest into a folder. It is the last file of a shard: one
 // without it was not finished.
 func (m *Manifest) Write(folder string) error {
 	b, err := json.MarshalIndent(m, "", "  ")
 	if err == nil {
 		err = os.WriteFile(filepath.Join(folder, File), append(b, '\n'), 0o600)
+	}
+	if err == nil {
+		if err = os.Remove(filepath.Join(folder, unfinished)); errors.Is(err, fs.ErrNotExist) {
+			err = nil
+		}
 	}
 	if err != nil {
 		return fmt.Errorf("write the manifest of shard %s: %w", m.Shard, err)
@@ -123,8 +197,10 @@ func complete(list []*Manifest) error {
 			{"commit", first.Commit, m.Commit},
 			{"production build", first.Builds[string(gate.Production)], m.Builds[string(gate.Production)]},
 			{"staging build", first.Builds[string(gate.Staging)], m.Builds[string(gate.Staging)]},
-			{"digest of production's build", first.Files[string(gate.Production)], m.Files[string(gate.Production)]},
-			{"digest of staging's build", first.Files[string(gate.Staging)], m.Files[string(gate.Staging)]},
+			{"program of production", first.built(gate.Production).Command, m.built(gate.Production).Command},
+			{"set-up of production", first.built(gate.Production).Setup, m.built(gate.Production).Setup},
+			{"program of staging", first.built(gate.Staging).Command, m.built(gate.Staging).Command},
+			{"set-up of staging", first.built(gate.Staging).Setup, m.built(gate.Staging).Setup},
 		} {
 			if same.one != same.this {
 				return mismatch("shards %s and %s are not of one replay: the %s is %v in the one and %v in the other", first.Shard, m.Shard, same.what, same.one, same.this)

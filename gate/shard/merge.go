@@ -38,7 +38,7 @@ func Merge(folders []string, out string, keys tape.Keys, o tape.Options) (*Manif
 		return nil, fmt.Errorf("make the folder for merged runs: %w", err)
 	}
 	whole := *list[0]
-	whole.Shard, whole.Stimuli, whole.Runs = Of{1, 1}, whole.Total, nil
+	whole.Shard, whole.Stimuli, whole.Runs, whole.Shards = Of{1, 1}, whole.Total, nil, len(list)
 	for _, r := range list[0].Runs {
 		j := joining{keys: keys, run: r, total: whole.Total}
 		for _, m := range list {
@@ -160,8 +160,8 @@ func (j *joining) header() (gate.Header, error) {
 			whole = h
 			continue
 		}
-		if h.Build != whole.Build || h.Schema != whole.Schema || h.Identities != whole.Identities || !maps.Equal(h.Settings, whole.Settings) {
-			return whole, mismatch("%s and %s are not of one replay: their builds, schemas, identities or settings of sinks differ", j.parts[0].path, p.path)
+		if h.Build != whole.Build || h.Schema != whole.Schema || h.Identities != whole.Identities || !maps.Equal(h.Settings, whole.Settings) || !maps.Equal(alike(h.Notes), alike(whole.Notes)) {
+			return whole, mismatch("%s and %s are not of one replay: their builds, schemas, identities, notes or settings of sinks differ", j.parts[0].path, p.path)
 		}
 		whole.Sealed = whole.Sealed && h.Sealed
 	}
@@ -171,6 +171,17 @@ func (j *joining) header() (gate.Header, error) {
 		whole.Notes[answered.Stimuli] = fmt.Sprint(j.total)
 	}
 	return whole, nil
+}
+
+// GuardNote is the note of a run that says how it was kept from its build.
+const GuardNote = "guard"
+
+// alike is the notes of a run that all shards of one replay have in common.
+func alike(notes map[string]string) map[string]string {
+	notes = maps.Clone(notes)
+	delete(notes, answered.Stimuli)
+	delete(notes, GuardNote) // of one machine; the first shard's is told
+	return notes
 }
 
 // copy appends one part, its messages numbered on from seq. It returns the part's

@@ -38,6 +38,9 @@ type Input struct {
 
 	Made gate.Made // told as it is
 
+	// SameBuild: both roles may be of one build, which is else a gap.
+	SameBuild bool
+
 	// Reasons of other stages: usage, containment, interruption.
 	Reasons []gate.Reason
 	Notes   []string
@@ -65,6 +68,9 @@ func Decide(in Input) gate.Verdict {
 		if r.Code == gate.ExitPass {
 			bug("a reason for passing was given: %q", r.Text)
 		}
+	}
+	if _, same := sameBuild(&in.Made); same && in.SameBuild {
+		v.Notes = append(v.Notes, "production and staging are one build, as was asked for: this tests the gate, and no release")
 	}
 	findings, err := merge(in.Comparisons, in.Findings)
 	if err != nil {
@@ -143,7 +149,7 @@ func gaps(in *Input) []gate.Gap {
 	for i := range in.Comparisons {
 		c := &in.Comparisons[i]
 		where := "scenario " + c.Scenario
-		if c.Production.Deliveries == 0 {
+		if c.Production.Deliveries == 0 && !c.Replies {
 			list = append(list, gate.Gap{Kind: gate.GapNothingSent, Where: where,
 				Detail: "production sent nothing: there is nothing to compare"})
 		}
@@ -151,6 +157,9 @@ func gaps(in *Input) []gate.Gap {
 			list = append(list, gate.Gap{Kind: gate.GapUnstable, Where: where, Count: uint64(n),
 				Detail: "recipients differ between two replays of production"})
 		}
+	}
+	if b, same := sameBuild(&in.Made); same && !in.SameBuild {
+		list = append(list, gate.Gap{Kind: gate.GapSameBuild, Where: "builds", Detail: "production and staging are one build, " + b.Digest + ": nothing of a release was compared"})
 	}
 	if in.Drill == "" {
 		detail := cmp.Or(in.Blind, "no misdelivery was planted")
@@ -161,6 +170,16 @@ func gaps(in *Input) []gate.Gap {
 			cmp.Compare(a.Seq, b.Seq), cmp.Compare(a.Detail, b.Detail))
 	})
 	return list
+}
+
+// sameBuild reports whether both roles are of one build: all is the same, or what was run is
+// and only its set-up is written otherwise.
+func sameBuild(m *gate.Made) (gate.Built, bool) {
+	if len(m.Builds) != 2 {
+		return gate.Built{}, false
+	}
+	p, s := &m.Builds[0], &m.Builds[1]
+	return *s, p.Digest == s.Digest && p.Digest != "" || p.Program == s.Program && p.Program != ""
 }
 
 func findingReasons(findings []gate.Judged) []gate.Reason {

@@ -17,12 +17,17 @@ var harm = []string{
 	"facts-disclosed",
 	"new-party",
 	"recipient-swapped",
+	"reply-swapped",
 	"destination-swapped",
 	"recipient-added",
 	"recipient-removed",
 	"class-vanished",
+	"cacheability-changed",
+	"cookie-scope-changed",
+	"reply-status-changed",
 	"delivery-duplicated",
 	"fanout-collapsed",
+	"sending-changed",
 	"role-changed",
 	"constant-changed",
 	"new-field",
@@ -43,6 +48,7 @@ const (
 	mixed     = "facts-mixed" // Owners' messages are together in one
 	disclosed = "facts-disclosed"
 	swapped   = "recipient-swapped"
+	exchanged = "reply-swapped"
 )
 
 // Ranked returns the ids of the checks that have a rank of harm, most harmful first.
@@ -60,7 +66,7 @@ func rank(findings []gate.Finding) {
 	}
 	moved := map[place]bool{}
 	for i := range findings {
-		if f := &findings[i]; f.Check == swapped {
+		if f := &findings[i]; f.Check == swapped || f.Check == exchanged {
 			for _, j := range f.Changes {
 				moved[place{scenarioOf(f), j}] = true
 			}

@@ -15,6 +15,7 @@ import (
 	"os"
 	"os/exec"
 	"slices"
+	"strconv"
 	"syscall"
 	"time"
 
@@ -37,7 +38,21 @@ func Protocol() channel.Protocol {
 		Name:  Name,
 		Doc:   "jobs of the build: a command, its standard input, and its exit status",
 		Drive: openDriver,
+		Asked: func(s *gate.Stimulus) string { return string(s.Head) },
+		Reply: reply,
 	}
+}
+
+// reply reads what a job said: status, and output.
+func reply(o *gate.Outcome) (gate.Decoded, error) {
+	d := gate.Decoded{
+		Fields:   []gate.Part{{Name: "status", Kind: gate.Value, Value: strconv.Itoa(o.Status)}},
+		Payloads: []gate.Payload{{Name: "output", Type: "text/plain", Bytes: o.Body}},
+	}
+	if o.Cut > 0 {
+		d.Gaps = []gate.Gap{{Kind: gate.GapCutBody, Where: "answer", Detail: fmt.Sprintf("%d bytes of the output were not kept", o.Cut), Stimulus: o.Stimulus}}
+	}
+	return d, nil
 }
 
 type driver struct {

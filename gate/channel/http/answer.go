@@ -99,27 +99,38 @@ func plainAnswer(status int, text string) *answer {
 	return &answer{status, []field{{"content-type", "text/plain; charset=utf-8"}}, text + "\n"}
 }
 
-// answer picks what to say. host is canonical, or the name of the sink.
-func (s *script) answer(h *head, path, host string) *answer {
+// ruled is what the first rule says that matches, or nil. host is canonical, or the name of
+// the sink.
+func (s *script) ruled(h *head, path, host string) *answer {
 	for i := range s.rules {
 		if s.rules[i].pattern.matches(h.method, path, host) {
 			return s.rules[i].answer
 		}
 	}
+	return nil
+}
+
+// answer is what is said where no rule matches.
+func (s *script) answer(h *head) *answer {
 	a := s.empty
-	origin := h.get("Origin")
 	switch {
-	case h.method == nethttp.MethodOptions && origin != "" && h.get("Access-Control-Request-Method") != "":
+	case h.method == nethttp.MethodOptions && h.get("Origin") != "" && h.get("Access-Control-Request-Method") != "":
 		a = &answer{status: nethttp.StatusNoContent}
 	case strings.HasPrefix(h.get("Accept"), "image/"):
 		a = s.image
 	}
+	return a.readableBy(h)
+}
+
+// readableBy is the answer for the origin that a request says it comes from, if any.
+func (a *answer) readableBy(h *head) *answer {
+	origin := h.get("Origin")
 	if origin == "" {
 		return a
 	}
 	b := &answer{a.status, slices.Clone(a.fields), a.body}
 	b.fields = append(b.fields, field{"access-control-allow-origin", origin}, field{"access-control-allow-credentials", "true"}, field{"vary", "origin"})
-	if a.status == nethttp.StatusNoContent {
+	if a.status == nethttp.StatusNoContent && h.method == nethttp.MethodOptions {
 		b.fields = append(b.fields, field{"access-control-allow-methods", h.get("Access-Control-Request-Method")})
 		if names := h.get("Access-Control-Request-Headers"); names != "" {
 			b.fields = append(b.fields, field{"access-control-allow-headers", names})

@@ -311,7 +311,7 @@ func (c *session) request(at int64) next {
 		m.Events = append(m.Events, "upgrade websocket")
 		a, final = s.script.switching, true
 	default:
-		a = s.answer(&h, host)
+		a = s.answer(&h, host, m)
 	}
 	if !refuse {
 		if !s.keep(m) {

@@ -39,6 +39,7 @@ type request struct {
 	query   string
 	party   gate.Recipient
 	plain   gate.Decoded
+	views   map[source]viewed
 }
 
 // decode gives one delivery to the party that was asked, or what a fan-out makes of it.
@@ -52,7 +53,10 @@ func (r *request) decode(set *compiled) []gate.Decoded {
 			return out
 		}
 		r.gap(gate.GapNotDecoded, "fan out "+f.match+": "+err.Error())
-		break
+		return []gate.Decoded{r.plain}
+	}
+	if out := set.known(r); out != nil {
+		return out
 	}
 	return []gate.Decoded{r.plain}
 }

@@ -188,12 +188,36 @@ func (r *request) credential(part, value string) {
 		}
 	case scheme == "aws4-hmac-sha256" && r.awsSignature(part, rest):
 		return
+	case scheme == "vapid" && r.vapid(part, rest):
+		return
 	case isJWT(rest):
 		// Its claims are compared one by one, and its signature is hidden.
 		r.field(part, gate.Value, strings.Trim(scheme+" "+rest, " "))
 		return
 	}
 	r.field(part, gate.Binary, digest(rest, scheme))
+}
+
+// vapid adds what identifies who sends to a push service (RFC 8292, 3): a token, whose claims
+// are compared one by one and whose signature is hidden, and the key that it is signed with.
+func (r *request) vapid(part, rest string) bool {
+	var token, key string
+	for item := range strings.SplitSeq(rest, ",") {
+		switch k, v, _ := strings.Cut(strings.Trim(item, " "), "="); k {
+		case "t":
+			token = v
+		case "k":
+			key = v
+		default:
+			return false
+		}
+	}
+	if !isJWT(token) || key == "" {
+		return false
+	}
+	r.field(part+"/t", gate.Value, token)
+	r.field(part+"/k", gate.Value, key)
+	return true
 }
 
 // isJWT reports whether s is a JWT (RFC 7519) and nothing besides, which canonical forms

@@ -79,6 +79,7 @@ func readCase(t testing.TB, file string) (decodeCase, *txtar.Archive) {
 			c.message.Body = []byte(strings.TrimSuffix(data, "\n"))
 		case "want":
 			c.want = data
+		case "answer":
 		default:
 			t.Fatalf("%s: unknown file %q", file, f.Name)
 		}

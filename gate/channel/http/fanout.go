@@ -3,9 +3,12 @@ package http
 import (
 	"cmp"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/mail"
 	"slices"
 	"strconv"
@@ -39,40 +42,55 @@ const (
 // and .header. Every expression may use these as $query, $path and $header too. A
 // segment of Match in braces, "{id}", is any segment, and .path.id is what stands there.
 //
-// Text are paths to what people read as running text. Namespace is put before ids, so
-// that those of two kinds, or of two providers, are apart.
+// View is an expression that makes another object of what From reads, where who receives
+// what does not stand side by side in it; the other expressions read that.
+//
+// Text are paths to what people read as running text, and Shared are such paths from the
+// root, to what all groups have in common. Decides are paths from the root
+// to what says whether and when a message is sent. Namespace is put before ids, so
+// that those of two kinds, or of two providers, are apart; IDs has expressions by their
+// namespaces.
 type fanoutRule struct {
-	Match     string   `toml:"match"`
-	Host      string   `toml:"host"`
-	From      source   `toml:"from"`
-	Each      string   `toml:"each"`
-	Mail      []string `toml:"mail"`
-	Cc        []string `toml:"cc"`
-	Bcc       []string `toml:"bcc"`
-	Tel       []string `toml:"tel"`
-	ID        []string `toml:"id"`
-	Namespace string   `toml:"namespace"`
-	Text      []string `toml:"text"`
+	Match     string              `toml:"match"`
+	Host      string              `toml:"host"`
+	From      source              `toml:"from"`
+	View      string              `toml:"view"`
+	Each      string              `toml:"each"`
+	Mail      []string            `toml:"mail"`
+	Cc        []string            `toml:"cc"`
+	Bcc       []string            `toml:"bcc"`
+	Tel       []string            `toml:"tel"`
+	ID        []string            `toml:"id"`
+	Namespace string              `toml:"namespace"`
+	IDs       map[string][]string `toml:"ids"`
+	Text      []string            `toml:"text"`
+	Shared    []string            `toml:"shared"`
+	Decides   []string            `toml:"decides"`
 }
 
 // A fanout is a rule, compiled.
 type fanout struct {
-	match     string
-	pattern   pattern
-	from      source // "" is by the type of the body
-	each      *gojq.Code
-	lists     []addressList
-	text      []*gojq.Code
-	namespace string
+	match   string
+	pattern pattern
+	from    source     // "" is by the type of the body
+	recast  *gojq.Code // nil: the expressions read what from says as it is
+	each    *gojq.Code
+	lists   []addressList
+	text    []*gojq.Code
+	shared  []*gojq.Code
+	decides []*gojq.Code
+	region  string // of telephone numbers without a plus
+	reader  string // what says how the request is read
 }
 
 // An addressList yields recipients of one kind and role.
 type addressList struct {
-	code *gojq.Code
-	expr string // its key, such as "mail"
-	jq   string
-	kind gate.RecipientKind
-	role gate.RecipientRole
+	code      *gojq.Code
+	expr      string // its key, such as "mail"
+	jq        string
+	kind      gate.RecipientKind
+	role      gate.RecipientRole
+	namespace string // of ids
 }
 
 func (r fanoutRule) compile() (*fanout, error) {
@@ -80,84 +98,101 @@ func (r fanoutRule) compile() (*fanout, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := &fanout{match: strconv.Quote(r.Match), pattern: p, from: r.From, namespace: r.Namespace}
+	f, err := r.expressions()
+	if err != nil {
+		return nil, err
+	}
+	f.match, f.pattern, f.reader = strconv.Quote(r.Match), p, gate.OwnRule
+	return f, nil
+}
+
+// expressions compiles what a rule says besides which requests it is for.
+func (r fanoutRule) expressions() (*fanout, error) {
+	f := &fanout{from: r.From}
 	if r.From != "" && !slices.Contains(sources, r.From) {
 		return nil, fmt.Errorf("from is %q, and not one of %q", r.From, sources)
 	}
 	each := cmp.Or(r.Each, ".")
-	if each != "." && (r.From == fromMultipart || r.From != "" && !r.From.ofBody()) {
+	if each != "." && r.View == "" && (r.From == fromMultipart || r.From != "" && !r.From.ofBody()) {
 		return nil, fmt.Errorf("each: from %s there is one group, which is \".\"", r.From)
 	}
-	if strings.Trim(r.Namespace, "abcdefghijklmnopqrstuvwxyz0123456789-") != "" {
-		return nil, fmt.Errorf("namespace %q has other characters than lower-case letters, digits and hyphens", r.Namespace)
+	if each == "." && r.View != "" {
+		return nil, errors.New("view: there is one group, which is read as it came: give each")
 	}
 	if r.Namespace != "" && len(r.ID) == 0 {
 		return nil, errors.New("namespace is given without id")
 	}
+	var err error
+	if r.View != "" {
+		if f.recast, err = compileJQ(r.View, false); err != nil {
+			return nil, fmt.Errorf("view: %w", err)
+		}
+	}
 	if f.each, err = compileJQ(each, true); err != nil {
 		return nil, fmt.Errorf("each: %w", err)
 	}
-	for _, l := range []struct {
-		key   string
-		exprs []string
-		kind  gate.RecipientKind
-		role  gate.RecipientRole
+	if f.lists, err = r.lists(); err != nil {
+		return nil, err
+	}
+	if len(f.lists) == 0 {
+		return nil, errors.New("it names no recipients: give mail, cc, bcc, tel, id or ids")
+	}
+	if f.text, err = compilePaths("text", r.Text); err != nil {
+		return nil, err
+	}
+	if f.shared, err = compilePaths("shared", r.Shared); err != nil {
+		return nil, err
+	}
+	f.decides, err = compilePaths("decides", r.Decides)
+	return f, err
+}
+
+// lists compiles the expressions that yield recipients.
+func (r fanoutRule) lists() ([]addressList, error) {
+	lists := []struct {
+		key       string
+		exprs     []string
+		kind      gate.RecipientKind
+		role      gate.RecipientRole
+		namespace string
 	}{
-		{"mail", r.Mail, gate.Mail, gate.To},
-		{"cc", r.Cc, gate.Mail, gate.Cc},
-		{"bcc", r.Bcc, gate.Mail, gate.Bcc},
-		{"tel", r.Tel, gate.Tel, gate.To},
-		{"id", r.ID, gate.Other, gate.To},
-	} {
+		{"mail", r.Mail, gate.Mail, gate.To, ""},
+		{"cc", r.Cc, gate.Mail, gate.Cc, ""},
+		{"bcc", r.Bcc, gate.Mail, gate.Bcc, ""},
+		{"tel", r.Tel, gate.Tel, gate.To, ""},
+		{"id", r.ID, gate.Other, gate.To, r.Namespace},
+	}
+	for _, namespace := range slices.Sorted(maps.Keys(r.IDs)) {
+		lists = append(lists, lists[len(lists)-1])
+		l := &lists[len(lists)-1]
+		l.key, l.exprs, l.kind, l.namespace = "ids."+namespace, r.IDs[namespace], gate.Other, namespace
+	}
+	var out []addressList
+	for _, l := range lists {
+		if strings.Trim(l.namespace, "abcdefghijklmnopqrstuvwxyz0123456789-") != "" {
+			return nil, fmt.Errorf("namespace %q has other characters than lower-case letters, digits and hyphens", l.namespace)
+		}
 		for i, expr := range l.exprs {
 			code, err := compileJQ(expr, false)
 			if err != nil {
 				return nil, fmt.Errorf("%s[%d]: %w", l.key, i, err)
 			}
-			f.lists = append(f.lists, addressList{code, l.key, expr, l.kind, l.role})
+			out = append(out, addressList{code, l.key, expr, l.kind, l.role, l.namespace})
 		}
 	}
-	if len(f.lists) == 0 {
-		return nil, errors.New("it names no recipients: give mail, cc, bcc, tel or id")
-	}
-	for i, expr := range r.Text {
-		code, err := compileJQ(expr, true)
-		if err != nil {
-			return nil, fmt.Errorf("text[%d]: %w", i, err)
-		}
-		f.text = append(f.text, code)
-	}
-	return f, nil
+	return out, nil
 }
 
-// What depends on when or where it is evaluated is an error, since equal messages
-// decode equally. These stand before every expression.
-const (
-	timeDiffers  = "the time differs from run to run"
-	placeDiffers = "local time differs from place to place"
-
-	pure = `def now: error("` + timeDiffers + `"); ` +
-		`def localtime: error("` + placeDiffers + `"); ` +
-		`def strflocaltime(f): error("` + placeDiffers + `"); `
-)
-
-func compileJQ(expr string, asPath bool) (*gojq.Code, error) {
-	q, err := gojq.Parse(expr)
-	if err != nil {
-		return nil, fmt.Errorf("parse the jq expression %q: %w", expr, err)
+func compilePaths(key string, exprs []string) ([]*gojq.Code, error) {
+	var out []*gojq.Code
+	for i, expr := range exprs {
+		code, err := compileJQ(expr, true)
+		if err != nil {
+			return nil, fmt.Errorf("%s[%d]: %w", key, i, err)
+		}
+		out = append(out, code)
 	}
-	src := pure + q.String()
-	if asPath {
-		src = pure + "path(" + q.String() + ")"
-	}
-	if q, err = gojq.Parse(src); err != nil {
-		return nil, fmt.Errorf("parse the jq expression %q: %w", expr, err)
-	}
-	code, err := gojq.Compile(q, gojq.WithVariables([]string{"$query", "$path", "$header"}))
-	if err != nil {
-		return nil, fmt.Errorf("compile the jq expression %q: %w", expr, err)
-	}
-	return code, nil
+	return out, nil
 }
 
 // A group is one value that each yields, and where it stands in the view.
@@ -174,6 +209,7 @@ type evaluation struct {
 	ctx       context.Context
 	from      source
 	variables []any
+	spelled   map[string]string // telephone numbers as they stand, and in E.164
 }
 
 // apply fans a request out: first the delivery to the provider, with all that the
@@ -194,19 +230,37 @@ func (f *fanout) apply(r *request) ([]gate.Decoded, error) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), jqTime)
 	defer cancel()
-	e := &evaluation{f, ctx, from, r.variables(f.pattern.segments)}
+	e := &evaluation{fanout: f, ctx: ctx, from: from, variables: r.variables(f.pattern.segments)}
+	if f.recast != nil {
+		if view, err = e.one(f.recast, view, "view"); err != nil {
+			return nil, err
+		}
+		from, e.from = fromView, fromView
+	}
 	tree, groups, err := e.groups(view)
 	if err != nil {
 		return nil, err
 	}
+	decides, err := e.places(e.decides, "decides", view, tree.index >= 0)
+	if err != nil {
+		return nil, err
+	}
+	shared, err := e.places(e.shared, "shared", view, tree.index >= 0)
+	if err != nil {
+		return nil, err
+	}
+	for i := range groups {
+		groups[i].prose = append(groups[i].prose, shared...)
+	}
 	if tree.index >= 0 {
-		return f.whole(r, from, groups[0]), nil
+		return e.whole(r, groups[0], decides), nil
 	}
 	if !from.ofBody() || from == fromMultipart {
 		return nil, fmt.Errorf("each yields a part of the %s: there is one group, which is %q", from, ".")
 	}
 
 	party := r.plain
+	party.Reader, party.Decides, party.Prose = f.reader, decides, shared
 	party.Fields = append(slices.Clone(party.Fields), gate.Part{Name: "fanout/groups", Kind: gate.Value, Value: strconv.Itoa(len(groups))})
 	rest := tree.append(nil, view, -1)
 	party.Payloads = r.withBody(from, rest)
@@ -225,6 +279,9 @@ func (f *fanout) apply(r *request) ([]gate.Decoded, error) {
 			Payloads:   r.withBody(from, b),
 			Traces:     r.plain.Traces,
 			Prose:      g.prose,
+			Decides:    decides,
+			Reader:     f.reader,
+			Spelled:    e.spelled,
 		})
 	}
 	return out, nil
@@ -233,9 +290,13 @@ func (f *fanout) apply(r *request) ([]gate.Decoded, error) {
 // whole is a request that is one group: the provider is told of by what its head says,
 // and the group has its payloads as they came. Segments of the path that name a recipient
 // are left to the recipient.
-func (f *fanout) whole(r *request, from source, g group) []gate.Decoded {
+func (e *evaluation) whole(r *request, g group, decides []string) []gate.Decoded {
+	from := e.from
 	party := r.plain
-	party.Fields = append(f.withoutRecipients(r.plain.Fields, g), gate.Part{Name: "fanout/groups", Kind: gate.Value, Value: "1"})
+	party.Reader, party.Decides = e.reader, decides
+	party.Fields, party.Class = e.withoutRecipients(r, r.plain.Fields, g)
+	party.Fields = append(party.Fields, gate.Part{Name: "fanout/groups", Kind: gate.Value, Value: "1"})
+	own, _ := e.withoutRecipients(r, r.groupFields(), g)
 	party.Payloads = nil
 	for _, p := range r.plain.Payloads {
 		if from.ofBody() && p.Name != "body" {
@@ -244,41 +305,71 @@ func (f *fanout) whole(r *request, from source, g group) []gate.Decoded {
 	}
 	return []gate.Decoded{party, {
 		Recipients: g.recipients,
-		Class:      r.plain.Class,
-		Fields:     f.withoutRecipients(r.groupFields(), g),
+		Class:      party.Class,
+		Fields:     own,
 		Payloads:   r.plain.Payloads,
 		Traces:     r.plain.Traces,
 		Prose:      g.prose,
+		Decides:    decides,
+		Reader:     e.reader,
+		Spelled:    e.spelled,
 	}}
 }
 
 // withoutRecipients returns fields, in which named segments of the path that are the
-// address of one of g's recipients are the names that the rule gives them.
-func (f *fanout) withoutRecipients(fields []gate.Part, g group) []gate.Part {
-	fields = slices.Clone(fields)
+// address of one of g's recipients are the names that the rule gives them, and the class of
+// what is left.
+func (f *fanout) withoutRecipients(r *request, fields []gate.Part, g group) ([]gate.Part, string) {
+	fields, class := slices.Clone(fields), r.plain.Class
+	endpoint := slices.ContainsFunc(g.recipients, func(x gate.Recipient) bool {
+		return x.Kind == gate.Other && strings.HasSuffix(x.Address, ":"+r.party.Address+r.path)
+	})
 	for i := range fields {
-		if fields[i].Name != "path" {
+		if endpoint && (fields[i].Name == "path" || fields[i].Name == "party") {
+			fields[i].Value = "{recipient}"
+		}
+		if fields[i].Name != "path" || endpoint {
 			continue
 		}
 		segments := strings.Split(strings.TrimPrefix(fields[i].Value, "/"), "/")
+		kinds := slices.Clone(segments)
 		for j, name := range f.pattern.segments {
 			if name == "" || j >= len(segments) {
 				continue
 			}
-			if slices.ContainsFunc(g.recipients, func(x gate.Recipient) bool { return f.isAddress(x, segments[j]) }) {
-				segments[j] = "{" + name + "}"
+			if slices.ContainsFunc(g.recipients, func(x gate.Recipient) bool { return isAddress(x, segments[j]) }) {
+				segments[j], kinds[j] = "{"+name+"}", "0"
 			}
 		}
 		fields[i].Value = "/" + strings.Join(segments, "/")
+		class = classOf(r.head.method, "/"+strings.Join(kinds, "/"))
 	}
-	return fields
+	return fields, class
 }
 
-func (f *fanout) isAddress(r gate.Recipient, s string) bool {
-	if f.namespace != "" && r.Kind == gate.Other {
-		s = f.namespace + ":" + s
+// isAddress reports whether a segment of a path is all of an address but its namespace, or
+// one step of an address that has steps, or what an address has the digest of.
+func isAddress(r gate.Recipient, segment string) bool {
+	address := r.Address
+	if r.Kind == gate.Other {
+		if _, id, ok := strings.Cut(address, ":"); ok && address != segment {
+			address = id
+		}
+		if segment == "" {
+			return false
+		}
+		if steps := strings.Split(address, "/"); slices.Contains(steps, segment) || slices.Contains(steps, secretDigest(segment)) {
+			return true
+		}
 	}
-	return r.Address == s
+	return address == segment
+}
+
+// secretDigest stands in a recipient for a secret: of the address of a webhook, whoever
+// has it may write there.
+func secretDigest(secret string) string {
+	sum := sha256.Sum256([]byte(secret))
+	return hex.EncodeToString(sum[:])[:16]
 }
 
 // groupFields are what each group shows of the request besides its body.
@@ -339,7 +430,7 @@ func (e *evaluation) groups(view any) (*mark, []group, error) {
 			earlier := len(g.recipients)
 			err := e.run(l.code, g.value, l.expr, func(v any) error {
 				before := len(g.recipients)
-				if g.recipients, err = l.recipients(g.recipients, v, e.namespace); err != nil {
+				if g.recipients, err = l.recipients(g.recipients, v, e); err != nil {
 					return err
 				}
 				if total += len(g.recipients) - before; total > maxTo {
@@ -367,6 +458,41 @@ func (e *evaluation) groups(view any) (*mark, []group, error) {
 		}
 	}
 	return tree, groups, nil
+}
+
+// places names the parts at paths from the root.
+func (e *evaluation) places(paths []*gojq.Code, key string, view any, whole bool) ([]string, error) {
+	var names []string
+	for _, code := range paths {
+		err := e.run(code, view, key, func(v any) error {
+			if path, ok := v.([]any); ok {
+				if name := partName(e.from, path, whole); !slices.Contains(names, name) {
+					names = append(names, name)
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return names, nil
+}
+
+// one is the only value that code yields.
+func (e *evaluation) one(code *gojq.Code, input any, key string) (any, error) {
+	var values []any
+	err := e.run(code, input, key, func(v any) error {
+		values = append(values, v)
+		return nil
+	})
+	if err == nil && len(values) != 1 {
+		err = fmt.Errorf("%s yields %d values, and not one", key, len(values))
+	}
+	if err != nil {
+		return nil, err
+	}
+	return values[0], nil
 }
 
 // looked names the expressions by which recipients are looked for.
@@ -423,7 +549,7 @@ func (e *evaluation) run(code *gojq.Code, input any, key string, take func(any) 
 
 // recipients adds those that one value names: one identity, or for mail a list as
 // a header has it (RFC 5322, 3.4).
-func (l *addressList) recipients(to []gate.Recipient, v any, namespace string) ([]gate.Recipient, error) {
+func (l *addressList) recipients(to []gate.Recipient, v any, e *evaluation) ([]gate.Recipient, error) {
 	if v == nil || v == "" {
 		return to, nil
 	}
@@ -435,11 +561,17 @@ func (l *addressList) recipients(to []gate.Recipient, v any, namespace string) (
 		return nil, fmt.Errorf("%s yields what is not a string", l.expr)
 	}
 	if l.kind != gate.Mail {
-		if l.kind == gate.Other && namespace != "" {
-			s = namespace + ":" + s
+		if l.kind == gate.Other && l.namespace != "" {
+			s = l.namespace + ":" + s
 		}
-		if read, ok := gate.ReadsAsRecipient(s); ok && l.kind == gate.Tel && read.Kind == gate.Tel {
-			s = read.Address // with a prefix of its own, such as "whatsapp:"
+		if l.kind == gate.Tel {
+			spelled := s
+			if s = telephone(s, e.region); strings.HasPrefix(s, "+") && strings.Trim(spelled, "0123456789 ().-/") == "" {
+				if e.spelled == nil {
+					e.spelled = map[string]string{}
+				}
+				e.spelled[spelled] = s
+			}
 		}
 		r, err := gate.ParseRecipient(string(l.kind) + ":" + s)
 		if err != nil {
@@ -580,8 +712,14 @@ func (m *mark) append(b []byte, v any, index int) []byte {
 		return append(b, v...)
 	case bool:
 		return strconv.AppendBool(b, v)
+	case nil:
+		return append(b, "null"...)
 	}
-	return append(b, "null"...)
+	number, err := gojq.Marshal(v) // what an expression reckoned
+	if err != nil {
+		return append(b, "null"...)
+	}
+	return append(b, number...)
 }
 
 // name, item and skipped may be called on nil: nothing is marked from there on.

@@ -119,7 +119,7 @@ func (c *session) stream(w nethttp.ResponseWriter, r *nethttp.Request) {
 		c.respond(w, r, plainAnswer(nethttp.StatusBadRequest, "waybill: "+err.Error()))
 		return
 	}
-	a := s.answer(&h, host)
+	a := s.answer(&h, host, m)
 	if !s.keep(m) {
 		a = s.script.refused
 	}

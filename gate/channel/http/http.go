@@ -15,6 +15,8 @@ package http
 import (
 	"fmt"
 
+	"github.com/nyaruka/phonenumbers"
+
 	"github.com/waybill-dev/waybill/gate"
 	"github.com/waybill-dev/waybill/gate/channel"
 )
@@ -22,7 +24,7 @@ import (
 // Name is the protocol's, permanent.
 const Name = "http"
 
-// Protocol is HTTP with four faces: drive, sink, tap, decode.
+// Protocol is HTTP with all faces: drive, sink, tap, decode.
 //
 // A door may have these settings:
 //
@@ -56,6 +58,8 @@ func Protocol() channel.Protocol {
 		Drive:  drive,
 		Listen: listen,
 		Decode: decode,
+		Asked:  asked,
+		Reply:  reply,
 		Tap:    openTap,
 		Check: func(s channel.Settings) error {
 			_, err := compileSettings(s)
@@ -66,9 +70,12 @@ func Protocol() channel.Protocol {
 
 // sinkSettings are the keys of one sink.
 type sinkSettings struct {
-	Host    string       `toml:"host"`
-	Answers []answerRule `toml:"answers"`
-	Fanout  []fanoutRule `toml:"fanout"`
+	Host      string       `toml:"host"`
+	Answers   []answerRule `toml:"answers"`
+	Fanout    []fanoutRule `toml:"fanout"`
+	APIs      []apiFile    `toml:"apis"`
+	Catalogue *bool        `toml:"catalogue"` // nil is true
+	Region    string       `toml:"region"`
 }
 
 // compiled are a sink's settings, ready for use.
@@ -76,6 +83,7 @@ type compiled struct {
 	host    string // canonical, or empty
 	answers []scripted
 	fanouts []*fanout
+	apis    []*catalogue // the user's, then the built-in ones
 }
 
 func compileSettings(s channel.Settings) (*compiled, error) {
@@ -103,9 +111,31 @@ func compileSettings(s channel.Settings) (*compiled, error) {
 		if err != nil {
 			return nil, fmt.Errorf("http sink: fanout[%d]: %w", i, err)
 		}
+		f.region = raw.Region
 		c.fanouts = append(c.fanouts, f)
 	}
-	return c, nil
+	return c, c.readCatalogue(raw)
+}
+
+// readCatalogue joins the APIs that the user gives with those that are built in.
+func (c *compiled) readCatalogue(raw sinkSettings) error {
+	if raw.Region != "" && !phonenumbers.GetSupportedRegions()[raw.Region] {
+		return fmt.Errorf("http sink: region: %q is not two letters of ISO 3166 in upper case", raw.Region)
+	}
+	own, err := ownCatalogue(raw.Region, raw.APIs)
+	if err == nil {
+		err = own.check()
+	}
+	if err != nil {
+		return fmt.Errorf("http sink: apis: %w", err)
+	}
+	c.apis = []*catalogue{own}
+	if raw.Catalogue != nil && !*raw.Catalogue {
+		return nil
+	}
+	known, err := builtInFor(raw.Region)
+	c.apis = append(c.apis, known)
+	return err
 }
 
 // standsFor is the host of a request that reached the sink by the sink's own address.

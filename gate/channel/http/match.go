@@ -16,6 +16,7 @@ type pattern struct {
 	host   string // canonical; "" is any
 	ported bool   // host has a port; without one it is for every port
 	subs   bool   // host began with "*.": any name below it
+	glob   string // for the host, where it has wildcards further on
 
 	segments []string // names of the segments of the path that were given in braces, "" for others
 }
@@ -45,6 +46,13 @@ func compilePattern(match, host string) (pattern, error) {
 	if _, err := path.Match(p.path, ""); err != nil {
 		return p, fmt.Errorf("match %q: %w", match, err)
 	}
+	if strings.Contains(strings.TrimPrefix(host, "*."), "*") {
+		if strings.Trim(host, "abcdefghijklmnopqrstuvwxyz0123456789-.*") != "" {
+			return p, fmt.Errorf("host %q is not a name with wildcards", host)
+		}
+		p.glob = host
+		return p, nil
+	}
 	if host != "" {
 		host, p.subs = strings.CutPrefix(host, "*.")
 		r, err := gate.HostRecipient(host)
@@ -66,6 +74,11 @@ func (p *pattern) matches(method, reqPath, host string) bool {
 	}
 	if !p.ported {
 		host = hostname(host)
+	}
+	if p.glob != "" {
+		if ok, err := path.Match(p.glob, host); !ok || err != nil {
+			return false
+		}
 	}
 	if p.host != "" && p.host != host && !(p.subs && strings.HasSuffix(host, "."+p.host)) {
 		return false

@@ -318,13 +318,22 @@ func isLocalhost(name string) bool {
 	return name == "localhost" || strings.HasSuffix(name, ".localhost")
 }
 
-// answer picks what to say to a request to host.
-func (s *sink) answer(h *head, host string) *answer {
+// answer picks what to say to a request to host: what the user's rules say, else what the
+// API is known to say, else what any request is answered.
+func (s *sink) answer(h *head, host string, m *gate.Message) *answer {
 	_, path, _ := split(h.target)
+	ruled := host
 	if len(s.script.rules) > 0 {
-		host = s.ruleHost(host)
+		ruled = s.ruleHost(host)
 	}
-	return s.script.answer(h, path, host)
+	if a := s.script.ruled(h, path, ruled); a != nil {
+		return a
+	}
+	m.Channel, m.Sink = Name, s.cfg.Name
+	if a := s.set.answer(m); a != nil {
+		return a.readableBy(h)
+	}
+	return s.script.answer(h)
 }
 
 // ruleHost is the host that rules of answers are compared with.

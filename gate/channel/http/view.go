@@ -2,6 +2,8 @@ package http
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"encoding/xml"
 	"errors"
@@ -24,19 +26,22 @@ import (
 // A source is what the expressions of a fan-out rule read.
 type source string
 
-// Sources. Of the first four a request's body is read; of the others its query, path
+// Sources. Of the first five a request's body is read; of the others its query, path
 // and header, as .query, .path and .header.
 const (
 	fromJSON      source = "json"
 	fromForm      source = "form"
 	fromMultipart source = "multipart"
 	fromXML       source = "xml"
+	fromText      source = "text"
 	fromQuery     source = "query"
 	fromPath      source = "path"
 	fromHeader    source = "header"
+
+	fromView source = "view" // of what a rule's view makes: no rule may name it
 )
 
-var sources = []source{fromJSON, fromForm, fromMultipart, fromXML, fromQuery, fromPath, fromHeader}
+var sources = []source{fromJSON, fromForm, fromMultipart, fromXML, fromText, fromQuery, fromPath, fromHeader}
 
 func (s source) ofBody() bool { return s != fromQuery && s != fromPath && s != fromHeader }
 
@@ -64,8 +69,29 @@ func (r *request) source() source {
 	return fromJSON
 }
 
-// view is r as the JSON that expressions read, from one source.
+// view is r as the JSON that expressions read, from one source. Nobody may write to it.
 func (r *request) view(from source, segments []string) (any, error) {
+	if !from.ofBody() {
+		return r.makeView(from, segments)
+	}
+	if v, ok := r.views[from]; ok {
+		return v.view, v.err
+	}
+	view, err := r.makeView(from, segments)
+	if r.views == nil {
+		r.views = map[source]viewed{}
+	}
+	r.views[from] = viewed{view, err}
+	return view, err
+}
+
+// A viewed body is one that was read as its source says, or why it could not be.
+type viewed struct {
+	view any
+	err  error
+}
+
+func (r *request) makeView(from source, segments []string) (any, error) {
 	if !from.ofBody() {
 		query, err := r.queryView()
 		if err != nil {
@@ -84,17 +110,19 @@ func (r *request) view(from source, segments []string) (any, error) {
 		return multipartView(r.head.get("Content-Type"), body)
 	case fromXML:
 		return xmlView(body)
+	case fromText:
+		return text(string(body)), nil
 	}
 	return jsonView(body)
 }
 
-// variables are $query, $path and $header, for every expression.
+// variables are what every expression may use: see [variableNames].
 func (r *request) variables(segments []string) []any {
 	query, err := r.queryView()
 	if err != nil {
 		query = map[string]any{}
 	}
-	return []any{query, r.pathView(segments), r.headerView()}
+	return []any{query, r.pathView(segments), r.headerView(), r.party.Address, ""}
 }
 
 func (r *request) queryView() (map[string]any, error) { return formView([]byte(r.query)) }
@@ -198,12 +226,13 @@ func formView(b []byte) (map[string]any, error) {
 }
 
 // multipartView has the fields of a form (RFC 7578) as formView does, and files as
-// objects with "filename" and "type".
+// objects with "filename", "type" and "sha256".
 func multipartView(contentType string, b []byte) (map[string]any, error) {
 	kind, params, err := mime.ParseMediaType(contentType)
 	if err != nil || kind != "multipart/form-data" || params["boundary"] == "" {
 		return nil, errors.New("its body is not multipart/form-data with a boundary")
 	}
+	b = closed(b, params["boundary"])
 	view := map[string]any{}
 	parts := multipart.NewReader(bytes.NewReader(b), params["boundary"])
 	for n := 0; ; n++ {
@@ -215,7 +244,11 @@ func multipartView(contentType string, b []byte) (map[string]any, error) {
 			return nil, errors.New("its body is not whole as multipart/form-data")
 		}
 		if p.FileName() != "" {
-			addTo(view, p.FormName(), map[string]any{"filename": p.FileName(), "type": p.Header.Get("Content-Type")})
+			digest := sha256.New()
+			if _, err := io.Copy(digest, p); err != nil {
+				return nil, errors.New("a file of its body is not whole")
+			}
+			addTo(view, p.FormName(), map[string]any{"filename": p.FileName(), "type": p.Header.Get("Content-Type"), "sha256": hex.EncodeToString(digest.Sum(nil))})
 			continue
 		}
 		value, err := io.ReadAll(p)
@@ -224,6 +257,19 @@ func multipartView(contentType string, b []byte) (map[string]any, error) {
 		}
 		addTo(view, p.FormName(), string(value))
 	}
+}
+
+// closed returns a multipart body with the end that some senders leave out, of the last
+// delimiter, or the line end before it.
+func closed(b []byte, boundary string) []byte {
+	delimiter := []byte("--" + boundary)
+	end := bytes.TrimSuffix(bytes.TrimRight(b, "\r\n"), []byte("--"))
+	rest, ok := bytes.CutSuffix(end, delimiter)
+	if !ok || len(rest) == 0 || len(end) < len(bytes.TrimRight(b, "\r\n")) && bytes.HasSuffix(rest, []byte("\n")) {
+		return b
+	}
+	rest = bytes.TrimSuffix(bytes.TrimSuffix(rest, []byte("\n")), []byte("\r"))
+	return slices.Concat(rest, []byte("\r\n"), delimiter, []byte("--\r\n"))
 }
 
 // xmlView has elements by their local names: text where there is nothing else in one, else
@@ -301,7 +347,7 @@ func payload(from source, p gate.Payload, b []byte) gate.Payload {
 	switch from {
 	case fromForm:
 		p.Bytes = formOf(b)
-	case fromXML, fromMultipart:
+	case fromXML, fromMultipart, fromView:
 		p.Type = "application/json"
 	}
 	return p

@@ -91,6 +91,8 @@ func Protocol() channel.Protocol {
 		Drive:  openDriver,
 		Listen: listen,
 		Decode: newDecoder,
+		Asked:  asked,
+		Reply:  readReply,
 		Check:  checkSettings,
 		Tap:    openTap,
 	}

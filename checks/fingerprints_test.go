@@ -1,0 +1,185 @@
+package checks_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/waybill-dev/waybill/checks"
+	"github.com/waybill-dev/waybill/gate"
+	"github.com/waybill-dev/waybill/gate/canon"
+	"github.com/waybill-dev/waybill/gate/channel"
+	"github.com/waybill-dev/waybill/gate/channel/smtp"
+	"github.com/waybill-dev/waybill/gate/pipeline"
+	"github.com/waybill-dev/waybill/gate/tape"
+)
+
+// A release is what a version of the clinic's mailer sends wrongly.
+type release struct {
+	says   string // in a mail that is new, to one member, of another
+	amount string // that one member is told
+	copied bool   // a member's mail goes to somebody else too
+	swap   bool
+	lose   bool
+}
+
+// wrong is a release that makes every kind of finding whose fingerprint is of facts.
+var wrong = release{says: "phone +1 510 555 0149", amount: "900.00", copied: true, swap: true, lose: true}
+
+var patients = []string{"alice", "bob", "carol", "dave", "erin", "frank", "grace", "heidi"}
+
+// sent writes what a release sends to a tape. What is new in each run, as tokens, codes, ids and
+// times are, is drawn from r.
+func (v *release) sent(t *testing.T, path string, h gate.Header, r *rand.Rand) {
+	t.Helper()
+	h.Content, h.Schema = gate.RunTape, gate.Schema
+	w, err := tape.Create(path, h, tape.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := time.Unix(0, h.At).UTC().Add(time.Duration(r.IntN(3600)) * time.Second)
+	token := func() string {
+		const letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+		b := make([]byte, 24)
+		for i := range b {
+			b[i] = letters[r.IntN(len(letters))]
+		}
+		return string(b)
+	}
+	seq := uint64(0)
+	mail := func(to []string, shown, subject, text string) {
+		seq++
+		head := "EHLO app\r\nMAIL FROM:<portal@example.org>\r\n"
+		for _, a := range to {
+			head += "RCPT TO:<" + a + "@example.net>\r\n"
+		}
+		body := fmt.Sprintf("From: portal@example.org\r\nTo: %s@example.net\r\nSubject: %s\r\nDate: %s\r\nMessage-ID: <%s@example.org>\r\n\r\n%s\r\n",
+			shown, subject, at.Format(time.RFC1123Z), fmt.Sprintf("%d.%08X", at.UnixNano(), r.Uint32()), text)
+		if err := w.Append(&gate.Record{Kind: gate.KindMessage, Message: &gate.Message{Seq: seq, Channel: "smtp", Sink: "mail", Head: []byte(head), Body: []byte(body)}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, i := range r.Perm(len(patients)) {
+		amount := fmt.Sprintf("%d.00", 100+i)
+		if v.amount != "" && i == 6 {
+			amount = v.amount
+		}
+		to := []string{patients[i]}
+		switch {
+		case v.swap && i < 2:
+			to = []string{patients[1-i]}
+		case v.copied && i == 2:
+			to = append(to, "audit")
+		}
+		mail(to, patients[i], "Your visit", fmt.Sprintf("Dear %s, record 77%d4321, phone +1 510 555 01%d9, you pay %s.\r\nCode %06d, or https://app.example.org/in?key=%s&user=%s\r\nSent at %s.",
+			patients[i], i, i, amount, r.IntN(900000)+100000, token(), patients[i], at.Format(time.RFC3339)))
+	}
+	for _, i := range r.Perm(len(patients)) {
+		to := patients[i]
+		if v.swap && 3 <= i && i < 5 {
+			to = patients[7-i]
+		}
+		mail([]string{to}, to, "Statement", fmt.Sprintf("Statement of account 88%d5567: nothing is due.", i))
+	}
+	if !v.lose {
+		mail([]string{patients[5]}, patients[5], "Reminder", fmt.Sprintf("Your appointment with Dr. Malcolm Ashworth is in room %d at nine. Confirm it by %s, and bring the papers of last year.", 12, token()))
+	}
+	if v.says != "" {
+		mail([]string{patients[3]}, patients[3], "Proxy notice", fmt.Sprintf("Dear dave, %s.\r\nSee https://app.example.org/p/%s, sent at %s.", v.says, token(), at.Format(time.RFC3339)))
+	}
+	if err := w.Close(gate.Footer{}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// judged gives the fingerprints of what a release changes, by check, in a run of its own.
+func (v *release) judged(t *testing.T, seed uint64) map[string][]string {
+	t.Helper()
+	dir, r := t.TempDir(), rand.New(rand.NewPCG(seed, 1))
+	start := time.Date(2026, 11, 1, 8, 0, 0, 0, time.UTC).Add(time.Duration(seed) * 31 * time.Hour).UnixNano()
+	var tapes []string
+	for n := range 3 {
+		path := filepath.Join(dir, fmt.Sprintf("production-%d.tape", n+1))
+		new(release).sent(t, path, gate.Header{Role: gate.Production, At: start, Replay: n + 1}, r)
+		tapes = append(tapes, path)
+	}
+	staging := filepath.Join(dir, "staging-1.tape")
+	v.sent(t, staging, gate.Header{Role: gate.Staging, At: start}, r)
+	c, err := canon.New(canon.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := pipeline.Options{
+		Decoder: func(string, string, string) (channel.Decoder, error) { return smtp.Protocol().Decode(nil) },
+		Canon:   c.Message, Key: []byte("key"),
+	}
+	compared, _, err := pipeline.Compare(t.Context(), o, tapes, staging)
+	if err != nil {
+		t.Fatal(err)
+	}
+	findings, gaps := pipeline.Judge(checks.All(), compared)
+	if len(gaps) > 0 {
+		t.Fatal(gaps)
+	}
+	out := map[string][]string{}
+	for _, f := range findings {
+		out[f.Check] = append(out[f.Check], f.Fingerprint)
+		slices.Sort(out[f.Check])
+	}
+	return out
+}
+
+// The same release gives the same fingerprints whenever it is judged: an approval holds.
+func TestFingerprintsOfTenRuns(t *testing.T) {
+	first := wrong.judged(t, 1)
+	for _, check := range []string{"facts-disclosed", "recipient-added", "recipient-removed", "recipient-swapped", "personal-content-changed"} {
+		if len(first[check]) == 0 {
+			t.Errorf("the release makes no finding of %s: this shows nothing of it", check)
+		}
+	}
+	for seed := uint64(2); seed <= 10; seed++ {
+		again := wrong.judged(t, seed)
+		for check, was := range first {
+			if is := again[check]; !slices.Equal(was, is) {
+				t.Errorf("run %d: %s has the fingerprints %s, and had %s", seed, check, is, was)
+			}
+		}
+		if len(again) != len(first) {
+			t.Errorf("run %d has findings of %d checks, and the first of %d: %v, %v", seed, len(again), len(first), again, first)
+		}
+	}
+}
+
+// What goes to the same person of the same person, and is something else, is another finding.
+func TestFingerprintsOfOtherContent(t *testing.T) {
+	was := wrong.judged(t, 1)
+	for name, change := range map[string]func(*release){
+		"another kind of fact":            func(v *release) { v.says = "record 7744321" },
+		"another fact of the kind":        func(v *release) { v.says = "phone +1 510 555 0159" },
+		"one more fact":                   func(v *release) { v.says += ", record 7744321" },
+		"what production holds of nobody": func(v *release) { v.says += ", diagnosis code 9917755: HIV positive" },
+		"another code of nobody's":        func(v *release) { v.says += ", diagnosis code 9917756: HIV positive" },
+		"a longer text":                   func(v *release) { v.says = strings.Repeat("As you asked, ", 40) + v.says },
+		"another amount":                  func(v *release) { v.amount = "901.00" },
+	} {
+		other := wrong
+		change(&other)
+		is := other.judged(t, 1)
+		check := "recipient-added"
+		if other.amount != wrong.amount {
+			check = "personal-content-changed"
+		}
+		if slices.Equal(was[check], is[check]) {
+			t.Errorf("%s: %s has the same fingerprints", name, check)
+		}
+		for seed := uint64(2); seed < 4; seed++ {
+			if again := other.judged(t, seed); !slices.Equal(again[check], is[check]) {
+				t.Errorf("%s: run %d: %s has the fingerprints %s, and had %s", name, seed, check, again[check], is[check])
+			}
+		}
+	}
+}

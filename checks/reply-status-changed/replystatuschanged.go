@@ -1,0 +1,45 @@
+// Package replystatuschanged is the check reply-status-changed.
+package replystatuschanged
+
+import (
+	"github.com/waybill-dev/waybill/checks/kit"
+	"github.com/waybill-dev/waybill/gate"
+)
+
+// Check is reply-status-changed: a stimulus is answered with another status.
+var Check = &gate.Check{
+	ID:       "reply-status-changed",
+	Family:   gate.Routing,
+	Severity: gate.Block,
+	Doc: `A stimulus is answered with another status.
+
+Who was let in is turned away, or the other way round; who was answered is sent elsewhere; a mail that was refused is taken. Within one class of
+status (RFC 9110, section 15; RFC 5321, section 4.2.1), changed for all alike, it is a note.`,
+	Run: run,
+}
+
+const within = "within"
+
+func run(c *gate.Comparison) ([]gate.Finding, error) {
+	s, err := kit.NewSheet("reply-status-changed", c)
+	if err != nil {
+		return nil, err
+	}
+	s.Owned(func(g int, group *gate.EditGroup, k kit.Key) {
+		if group.Alike && group.Before != "" && group.After != "" && group.Before[0] == group.After[0] {
+			k.Variant = within
+		}
+		e := s.At(k)
+		e.Group(g)
+		for _, i := range group.Changes {
+			e.Receive(c.Changes[i].After)
+		}
+	})
+	return s.Findings(func(e *kit.Entry) (gate.Severity, string) {
+		text := kit.Answers(e.Count()) + " to " + e.ReachedWhom() + kit.Is(e.Count(), " has", " have") + " another status"
+		if e.Key.Variant == within {
+			return gate.Note, text + " of the same class"
+		}
+		return gate.Block, text
+	}), nil
+}

@@ -1,0 +1,35 @@
+package smtp
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/waybill-dev/waybill/gate"
+)
+
+// asked says what kind of stimulus a mail is: each is one transaction.
+func asked(*gate.Stimulus) string { return "mail" }
+
+// readReply takes apart what a build answered to a transaction: the code of the last reply, and,
+// for each line of the replies in order, reply/code with its enhanced status code (RFC 2034)
+// and reply/text with the words behind it.
+func readReply(o *gate.Outcome) (gate.Decoded, error) {
+	d := gate.Decoded{Fields: []gate.Part{{Name: "status", Kind: gate.Value, Value: strconv.Itoa(o.Status)}}}
+	for line := range strings.Lines(string(o.Head)) {
+		line = strings.TrimRight(line, "\r\n")
+		code, text := line, ""
+		if len(line) > 3 {
+			code, text = line[:3], line[4:]
+		}
+		if enhanced, rest, _ := strings.Cut(text, " "); isEnhanced(enhanced) {
+			code, text = code+" "+enhanced, rest
+		}
+		d.Fields = append(d.Fields,
+			gate.Part{Name: "reply/code", Kind: gate.Value, Value: code},
+			gate.Part{Name: "reply/text", Kind: gate.Value, Value: strings.ToValidUTF8(text, "�")})
+	}
+	if o.Cut > 0 {
+		d.Gaps = append(d.Gaps, gate.Gap{Kind: gate.GapCutBody, Where: "answer", Detail: strconv.FormatInt(o.Cut, 10) + " bytes of the answer were not kept", Stimulus: o.Stimulus})
+	}
+	return d, nil
+}

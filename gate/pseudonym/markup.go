@@ -1,0 +1,104 @@
+package pseudonym
+
+import (
+	"bytes"
+	"html"
+)
+
+// markup makes identities of what elements and attributes of XML or HTML hold by their
+// names: <lastName>Doe</lastName>, <patient surname="Doe">, <input name="ssn" value="...">.
+func (w *item) markup(t []byte) {
+	var last []byte // of a name, in an element before
+	for i := 0; ; {
+		n := bytes.IndexByte(t[i:], '<')
+		if n < 0 {
+			return
+		}
+		i += n + 1
+		end := i
+		for end < len(t) && (isAlnum(t[end]) || t[end] == '_' || t[end] == '-' || t[end] == ':' || t[end] == '.' || t[end] >= 0x80) {
+			end++
+		}
+		name := t[i:end]
+		if len(name) == 0 || end >= len(t) {
+			continue
+		}
+		close := end
+		if t[end] != '>' {
+			close = w.attributes(t, end)
+		}
+		i = close
+		if close >= len(t) || t[close] != '>' || t[close-1] == '/' {
+			continue
+		}
+		if colon := bytes.LastIndexByte(name, ':'); colon >= 0 {
+			name = name[colon+1:]
+		}
+		m := w.c.meanings.of(string(name))
+		if m == noMeaning {
+			continue
+		}
+		stop := bytes.IndexByte(t[close:], '<')
+		if stop > 1 && close+stop+1 < len(t) && t[close+stop+1] == '/' {
+			text := plainMarkup(t[close+1 : close+stop])
+			w.learn(m, text)
+			if m == personName && isName(text) {
+				if last != nil && len(text)+len(last) < 80 {
+					w.name(append(append(bytes.Clone(last), ' '), text...))
+				}
+				last = text
+			}
+		}
+	}
+}
+
+// attributes reads the attributes of a tag from at on, and gives where it ends.
+func (w *item) attributes(t []byte, at int) int {
+	var field, value []byte // name="field" value="value"
+	for at < len(t) && t[at] != '>' {
+		if !isAlnum(t[at]) {
+			at++
+			continue
+		}
+		begun := at
+		for at < len(t) && (isAlnum(t[at]) || t[at] == '-' || t[at] == '_' || t[at] == ':') {
+			at++
+		}
+		name := t[begun:at]
+		if at+1 >= len(t) || t[at] != '=' || t[at+1] != '"' && t[at+1] != '\'' {
+			continue
+		}
+		quote := t[at+1]
+		stop := bytes.IndexByte(t[at+2:], quote)
+		if stop < 0 {
+			return len(t)
+		}
+		text := t[at+2 : at+2+stop]
+		at += 3 + stop
+		switch string(name) {
+		case "name", "id":
+			if field == nil || string(name) == "name" {
+				field = text
+			}
+			if looksFull(text) {
+				w.likely(plainMarkup(text), "")
+			}
+		case "value", "content":
+			value = text
+		case "href", "src", "class", "style", "type", "for", "rel", "target", "alt", "title", "width", "height", "border", "align", "valign":
+		default:
+			w.learn(w.c.meanings.of(string(name)), plainMarkup(text))
+		}
+	}
+	if field != nil && len(value) > 1 {
+		w.learn(w.c.meanings.of(string(field)), plainMarkup(value))
+	}
+	return at
+}
+
+func plainMarkup(t []byte) []byte {
+	if bytes.IndexByte(t, '&') < 0 {
+		return t
+	}
+	return []byte(html.UnescapeString(string(t)))
+}

@@ -1,0 +1,45 @@
+package pseudonym
+
+// isOrdinary reports whether a word, in lower case, is one of a language rather than a
+// name: what only looks like a name is none where its words are.
+func isOrdinary(w string) bool { return ordinary[w] || isCommon(w) }
+
+// ordinary are words that stand in upper case at the head of a line, in titles, in the names
+// of products, of organisations and of functions. Some are names of people too.
+var ordinary = set(`
+a able about above access account accounts accountant accounting action active activity add added address admin administration administrator advance advanced affairs after agency agent agreement air alarm alert alerts all also
+alpha america american analytics and annual another answer any app application applications apply appointment appointments april archive are area art article as ask assistant assist at attached attention auction audit august auto automatic
+automated available away back bad balance bank banking bar base basic basket be beach been before begin best beta better big bike bill billing bird birthday black blog blue board body bonus book booking bookings books box brand break bridge bright
+bring brown build builder building bus business but buy by cafe calendar call camera campaign can cancel cancelled car card care career careers cart case cash catalog catalogue category center central centre certificate change changes channel chat
+check checkout checks chief child children church city claim claims class classic clean clear click client clinic clock close closed cloud club coach code coffee college color colour come comfort coming comment comments commerce common community
+companies complete computer concert confirm confirmation connect console contact content contract control cookie cool copy core corporate cost council country county coupon course court cover create created credit crew cross cup currency current
+custom customers daily dance dark dashboard data database date day days deal deals dear debit december deep default delivery demo deposit design desk detail details developer developers development device dialog diet digest digital direct director
+discount discover discussion display distribution doctor document documents dog domain done door double down download draft dream drive due early earth east easy edit editor education effort eight electric electronics element else emergency employee
+empty end energy engine engineering english enjoy enter enterprise entry error estate europe european even event events every everybody everyone everything exam example exchange exclusive expert export express external extra eye face fact factory
+fall family fan farm fashion fast favorite feature features february federal fee feed feedback field file files film final finance financial find fire first fish fit five flash flat flight floor flow flower follow food foot football force foreign
+form forms fort forum forward foundation four frame free fresh friday friend friends front full fun function fund funny future game games garden gas gate general get gift giga girl give global go goal gold golden good goods got government grand
+great green grey ground group grow growth guest guide gym hair half hall hand happy hard has have he head headline health healthcare hear heart heat hello help her here hero hi high hill his history hit holiday home hope hospital hot hotel hour
+hours house how hub human idea image images important in incident include income index individual industry info information initial inn innovation input insight institute insurance integration intelligence interest internal international internet
+introduction inventory investment invitation invite invoice invoices island issue issues it item items january job jobs join journal july jump june just keep key keys kids kind king kit kitchen know knowledge lab label labs lake land language large
+last late later latest launch law lead learn learning leave legal let letter level library license life light like limited line link list little live load loan local location lock log login logo logout long look lost lounge love low loyalty luck lunch
+machine made magazine magic mail main maintenance make man manage management manager manual many map march mark market marketing master match material matter max may meal measure media medical medium meet meeting member membership memory men menu
+message messages metal meter micro middle mild mini minute minutes mobile mode model modern modified moment monday money monitor month monthly moon more morning most mother motion motor mountain move movie multi museum music must my name names nation
+national native natural nature need network never new news newsletter next nice night nine no normal north not note notes notice notification notifications november now null number object october of off offer offers office official old on once one
+online only open operation operations operator optimum option or orange order orders original other our out outdoor outlet over overview own pack package page paid panel paper parent park parking part partner partners party pass past path patient pay
+payment payments payroll pending people per perfect person personal pet phone photo photos pick picture piece pink pizza place plan plans plant platform play player please plus point points policy pool pop port portal post power practice preference
+premium press price prices prime print printer priority privacy private prize pro problem process product production products professional profile program programme progress project promo promotion property protect protection public purchase purple
+quality quarter question quick quiet quote radio rain random range rate rating read ready real receipt received recent record red reference refund regards region register registration regular reject release reminder remote rent renewal reply report
+reports request required research reservation reset resource response rest restaurant result results retail return returns review reviews reward rewards rich right ring river road rock role room root rose round route row royal rule run safe safety sale
+sales same sample saturday save savings say scale schedule school science score screen sea search season seat second secret section secure security see select self sell send sender senior sent september series server service services session set
+settings setup seven shadow shape share shared shift shine ship shipment shipping shirt shoe shop shopping short should show side sign signal silver simple since sincerely single site six size skin sky sleep slow small smart snow so social society
+soft software solution solutions some song soon sorry sound source south space special speed sport sports spring square stable staff stage standard star start starter state statement station status stay steel step still stock stone stop storage store
+stores story street strong student studio study style subject subscription success summary summer sun sunday super supply support sure survey sweet swift system systems table tag take talk target task tax taxi tea team tech technical technology
+template ten term terms test testing text thank thanks that the theme there thing things think third this three thursday ticket tickets tiger time times tip title to today together token tomorrow tool tools top topic total touch tour tourism tower
+town toy track tracker tracking trade trading traffic train training transaction transfer transport travel treatment tree trend trial trip true trust try tuesday turn two type ultra under union unique unit united universal university unknown unlimited
+up update updated updates upgrade urban urgent us user users using vacation valid valued value van variable vehicle vendor verification verify version very video view village vip virtual visit visitor voice volume vote voucher wait walk wall want
+warehouse warm warning warranty was watch water way we weather web website wednesday week weekly welcome well west what wheel when where which white who whole why widget widgets wild will wind window windows wine winner winter wire wish with wood word
+words work worker workflow works workshop world write wrong yard year years yellow yes yesterday you young your youth zero zone zoom
+aktuell alle angebot anmeldung auftrag bestellung bitte das dein deine der die ein eine einkauf firma guten hallo herzlich ihr ihre information kunde kunden kundin kundendienst lieferung liebe lieber mit nachricht neue neues newsletter rechnung sehr
+geehrte geehrter damen herren tag und unser unsere versand von wichtig willkommen zahlung zusammen morgen abend
+bonjour cher chere client clients commande facture merci monsieur madame mademoiselle nous notre votre vous service estimado estimada cliente clientes hola pedido factura gracias senor senora gentile cara caro ordine grazie signor signora beste geachte klant
+alpha beta gamma delta acme foo bar baz null undefined true false none localhost widget gadget anonymous guest nobody system daemon nginx apache chrome firefox safari mozilla android iphone windows linux macos`)
