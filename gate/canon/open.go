@@ -280,18 +280,20 @@ func withinURL(text string, at int) bool {
 func (o *opening) escaped(text string) string {
 	var out strings.Builder
 	last := 0
-	for at := 0; at < len(text); {
-		if !isEscapedByte(text[at]) {
-			at++
-			continue
+	for at := 0; ; {
+		i := strings.IndexByte(text[at:], '%')
+		if i < 0 {
+			break
 		}
-		start := at
-		percent := false
-		for at < len(text) && isEscapedByte(text[at]) {
-			percent = percent || text[at] == '%'
+		start := at + i
+		for start > at && escapedByte[text[start-1]] {
+			start--
+		}
+		at += i
+		for at < len(text) && escapedByte[text[at]] {
 			at++
 		}
-		if !percent || at-start < minLayer {
+		if at-start < minLayer {
 			continue
 		}
 		inner := unescapePercent(text[start:at])
@@ -326,7 +328,10 @@ func (o *opening) escaped(text string) string {
 // escapeAgain escapes what ends a value of a URL, and stubs not.
 var escapeAgain = strings.NewReplacer("%", "%25", "&", "%26", "#", "%23", "+", "%2B", " ", "+", "\"", "%22", "<", "%3C", ">", "%3E", "\n", "%0A", "\r", "%0D")
 
-// isEscapedByte reports whether c may stand in an escaped value of a URL.
-func isEscapedByte(c byte) bool {
-	return isAlnum(c) || strings.IndexByte("%-._~+!*'()", c) >= 0
-}
+// escapedByte are the bytes that may stand in an escaped value of a URL.
+var escapedByte = func() (t [256]bool) {
+	for c := range t {
+		t[c] = isAlnum(byte(c)) || strings.IndexByte("%-._~+!*'()", byte(c)) >= 0
+	}
+	return t
+}()

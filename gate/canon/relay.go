@@ -1,6 +1,7 @@
 package canon
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/waybill-dev/waybill/gate"
@@ -17,24 +18,28 @@ func (s *state) received(name, value string) {
 		value = value[:i]
 	}
 	var unread []string
-	clause, seen := "", ""
+	clause, seen := "", 0 // a bit for each clause
 	for value = strings.Trim(value, " "); value != ""; value = strings.TrimLeft(value, " ") {
 		n := tokenLen(value)
 		token := value[:n]
 		value = value[n:]
-		lower := asciiLower(token)
 		switch {
-		case commentLen(token) == len(token):
+		case token[0] == '(' && commentLen(token) == len(token):
 			s.receivedComment(name, token)
 		case clause != "":
 			if !s.receivedClause(name, clause, token) {
 				unread = append(unread, clause, token)
 			}
 			clause = ""
-		case isOneOf(lower, "from", "by", "via", "with", "id", "for") && !strings.Contains(seen, lower+" "):
-			clause, seen = lower, seen+lower+" "
 		default:
-			unread = append(unread, token)
+			clause = asciiLower(token)
+			at := slices.Index(receivedClauses, clause)
+			if at < 0 || seen&(1<<at) != 0 {
+				clause = ""
+				unread = append(unread, token)
+				continue
+			}
+			seen |= 1 << at
 		}
 	}
 	if clause != "" {
@@ -44,6 +49,9 @@ func (s *state) received(name, value string) {
 		s.emit(name, gate.Value, normal(gate.Value, decodeWords(strings.Join(unread, " "))))
 	}
 }
+
+// receivedClauses begin the clauses of a trace (RFC 5321, 4.4), each once at most.
+var receivedClauses = []string{"from", "by", "via", "with", "id", "for"}
 
 // tokenLen is the length of the comment, the text in angle brackets or the word that s
 // begins with.
@@ -58,16 +66,17 @@ func tokenLen(s string) int {
 			return n + 1
 		}
 	}
-	if n := strings.IndexAny(s[1:], " ("); n >= 0 {
-		return n + 1
+	n := 1
+	for n < len(s) && s[n] != ' ' && s[n] != '(' {
+		n++
 	}
-	return len(s)
+	return n
 }
 
 // receivedClause takes the word of one clause and reports whether it was of its shape.
 func (s *state) receivedClause(name, clause, word string) bool {
 	shaped := false
-	switch lower := asciiLower(word); clause {
+	switch clause {
 	case "for":
 		r, err := gate.MailRecipient(addrSpec(strings.Trim(word, "<>")), "")
 		if err == nil {
@@ -80,7 +89,7 @@ func (s *state) receivedClause(name, clause, word string) bool {
 	case "from", "by":
 		shaped = fields.IsHost(word)
 	case "via", "with":
-		if !isMailProtocol(lower) {
+		if !isMailProtocol(asciiLower(word)) {
 			return false
 		}
 		s.mask("received", name, 1)

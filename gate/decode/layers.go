@@ -33,6 +33,7 @@ const (
 	minRun   = 11 // letters of a token, without its padding
 	minToken = 12 // with it
 	minText  = 4  // bytes of text in a token
+	minWidth = 60 // letters of a line of base64 that goes on over lines
 )
 
 // coded are the letters of base64 (RFC 4648, both alphabets), and so of hexadecimal.
@@ -89,6 +90,29 @@ func MayHold(text string) bool {
 		p = end
 	}
 	return false // armor has such runs too
+}
+
+// MaySpanLines reports whether a layer of text may go on from one line to the next: quickly,
+// and most texts have neither armor nor a line of nothing but letters of base64.
+func MaySpanLines(text string) bool {
+	for at := 0; ; {
+		i := strings.IndexByte(text[at:], '\n')
+		if i < 0 {
+			return false
+		}
+		end := at + i
+		if at < end && text[end-1] == '\r' {
+			end--
+		}
+		start := end
+		for start > at && coded[text[start-1]] {
+			start--
+		}
+		if start == at && end-start >= minWidth || strings.Contains(text[at:end], armorBegin) {
+			return true
+		}
+		at += i + 1
+	}
 }
 
 // tokens gives the layers of text[at:to] that are runs of letters.
@@ -297,29 +321,29 @@ func Inside(b []byte) (kind Kind, sure bool) {
 	return Unknown, false
 }
 
-// maxTried is how many bytes of lines that are no base64 from one of them on are read again
-// from the next on: the first of a block may be another's. Without a bound a text of such
-// lines would cost the square of its size.
-const maxTried = 1 << 20
+// maxTried is how often a block of lines that are no base64 from one of them on is read again
+// from the next on, by its bytes: the first lines of it may be another's. Without a bound a text
+// of such lines would cost the square of its size.
+const maxTried = 8
 
 // wraps remembers the lines of a text that were read as base64 in vain.
 type wraps struct {
-	end  int // of the last block of such lines
-	cost int // bytes read of it, from any of its lines
+	start, end int // of the last block of such lines
+	cost       int // bytes read of it, from any of its lines
 }
 
 // wrapped reads base64 that goes on over lines, all but the last of one length.
 func (w *wraps) wrapped(text string, start, end int) (Layer, bool) {
 	width := end - start
-	if width < 60 || width > 76 || width%4 != 0 || start > 0 && text[start-1] != '\n' {
+	if width < minWidth || width > 76 || width%4 != 0 || start > 0 && text[start-1] != '\n' {
 		return Layer{}, false
 	}
 	if start >= w.end {
-		w.cost = 0
-	} else if w.cost > maxTried {
+		w.start, w.cost = start, 0
+	} else if w.cost > maxTried*(w.end-w.start) {
 		return Layer{}, false
 	}
-	word := []byte(text[start:end])
+	var word []byte
 	at := end
 	for {
 		line := at
@@ -342,13 +366,16 @@ func (w *wraps) wrapped(text string, start, end int) (Layer, bool) {
 		if after := stop + pad; after < len(text) && text[after] != '\n' && text[after] != '\r' {
 			break
 		}
+		if at == end {
+			word = append(make([]byte, 0, 8*width), text[start:end]...)
+		}
 		word = append(word, text[line:stop]...)
 		at = stop + pad
 		if last || pad > 0 {
 			break
 		}
 	}
-	w.end, w.cost = max(w.end, at), w.cost+len(word)
+	w.end, w.cost = max(w.end, at), w.cost+at-start
 	if at == end {
 		return Layer{}, false
 	}
@@ -439,16 +466,18 @@ func isSignature(n int) bool {
 	return false
 }
 
+const armorBegin = "-----BEGIN "
+
 // nextArmor finds the next OpenPGP message (RFC 9580, 6.2) or CMS message (RFC 7468, 8 and 9)
 // in ASCII armor in text.
 func nextArmor(text string, from int) (Layer, bool) {
 	for {
-		i := strings.Index(text[from:], "-----BEGIN ")
+		i := strings.Index(text[from:], armorBegin)
 		if i < 0 {
 			return Layer{}, false
 		}
 		start := from + i
-		from = start + len("-----BEGIN ")
+		from = start + len(armorBegin)
 		label, body, ok := strings.Cut(text[from:], "-----")
 		if !ok {
 			return Layer{}, false

@@ -166,11 +166,12 @@ func Respelled(text string) iter.Seq2[string, string] {
 // of them is none that the pairs of a query have by chance.
 func isQuotedPrintable(text string) bool {
 	sure := false
-	for i := 0; i < len(text); i++ {
-		if text[i] != '=' {
-			continue
+	for rest := text; ; {
+		i := strings.IndexByte(rest, '=')
+		if i < 0 {
+			return sure
 		}
-		rest := text[i+1:]
+		rest = rest[i+1:]
 		switch {
 		case strings.HasPrefix(rest, "\n"), strings.HasPrefix(rest, "\r\n"):
 			sure = true
@@ -180,7 +181,6 @@ func isQuotedPrintable(text string) bool {
 			sure = true
 		}
 	}
-	return sure
 }
 
 // unescapeJSON undoes the escapes of JSON strings (RFC 8259, 7) wherever they stand.

@@ -326,7 +326,8 @@ func (s *scanner) phones(part, text, layers string) {
 			i++
 			continue
 		}
-		var number []byte
+		var room [16]byte
+		number := room[:0]
 		j, last, separated, gap := i, i, false, 0
 	number:
 		for ; j < len(text) && len(number) <= 15; j++ {

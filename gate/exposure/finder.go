@@ -20,6 +20,10 @@ type finder struct {
 	// of facts that the text holds as well.
 	identity func(kind gate.FactKind, value string, also func(Key))
 
+	// number, where it is not nil, is told of numbers and telephone numbers, wanted or not, of
+	// those of each text once at least.
+	number func(Key)
+
 	lines   map[string]*lineKeys
 	keys    []Key
 	message uint64 // counts messages
@@ -63,14 +67,18 @@ func (f *finder) of(parts []gate.Part) []Key {
 }
 
 func (f *finder) give(t *Found, keys *[]Key) {
-	add := func(k Key) {
-		if f.wanted(k) {
-			*keys = append(*keys, k)
-		}
+	f.add(t.Key(), keys)
+	if f.number != nil && (t.Kind == gate.FactNumber || t.Kind == gate.FactPhone) {
+		f.number(t.Key())
 	}
-	add(t.Key())
 	if f.identity != nil && (t.Kind == gate.FactAddress || t.Kind == gate.FactPhone) {
-		f.identity(t.Kind, t.Value(), add)
+		f.identity(t.Kind, t.Value(), func(k Key) { f.add(k, keys) })
+	}
+}
+
+func (f *finder) add(k Key, keys *[]Key) {
+	if f.wanted(k) {
+		*keys = append(*keys, k)
 	}
 }
 

@@ -131,6 +131,16 @@ func NewGatherer(common func(Key) bool, generation func() uint64, identity func(
 	}}
 }
 
+// NewLister gives one that calls found for each fact, and number for those that are numbers
+// or telephone numbers besides. Its Keys are none.
+func NewLister(found, number func(Key)) *Gatherer {
+	return &Gatherer{finder{
+		wanted:     func(k Key) bool { found(k); return false },
+		generation: func() uint64 { return 0 },
+		number:     number,
+	}}
+}
+
 // Keys gives the keys of the facts that parts hold and that are not common, some of
 // them more than once. They are g's until it is asked again.
 func (g *Gatherer) Keys(parts []gate.Part) []Key { return g.finder.of(parts) }

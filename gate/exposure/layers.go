@@ -22,7 +22,7 @@ func unescape(text string, inner func(layer, text string)) {
 			inner(layer, s)
 		}
 	}
-	if strings.IndexByte(text, '\n') < 0 {
+	if !decode.MaySpanLines(text) {
 		return
 	}
 	for l := range decode.Layers(text) {

@@ -53,20 +53,23 @@ const DigestsSuffix = ".digests"
 //
 //	"waybill-digests", u8 version
 //	key of 32 bytes
-//	u64 each: bytes of index, then of meta, seals, extents, people, arrivals, entries
+//	u64 each: bytes of index, then of meta, how many seals, extents, people, hidden, arrivals, entries, bytes of held
 //	index    of a run of production: see [runIndex]; of other runs there is none
 //	meta     [digestsMeta] as JSON
 //	seal     16 bytes, the first of SHA-256 over each 16 KiB of the index
 //	extent   u64 offset, u32 first
 //	person   u64
+//	hidden   u64, fact of what masks left out, sort by sort
 //	arrival  u64 sink and recipient, u64 seq, digest of 16 bytes, u64 offset, u32 index, u32 letter, u32 to
 //	entry    digest of 16 bytes, u32 record, u32 letter, u32 to
+//	held     blocks of a [filter] of the facts of a run of production
 //	HMAC-SHA-256 of all that stands before it but the index
 const (
-	digestsMagic  = "waybill-digests\x06"
-	digestsHead   = len(digestsMagic) + sha256.Size + 7*8
+	digestsMagic  = "waybill-digests\x07"
+	digestsHead   = len(digestsMagic) + sha256.Size + 9*8
 	extentSize    = 12
 	personSize    = 8
+	factSize      = 8
 	arrivalSize   = 52
 	entrySize     = 28
 	digestsBuffer = 256 << 10
@@ -80,7 +83,8 @@ type digestsMeta struct {
 	Parties []string          `json:"parties"`
 	Masks   []gate.Masked     `json:"masks"`
 	Traced  uint64            `json:"traced"`
-	Hidden  [][]byte          `json:"hidden"` // see hiddenFacts.bytes
+	Hidden  [factSorts]int    `json:"hidden"` // how many facts of each sort
+	Places  [4]hashes         `json:"places"` // of hiddenFacts: hidden, shown, masked and maskedOwned
 	Sinks   []*sinkFacts      `json:"sinks"`
 	Steps   map[uint64][]step `json:"steps"`
 	Index   *indexMeta        `json:"index,omitempty"`
@@ -107,7 +111,7 @@ func KeepDigests(ctx context.Context, o Options, path string) error {
 	}
 	g := k.gatherer(t, key)
 	defer g.Close()
-	if r, err = scan(ctx, &o, causes, t, "run", g); err != nil {
+	if r, err = scan(ctx, &o, t, reading{stage: "run", causes: causes, gather: g, hidden: true, names: key.role == gate.Production}); err != nil {
 		return err
 	}
 	return errors.Join(k.store(t, key, r, g), r.Close())
@@ -131,8 +135,9 @@ var errNoDigests = errors.New("digests are kept beside whole tapes of runs alone
 
 // keys computes the keys of the tapes of one comparison.
 type keys struct {
-	o      *Options
-	corpus func() ([sha256.Size]byte, error)
+	o       *Options
+	replays bool // whether production was replayed more than once
+	corpus  func() ([sha256.Size]byte, error)
 }
 
 func newKeys(o *Options) *keys {
@@ -212,6 +217,12 @@ func (k *keys) restore(t *tapeSide) (*scanned, stamped, error) {
 	if err != nil {
 		return nil, key, nil
 	}
+	if k.replays && kept.index != nil {
+		if kept.hidden.ids, kept.hidden.owned, err = kept.index.ids(); err != nil {
+			_ = kept.Close() // of what was only read
+			return nil, key, nil
+		}
+	}
 	kept.side, kept.header, kept.whole, kept.facts.Tape = t, r.Header(), true, t.path
 	return kept, key, nil
 }
@@ -222,6 +233,9 @@ func (k *keys) store(t *tapeSide, key stamped, r *scanned, g *gatherer) (err err
 	now, err := os.Stat(t.path)
 	if err != nil {
 		return err
+	}
+	if g == nil && key.role == gate.Production {
+		return errNoDigests // there is nowhere to keep its ids
 	}
 	if !r.whole || !os.SameFile(now, key.file) || now.Size() != key.file.Size() || !now.ModTime().Equal(key.file.ModTime()) {
 		return errNoDigests
@@ -251,13 +265,17 @@ func (k *keys) store(t *tapeSide, key stamped, r *scanned, g *gatherer) (err err
 func writeDigests(f *os.File, key stamped, r *scanned, g *gatherer) (*runIndex, error) {
 	w := &digestsWriter{hash: hmac.New(sha256.New, key.seal)}
 	index := &sealer{out: bufio.NewWriterSize(io.NewOffsetWriter(f, int64(digestsHead)), digestsBuffer)}
-	meta := digestsMeta{Facts: r.facts, Gaps: r.gaps, Classes: r.classes, Parties: slices.Sorted(maps.Keys(r.parties)), Traced: r.traced, Hidden: r.hidden.bytes(), Sinks: r.sinks, Steps: r.steps}
+	meta := digestsMeta{Facts: r.facts, Gaps: r.gaps, Classes: r.classes, Parties: slices.Sorted(maps.Keys(r.parties)), Traced: r.traced, Sinks: r.sinks, Steps: r.steps}
+	for i, l := range r.hidden.facts {
+		meta.Hidden[i] = len(l)
+	}
+	meta.Places = [4]hashes{r.hidden.hidden, r.hidden.shown, r.hidden.masked, r.hidden.maskedOwned}
 	if g != nil {
-		m, err := g.write(index, r.people)
+		m, held, err := g.write(index, r)
 		if err = errors.Join(err, index.out.(*bufio.Writer).Flush()); err != nil {
 			return nil, err
 		}
-		meta.Index = &m
+		meta.Index, r.held = &m, []*filter{held}
 	}
 	if _, err := f.Seek(int64(digestsHead)+index.n, io.SeekStart); err != nil {
 		return nil, err
@@ -294,8 +312,13 @@ func (w *digestsWriter) scanned(key digestsKey, r *scanned, meta digestsMeta, in
 	for _, list := range r.order {
 		arrivals += len(list)
 	}
+	hidden := slices.Concat(r.hidden.facts[:]...)
+	var held []byte
+	if meta.Index != nil {
+		held = r.held[0].bytes()
+	}
 	head = append([]byte(digestsMagic), key[:]...)
-	for _, n := range []int64{index.n, int64(len(text)), int64(len(index.seals)), int64(len(r.extents)), int64(len(r.people)), int64(arrivals), int64(len(r.entries))} {
+	for _, n := range []int{int(index.n), len(text), len(index.seals), len(r.extents), len(r.people), len(hidden), arrivals, len(r.entries), len(held)} {
 		head = binary.LittleEndian.AppendUint64(head, uint64(n))
 	}
 	w.hash.Write(head)
@@ -309,6 +332,9 @@ func (w *digestsWriter) scanned(key digestsKey, r *scanned, meta digestsMeta, in
 	for _, p := range r.people {
 		w.u64(p).flush()
 	}
+	for _, k := range hidden {
+		w.u64(k).flush()
+	}
 	for _, k := range slices.Sorted(maps.Keys(r.order)) {
 		for _, a := range r.order[k] {
 			w.u64(k).u64(a.seq).digest(a.digest).u64(uint64(a.at.offset)).u32(a.at.index).u32(a.at.letter).u32(a.to).flush()
@@ -318,6 +344,7 @@ func (w *digestsWriter) scanned(key digestsKey, r *scanned, meta digestsMeta, in
 		e := &r.entries[i]
 		w.digest(e.digest).u32(e.record).u32(e.letter).u32(e.to).flush()
 	}
+	w.out.Write(held)
 	return head, w.out.Flush() // which tells of all errors before it
 }
 
@@ -401,9 +428,11 @@ func readDigests(path string, key stamped) (_ *scanned, err error) {
 	return r, nil
 }
 
-// digestsSizes is what the head of a file of digests says of its parts: bytes of index
-// and meta, and how many there are of the others.
-type digestsSizes struct{ index, meta, seals, extents, people, arrivals, entries int64 }
+// digestsSizes is what the head of a file of digests says of its parts: bytes of index,
+// meta and held, and how many there are of the others.
+type digestsSizes struct {
+	index, meta, seals, extents, people, hidden, arrivals, entries, held int64
+}
 
 // readHead reads the head of a file of size bytes.
 func readHead(head []byte, key digestsKey, size int64) (s digestsSizes, err error) {
@@ -415,7 +444,7 @@ func readHead(head []byte, key digestsKey, size int64) (s digestsSizes, err erro
 	for i, n := range []struct {
 		to *int64
 		of int64
-	}{{&s.index, 1}, {&s.meta, 1}, {&s.seals, int64(len(seal{}))}, {&s.extents, extentSize}, {&s.people, personSize}, {&s.arrivals, arrivalSize}, {&s.entries, entrySize}} {
+	}{{&s.index, 1}, {&s.meta, 1}, {&s.seals, int64(len(seal{}))}, {&s.extents, extentSize}, {&s.people, personSize}, {&s.hidden, factSize}, {&s.arrivals, arrivalSize}, {&s.entries, entrySize}, {&s.held, 1}} {
 		count := binary.LittleEndian.Uint64(head[8*i:])
 		if count > uint64(size) {
 			return s, errDigests
@@ -447,10 +476,6 @@ func (r *digestsReader) scanned(n digestsSizes) (*scanned, *digestsMeta, []seal,
 	if err := json.Unmarshal(text, &meta); err != nil {
 		return nil, nil, nil, err
 	}
-	hidden, err := hiddenOf(meta.Hidden)
-	if err != nil {
-		return nil, nil, nil, err
-	}
 	seals := make([]seal, n.seals)
 	for i := range seals {
 		r.next(len(seals[i]))
@@ -458,10 +483,9 @@ func (r *digestsReader) scanned(n digestsSizes) (*scanned, *digestsMeta, []seal,
 	}
 	s := &scanned{
 		about:   about{facts: meta.Facts, gaps: meta.Gaps, extents: make([]extent, n.extents)},
-		people:  make([]uint64, n.people),
 		memory:  newEntries(int(n.entries)),
 		classes: meta.Classes, parties: map[string]struct{}{}, masks: maskSums{}, order: map[uint64][]arrival{},
-		traced: meta.Traced, hidden: hidden, sinks: meta.Sinks, steps: meta.Steps,
+		traced: meta.Traced, sinks: meta.Sinks, steps: meta.Steps,
 	}
 	for _, id := range meta.Parties {
 		s.parties[id] = struct{}{}
@@ -473,9 +497,13 @@ func (r *digestsReader) scanned(n digestsSizes) (*scanned, *digestsMeta, []seal,
 		r.next(extentSize)
 		s.extents[i] = extent{int64(r.u64()), r.u32()}
 	}
-	for i := range s.people {
-		r.next(personSize)
-		s.people[i] = r.u64()
+	s.people = r.u64s(int(n.people))
+	s.hidden.hidden, s.hidden.shown, s.hidden.masked, s.hidden.maskedOwned = meta.Places[0], meta.Places[1], meta.Places[2], meta.Places[3]
+	for i, size := range meta.Hidden {
+		if n.hidden -= int64(size); size < 0 || n.hidden < 0 {
+			return nil, nil, nil, errDigests
+		}
+		s.hidden.facts[i] = r.u64s(size)
 	}
 	for range n.arrivals {
 		r.next(arrivalSize)
@@ -487,7 +515,30 @@ func (r *digestsReader) scanned(n digestsSizes) (*scanned, *digestsMeta, []seal,
 		r.next(entrySize)
 		s.entries[i] = entry{r.digest(), place{r.u32(), r.u32()}, r.u32()}
 	}
+	if meta.Index != nil {
+		held := make([]byte, n.held)
+		if _, err := io.ReadFull(r.in, held); err != nil {
+			return s, nil, nil, err
+		}
+		s.held = []*filter{filterOf(held)}
+	}
 	return s, &meta, seals, r.err
+}
+
+// u64s reads n numbers.
+func (r *digestsReader) u64s(n int) []uint64 {
+	out := make([]uint64, 0, n)
+	b := make([]byte, 8*min(n, digestsBuffer/8))
+	for len(out) < n && r.err == nil {
+		b = b[:8*min(n-len(out), len(b)/8)]
+		if _, r.err = io.ReadFull(r.in, b); r.err != nil {
+			return nil
+		}
+		for at := 0; at < len(b); at += 8 {
+			out = append(out, binary.LittleEndian.Uint64(b[at:]))
+		}
+	}
+	return out
 }
 
 // next reads an item of n bytes; after an error, zeros.

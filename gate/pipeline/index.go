@@ -31,7 +31,8 @@ var _ exposure.Index = (*runIndex)(nil)
 type indexMeta struct {
 	Size                           int64
 	Facts, Selves, Bodies, Records listMeta
-	Names, Offsets, Found          int64 // where they begin; Found ends the region
+	Names, Offsets, Found          int64 // where they begin
+	IDs, Owned                     int64 // the same, of hiddenFacts; Owned ends the region
 }
 
 // listMeta says where postings stand: blocks up to Dir, and there, of each block, the
@@ -48,11 +49,24 @@ const (
 	dirEntrySize = 16
 )
 
-// write writes the index to w, whose first byte begins the region.
-func (g *gatherer) write(w *sealer, people []uint64) (meta indexMeta, err error) {
+// write writes the index of r to w, whose first byte begins the region, and gives a filter of
+// the facts in it that tell people apart.
+func (g *gatherer) write(w *sealer, r *scanned) (meta indexMeta, held *filter, err error) {
 	if err := g.finish(); err != nil {
-		return meta, err
+		return meta, nil, err
 	}
+	people := r.people
+	keys := 0
+	err = g.facts.all(func(_ uint64, _ []uint64, isCommon bool) error {
+		if !isCommon {
+			keys++
+		}
+		return nil
+	})
+	if err != nil {
+		return meta, nil, err
+	}
+	held = filterFor(keys)
 	// The number of whoever has the hash v, of which the last bits may say a role. Values
 	// are sorted: each is looked for behind the one before.
 	from := 0
@@ -71,35 +85,44 @@ func (g *gatherer) write(w *sealer, people []uint64) (meta indexMeta, err error)
 		meta  *listMeta
 		of    *gathering
 		value func(uint64) (uint64, error)
+		held  *filter
 	}{
-		{&meta.Facts, g.facts, func(v uint64) (uint64, error) { return number(v, 0) }},
-		{&meta.Selves, g.selves, func(v uint64) (uint64, error) { return number(v, 0) }},
+		{&meta.Facts, g.facts, func(v uint64) (uint64, error) { return number(v, 0) }, held},
+		{&meta.Selves, g.selves, func(v uint64) (uint64, error) { return number(v, 0) }, nil},
 		{&meta.Bodies, g.bodies, func(v uint64) (uint64, error) {
 			n, err := number(v, roleBits)
 			return n<<3 | v&roleBits, err
-		}},
-		{&meta.Records, g.records, func(v uint64) (uint64, error) { return v, nil }},
+		}, nil},
+		{&meta.Records, g.records, func(v uint64) (uint64, error) { return v, nil }, nil},
 	} {
-		if *l.meta, err = writeList(w, l.of, l.value); err != nil {
-			return meta, err
+		if *l.meta, err = writeList(w, l.of, l.value, l.held); err != nil {
+			return meta, nil, err
 		}
 	}
 	if err := g.writeNames(w, &meta, people); err != nil {
-		return meta, err
+		return meta, nil, err
 	}
 	meta.Found = w.n
 	err = g.found.each(g.disk, 1, func(kind []byte, text string) error {
 		_, err := w.Write(append(binary.AppendUvarint(kind, uint64(len(text))), text...))
 		return err
 	})
+	meta.IDs, meta.Owned = w.n, w.n+int64(8*len(r.hidden.ids))
+	for _, k := range slices.Concat(r.hidden.ids, r.hidden.owned) {
+		w.Write(binary.LittleEndian.AppendUint64(nil, k))
+	}
 	meta.Size = w.n
-	return meta, errors.Join(err, w.flush())
+	return meta, held, errors.Join(err, w.flush())
 }
 
-func writeList(w *sealer, of *gathering, value func(uint64) (uint64, error)) (m listMeta, err error) {
+// writeList writes postings, and adds the keys that are not common to held, which may be nil.
+func writeList(w *sealer, of *gathering, value func(uint64) (uint64, error), held *filter) (m listMeta, err error) {
 	var dir, b []byte
 	var last uint64
 	err = of.all(func(key uint64, values []uint64, isCommon bool) error {
+		if !isCommon && held != nil {
+			held.add(key)
+		}
 		if len(b) == 0 {
 			dir = binary.LittleEndian.AppendUint64(dir, key)
 			dir = binary.LittleEndian.AppendUint64(dir, uint64(w.n))
@@ -250,7 +273,7 @@ func (x *runIndex) Selves(keys []exposure.Key, self func(k exposure.Key, n uint3
 
 // Identities implements [exposure.Index].
 func (x *runIndex) Identities(found func(kind gate.FactKind, value string)) error {
-	in := bufio.NewReaderSize(io.NewSectionReader(x.region, x.meta.Found, x.meta.Size-x.meta.Found), runBuffer)
+	in := bufio.NewReaderSize(io.NewSectionReader(x.region, x.meta.Found, x.meta.IDs-x.meta.Found), runBuffer)
 	return eachText(in, make([]byte, 1), func(kind []byte, text string) error {
 		if kind[0] == foundPhone {
 			found(gate.FactPhone, text)
@@ -259,6 +282,16 @@ func (x *runIndex) Identities(found func(kind gate.FactKind, value string)) erro
 		}
 		return nil
 	})
+}
+
+// ids gives the ids that hidden values of the run held: see [hiddenFacts].
+func (x *runIndex) ids() (ids, owned hashes, err error) {
+	m := &x.meta
+	if m.IDs < 0 || m.Owned < m.IDs || m.Size < m.Owned || x.region.size < m.Size {
+		return nil, nil, errDigests
+	}
+	in := &digestsReader{in: bufio.NewReader(io.NewSectionReader(x.region, m.IDs, m.Size-m.IDs))}
+	return in.u64s(int(m.Owned-m.IDs) / 8), in.u64s(int(m.Size-m.Owned) / 8), in.err
 }
 
 // origins calls had for each of bodies that somebody had, with the first who did, in

@@ -2,7 +2,6 @@ package pipeline
 
 import (
 	"context"
-	"encoding/binary"
 	"iter"
 	"math"
 	"slices"
@@ -10,6 +9,7 @@ import (
 	"sync"
 
 	"github.com/waybill-dev/waybill/gate"
+	"github.com/waybill-dev/waybill/gate/decode"
 	"github.com/waybill-dev/waybill/gate/exposure"
 	"github.com/waybill-dev/waybill/gate/fields"
 )
@@ -48,14 +48,13 @@ func placeOf(m *gate.Canonical, part string) uint64 { return placeKey(m, &gate.H
 
 // reveal makes parts of what m hides and must not.
 func (r *revealing) reveal(m *gate.Canonical) {
-	kept := m.Hidden[:0:0]
-	revealed := false
+	var apart []int // of m.Hidden: those that are parts now
 	for i := range m.Hidden {
 		h := &m.Hidden[i]
 		if r != nil && len(r.places) > 0 && h.MayLackShape() {
 			if _, ok := r.places[placeKey(m, h)]; ok {
 				m.Parts = append(m.Parts, h.Reveal())
-				revealed = true
+				apart = append(apart, i)
 				continue
 			}
 		}
@@ -63,31 +62,46 @@ func (r *revealing) reveal(m *gate.Canonical) {
 			if _, ok := r.masked[maskedKey(h)]; ok {
 				m.Parts = append(m.Parts, gate.Part{Name: h.Part, Kind: gate.Value, Value: h.Value})
 				m.Masks = refuseMask(m.Masks, h)
-				revealed = true
+				apart = append(apart, i)
 				continue
 			}
 		}
-		var facts []string
-		if !h.Closed() && mayHold(h.Value, r != nil && len(r.facts) > 0) {
-			factsIn(h, func(f *exposure.Found) {
-				ok := f.Kind == gate.FactAddress
-				if !ok && r != nil {
-					_, ok = r.facts[f.Key()]
-				}
-				if v := f.Value(); ok && !slices.Contains(facts, v) {
-					facts = append(facts, v)
-				}
-			})
+		if h.Closed() || !mayHold(h.Value, r != nil && len(r.facts) > 0) {
+			continue
 		}
-		if len(facts) > 0 {
+		if facts := r.factsIn(h); len(facts) > 0 {
 			m.Parts = append(m.Parts, gate.Part{Name: h.Part, Kind: gate.Value, Value: strings.Join(facts, " ")})
-			revealed = true
 		}
-		kept = append(kept, *h)
 	}
-	if revealed {
-		m.Hidden = kept
+	if len(apart) == 0 {
+		return
 	}
+	kept := make([]gate.Hidden, 0, len(m.Hidden))
+	for i, h := range m.Hidden {
+		if len(apart) > 0 && apart[0] == i {
+			apart = apart[1:]
+			continue
+		}
+		kept = append(kept, h)
+	}
+	m.Hidden = kept // what m shares with others stays as it is
+}
+
+// factsIn returns the facts in a hidden value that are compared.
+func (r *revealing) factsIn(h *gate.Hidden) (facts []string) {
+	factsIn(h, func(f *exposure.Found) {
+		ok := f.Kind == gate.FactAddress
+		if !ok && r != nil {
+			_, ok = r.facts[f.Key()]
+		}
+		if !ok {
+			return
+		}
+		if v := f.Value(); !slices.Contains(facts, v) {
+			facts = append(facts, v)
+		}
+	})
+	return facts
 }
 
 // factsIn calls found for the facts in a hidden value. Ids are written without spaces: what
@@ -173,7 +187,7 @@ var joints = strings.NewReplacer("_", " ", "-", " ", ".", " ", "=", " ", ":", " 
 // mayHold reports whether a text is worth looking for facts in: for addresses alone, where
 // facts is not set.
 func mayHold(text string, facts bool) bool {
-	return facts || strings.IndexByte(text, '@') >= 0 || strings.IndexByte(text, '%') >= 0 || strings.IndexByte(text, '=') >= 0 || len(text) >= 16
+	return facts || strings.ContainsAny(text, "@%=") || len(text) >= 16 && (strings.ContainsAny(text, "&\\\n") || decode.MayHold(text))
 }
 
 // Sorts of hidden facts, by how likely one equals another by chance.
@@ -191,7 +205,7 @@ var figuresOf = [...]float64{5, 7, 9}
 // hiddenFacts are what the hidden values of one run hold.
 type hiddenFacts struct {
 	facts [factSorts]hashes
-	ids   hashes // ids at places: see idKey
+	ids   hashes // ids at places, of production alone: see idKey
 	owned hashes // the same, each with who received it
 
 	// Places at which ids are hidden, and at which such stand in the open.
@@ -213,8 +227,16 @@ func (h *hiddenFacts) lists() []*hashes {
 // A hider gathers the hidden facts of a run, for one goroutine.
 type hider struct {
 	hiddenFacts
+	names  bool // whether ids are gathered
 	met    recent
-	places map[spot]bool // that were met; whether what stands there counts
+	found  func(*exposure.Found) // take
+	places map[spot]struct{}     // that were met
+}
+
+func newHider(names bool) *hider {
+	g := &hider{names: names, places: map[spot]struct{}{}}
+	g.found = g.take
+	return g
 }
 
 // A spot is a part at a sink.
@@ -226,13 +248,10 @@ type spot struct {
 // place notes where ids stand, hidden or in the open.
 func (g *hider) place(m *gate.Canonical, part string, hidden bool) {
 	s := spot{m.Channel, m.Sink, part, hidden}
-	if g.places[s] {
+	if _, ok := g.places[s]; ok {
 		return
 	}
-	if g.places == nil {
-		g.places = map[spot]bool{}
-	}
-	g.places[spot{strings.Clone(s.channel), strings.Clone(s.sink), strings.Clone(s.part), hidden}] = true
+	g.places[spot{strings.Clone(s.channel), strings.Clone(s.sink), strings.Clone(s.part), hidden}] = struct{}{}
 	if hidden {
 		g.hidden.add(placeOf(m, part))
 	} else if holdsIDs(part) {
@@ -276,7 +295,7 @@ func (g *hider) message(m *gate.Canonical, causes traceSet) {
 				g.maskedOwned.add(maskedPair(m, h, whose))
 			}
 		}
-		if h.NamesMessage() && !caused {
+		if g.names && !caused && h.NamesMessage() {
 			id := idKey(placeKey(m, h), h)
 			g.ids.add(id)
 			for _, to := range m.Recipients {
@@ -286,29 +305,37 @@ func (g *hider) message(m *gate.Canonical, causes traceSet) {
 		if g.met.met(gate.HashWord(h.Value)) {
 			continue
 		}
-		factsIn(h, func(f *exposure.Found) {
-			switch f.Kind {
-			case gate.FactNumber:
-				v := f.Value()
-				switch n := len(v); {
-				case n < 5 || readsAsTime(v):
-				case n <= 6:
-					g.facts[shortNumbers].add(uint64(f.Key()))
-				case n <= 8:
-					g.facts[midNumbers].add(uint64(f.Key()))
-				default:
-					g.facts[longNumbers].add(uint64(f.Key()))
-				}
-			case gate.FactPhone:
-				g.facts[longNumbers].add(uint64(f.Key()))
-			case gate.FactDigest, gate.FactPhrase:
-				if f.Kind == gate.FactPhrase && slices.ContainsFunc(gate.Words(f.Value()), readsAsTime) {
-					return // a clock's, and so everybody's
-				}
-				g.facts[otherFacts].add(uint64(f.Key()))
-			}
-		})
+		factsIn(h, g.found)
 	}
+}
+
+// take notes a fact that may be somebody's.
+func (g *hider) take(f *exposure.Found) {
+	sort := otherFacts
+	switch f.Kind {
+	case gate.FactNumber:
+		v := f.Value()
+		switch n := len(v); {
+		case n < 5 || readsAsTime(v):
+			return
+		case n <= 6:
+			sort = shortNumbers
+		case n <= 8:
+			sort = midNumbers
+		default:
+			sort = longNumbers
+		}
+	case gate.FactPhone:
+		sort = longNumbers
+	case gate.FactDigest:
+	case gate.FactPhrase:
+		if slices.ContainsFunc(gate.Words(f.Value()), readsAsTime) {
+			return // a clock's, and so everybody's
+		}
+	default:
+		return
+	}
+	g.facts[sort].add(uint64(f.Key()))
 }
 
 const hashPrime = 1099511628211
@@ -328,37 +355,6 @@ func (h *hiddenFacts) compact() {
 		l.compact()
 		*l = slices.Clip(*l)
 	}
-}
-
-// bytes gives h as it is kept: each list as bytes.
-func (h *hiddenFacts) bytes() (out [][]byte) {
-	for _, l := range h.lists() {
-		b := make([]byte, 0, 8*len(*l))
-		for _, k := range *l {
-			b = binary.LittleEndian.AppendUint64(b, k)
-		}
-		out = append(out, b)
-	}
-	return out
-}
-
-// hiddenOf is what bytes gave.
-func hiddenOf(kept [][]byte) (h hiddenFacts, err error) {
-	lists := h.lists()
-	if len(kept) != len(lists) {
-		return h, errDigests
-	}
-	for i, b := range kept {
-		if len(b)%8 != 0 {
-			return h, errDigests
-		}
-		l := make(hashes, 0, len(b)/8)
-		for ; len(b) > 0; b = b[8:] {
-			l = append(l, binary.LittleEndian.Uint64(b))
-		}
-		*lists[i] = l
-	}
-	return h, nil
 }
 
 // revealed finds what of the hidden values of runs must be compared; nil is nothing.
@@ -383,16 +379,22 @@ func revealed(ctx context.Context, rs *runs, first *scanned, again []*scanned, s
 		r.uneven(runs)
 	}
 	for sort := range factSorts {
-		var all hashes
+		var lists []hashes
+		var asked hashes
 		for _, s := range runs {
-			all = append(all, s.hidden.facts[sort]...)
+			lists = append(lists, s.hidden.facts[sort])
+			for _, k := range s.hidden.facts[sort] {
+				if first.mayHold(k, sort) {
+					asked.add(k)
+				}
+			}
 		}
-		all.compact()
-		if len(all) == 0 {
+		asked.compact()
+		if len(asked) == 0 {
 			continue
 		}
-		keys := make([]exposure.Key, len(all))
-		for i, k := range all {
+		keys := make([]exposure.Key, len(asked))
+		for i, k := range asked {
 			keys[i] = exposure.Key(k)
 		}
 		held, err := heldByFew(ctx, o, first, keys)
@@ -407,9 +409,9 @@ func revealed(ctx context.Context, rs *runs, first *scanned, again []*scanned, s
 				return nil, err
 			}
 		}
-		if sort != otherFacts {
+		if sort != otherFacts && len(held) > 0 {
 			// Of so many numbers, and some of each person, so many are equal by chance.
-			chance := float64(len(all)) * float64(max(len(first.people), 2)) * factsOfOne / math.Pow(10, figuresOf[sort])
+			chance := float64(distinct(lists)) * float64(max(len(first.people), 2)) * factsOfOne / math.Pow(10, figuresOf[sort])
 			if n := float64(len(held)); chance > 10*unlikely && n < chance+4*math.Sqrt(chance)+1 {
 				continue
 			}
@@ -422,6 +424,36 @@ func revealed(ctx context.Context, rs *runs, first *scanned, again []*scanned, s
 		return nil, nil
 	}
 	return r, nil
+}
+
+// mayHold reports whether anybody may have been sent the fact of that sort with that key.
+func (r *scanned) mayHold(key uint64, sort int) bool {
+	if r.numbers != nil && sort != otherFacts {
+		_, ok := slices.BinarySearch(r.numbers, key)
+		return ok
+	}
+	return len(r.held) == 0 || slices.ContainsFunc(r.held, func(f *filter) bool { return f.mayHave(key) })
+}
+
+// distinct counts what is in sorted lists, each once.
+func distinct(lists []hashes) (n int) {
+	for {
+		least, any := uint64(math.MaxUint64), false
+		for _, l := range lists {
+			if len(l) > 0 {
+				least, any = min(least, l[0]), true
+			}
+		}
+		if !any {
+			return n
+		}
+		n++
+		for i, l := range lists {
+			if len(l) > 0 && l[0] == least {
+				lists[i] = l[1:]
+			}
+		}
+	}
 }
 
 // uneven adds the places at which ids are hidden in some messages of runs, and stand in the

@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 
 	"github.com/waybill-dev/waybill/gate"
+	"github.com/waybill-dev/waybill/gate/exposure"
 )
 
 // A place is where a canonical message stands in its run: which record it was made
@@ -50,6 +51,8 @@ type scanned struct {
 	steps   map[uint64][]step    // per cause, sink and recipient, in order of arrival
 	index   *runIndex            // of a run of production, where one is kept
 	hidden  hiddenFacts          // of what masks left out
+	held    []*filter            // of the facts of production; none: not known
+	numbers hashes               // those of them that are numbers, where no index is made
 }
 
 // arrival is one delivery at a sink where order matters.
@@ -60,8 +63,18 @@ type arrival struct {
 	to     uint32
 }
 
-// scan makes one pass over a run, of which g, which may be nil, gathers what may be asked.
-func scan(ctx context.Context, o *Options, causes traceSet, s side, stage string, g *gatherer) (*scanned, error) {
+// A reading is one pass over a run.
+type reading struct {
+	stage  string
+	causes traceSet
+	gather *gatherer // of what may be asked; nil: nothing is gathered
+	hidden bool      // whether what masks left out is searched
+	names  bool      // and the ids of messages in it
+	held   bool      // whether a filter of the facts is made
+}
+
+// scan makes one pass over a run.
+func scan(ctx context.Context, o *Options, s side, of reading) (*scanned, error) {
 	var mu sync.Mutex
 	var done atomic.Uint64
 	var tallies []*tally
@@ -73,11 +86,8 @@ func scan(ctx context.Context, o *Options, causes traceSet, s side, stage string
 		}
 	}()
 	about, err := s.stream(ctx, o.workers(), func() func(place, *gate.Canonical) {
-		t := newTally(o, causes, &mu, &gaps)
+		t := newTally(o, of, &mu, &gaps)
 		t.level = &level
-		if g != nil {
-			t.gather = g.worker()
-		}
 		mu.Lock()
 		tallies = append(tallies, t)
 		mu.Unlock()
@@ -85,7 +95,7 @@ func scan(ctx context.Context, o *Options, causes traceSet, s side, stage string
 			t.message(at, c)
 			if n := done.Add(1); o.Progress != nil && n%1024 == 0 {
 				mu.Lock()
-				o.Progress("reading "+stage, n, 0)
+				o.Progress("reading "+of.stage, n, 0)
 				mu.Unlock()
 			}
 		}
@@ -119,6 +129,7 @@ type kept struct {
 // newRuns looks up, for all runs at once, what is kept of them.
 func newRuns(ctx context.Context, o *Options, sides []side) *runs {
 	r := &runs{o: o, sides: sides, keys: newKeys(o), kept: make([]kept, len(sides))}
+	r.keys.replays = len(sides) > 2
 	r.causes = sync.OnceValues(func() (traceSet, error) { return stimulusTraces(ctx, o) })
 	var wg sync.WaitGroup
 	for i, s := range sides {
@@ -149,21 +160,20 @@ func (r *runs) scan(ctx context.Context, i int, stage string) (*scanned, error) 
 	if err != nil {
 		return nil, err
 	}
+	last := len(r.sides) - 1
+	of := reading{stage: stage, causes: causes, hidden: true, names: last > 1 && i < last, held: i == 0}
 	if k.err != nil {
-		run, err := scan(ctx, r.o, causes, r.sides[i], stage, nil)
-		if err == nil {
-			r.open = append(r.open, run)
-		}
-		return run, err
+		return r.opened(scan(ctx, r.o, r.sides[i], of))
 	}
 	t := r.sides[i].(*tapeSide)
-	g := r.keys.gatherer(t, k.key)
-	defer g.Close()
-	run, err := scan(ctx, r.o, causes, t, stage, g)
+	of.gather = r.keys.gatherer(t, k.key)
+	of.names = k.key.role == gate.Production
+	of.held = of.held && of.gather == nil
+	defer of.gather.Close()
+	run, err := r.opened(scan(ctx, r.o, t, of))
 	if err == nil {
 		// Where it cannot be kept, the next comparison scans again: nothing is lost.
-		_ = r.keys.store(t, k.key, run, g)
-		r.open = append(r.open, run)
+		_ = r.keys.store(t, k.key, run, of.gather)
 	}
 	return run, err
 }
@@ -174,7 +184,11 @@ func (r *runs) again(ctx context.Context, i int, stage string) (*scanned, error)
 	if err != nil {
 		return nil, err
 	}
-	run, err := scan(ctx, r.o, causes, r.sides[i], stage, nil)
+	return r.opened(scan(ctx, r.o, r.sides[i], reading{stage: stage, causes: causes}))
+}
+
+// opened notes a run, which is closed in the end.
+func (r *runs) opened(run *scanned, err error) (*scanned, error) {
 	if err == nil {
 		r.open = append(r.open, run)
 	}
@@ -220,9 +234,16 @@ func sumUp(a about, s side, tallies []*tally) *scanned {
 			}
 		}
 		r.traced += t.traced
-		r.hidden.join(&t.hidden.hiddenFacts)
+		if t.hidden != nil {
+			r.hidden.join(&t.hidden.hiddenFacts)
+		}
+		if t.held != nil {
+			r.held = append(r.held, t.held)
+			r.numbers = append(r.numbers, t.numbers...)
+		}
 	}
 	r.hidden.compact()
+	r.numbers.compact()
 	r.sinks = sumSinks(tallies)
 	people.compact()
 	r.people = slices.Clip(people)
@@ -250,7 +271,10 @@ type tally struct {
 	level   *stepLevel        // of all workers
 	cut     int32             // of level, when steps were last made fewer
 	gather  *gatherWorker     // nil where nothing is gathered
-	hidden  hider
+	hidden  *hider            // nil where nothing hidden is searched
+	find    *exposure.Gatherer
+	held    *filter // of what find finds; nil: nothing is looked for
+	numbers hashes  // of that
 
 	mu   *sync.Mutex // guards
 	gaps *gapList    // which all workers share, since one message's gaps are told once
@@ -262,8 +286,19 @@ type arrived struct {
 	entry
 }
 
-func newTally(o *Options, causes traceSet, mu *sync.Mutex, gaps *gapList) *tally {
-	return &tally{o: o, mu: mu, gaps: gaps, causes: causes, classes: map[uint64]uint32{}, parties: map[string]struct{}{}, maskAt: map[gate.Masked]int{}, order: map[uint64][]arrived{}, steps: map[uint64][]step{}}
+func newTally(o *Options, of reading, mu *sync.Mutex, gaps *gapList) *tally {
+	t := &tally{o: o, mu: mu, gaps: gaps, causes: of.causes, classes: map[uint64]uint32{}, parties: map[string]struct{}{}, maskAt: map[gate.Masked]int{}, order: map[uint64][]arrived{}, steps: map[uint64][]step{}}
+	if of.gather != nil {
+		t.gather = of.gather.worker()
+	}
+	if of.hidden {
+		t.hidden = newHider(of.names)
+	}
+	if of.held {
+		t.held = new(filter)
+		t.find = exposure.NewLister(func(k exposure.Key) { t.held.add(uint64(k)) }, func(k exposure.Key) { t.numbers.add(uint64(k)) })
+	}
+	return t
 }
 
 func (t *tally) message(at place, c *gate.Canonical) {
@@ -297,7 +332,12 @@ func (t *tally) message(at place, c *gate.Canonical) {
 		t.traced++
 		t.step(at, c, class)
 	}
-	t.hidden.message(c, t.causes)
+	if t.hidden != nil {
+		t.hidden.message(c, t.causes)
+	}
+	if t.held != nil {
+		t.find.Keys(c.Parts)
+	}
 	sinkOf(&t.sinks, c.Channel, c.Sink).take(c, caused)
 	if len(c.Gaps) > 0 {
 		t.mu.Lock()
