@@ -166,7 +166,7 @@ func TestSettings(t *testing.T) {
 			Banner int              `toml:"banner"`
 			Refuse []map[string]any `toml:"refuse"`
 		}{}, `testdata/whole.toml:16: key "sinks.mail.banner": incompatible types`},
-		{"none known", &struct{}{}, `unknown key "sinks.mail.banner": known are "address", "channel", "max_body", "ordered"`},
+		{"none known", &struct{}{}, `unknown key "sinks.mail.banner": known are "address", "apis_from", "channel", "max_body", "ordered"`},
 		{"no struct", new(int), `not a pointer to a struct`},
 		{"nil", nil, `not a pointer to a struct`},
 	} {

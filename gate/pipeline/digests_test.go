@@ -103,7 +103,8 @@ func TestDigestsChangeNothing(t *testing.T) {
 		}
 		sent := generate("production")(t)
 		again, after := sent, sent
-		if rapid.Bool().Draw(t, "noisy") {
+		noisy := rapid.Bool().Draw(t, "noisy")
+		if noisy {
 			again = generate("again")(t)
 		}
 		if rapid.Bool().Draw(t, "changed") {
@@ -129,8 +130,8 @@ func TestDigestsChangeNothing(t *testing.T) {
 			}
 		}
 		if len(want.Changes)+len(want.Unstable)+len(want.Orders) == 0 && want.Equal == want.Production.Deliveries && len(want.Masks) > 0 {
-			if slices.ContainsFunc(want.Masks, func(m gate.Masked) bool { return m.Rule == "a/a" }) {
-				return
+			if noisy || slices.ContainsFunc(want.Masks, func(m gate.Masked) bool { return m.Rule == "a/a" }) {
+				return // what differs between replays is decoded, to be measured
 			}
 			unchanged++
 			if n := decoded.Load(); n > 0 {

@@ -162,7 +162,7 @@ func TestHTMLIsReadInABrowser(t *testing.T) {
 	// A name leads to what became of that person, and a cell of the plot to a message.
 	who := ask[string](b, `document.querySelector("#f-0 dd a").textContent`)
 	b.click("#f-0 dd a")
-	b.until(`location.hash.startsWith("#people?who=")`)
+	b.until(`location.hash.startsWith("#people?who=") && document.querySelector("[aria-current]").dataset.view === "people"`)
 	if got := ask[string](b, `document.querySelector("main summary b").textContent`); got != who || !strings.Contains(who, "@") {
 		t.Errorf("the link of %q led to %q", who, got)
 	}
