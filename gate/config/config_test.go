@@ -66,6 +66,9 @@ func TestWhole(t *testing.T) {
 	if d := cmp.Diff(policy, c.Policy); d != "" {
 		t.Error(d)
 	}
+	if d := cmp.Diff(config.Replies{Compare: config.Off, Reason: "no page shows anybody", MaxAnswer: 4096}, c.Replies); d != "" {
+		t.Error(d)
+	}
 	if got := c.Policy.Accepted()["letters"]; got != "encrypted for the member" {
 		t.Errorf("the reason is %q", got)
 	}
