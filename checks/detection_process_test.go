@@ -59,6 +59,9 @@ quiet = { http = "http://${door.portal}/quiet", settle = "50ms" }
 [replay]
 concurrency = 16
 linger = "50ms"
+
+[policy]
+same_build = true
 `))
 
 // newClinicSite compiles programs and writes the corpus, in an order that seed gives.
