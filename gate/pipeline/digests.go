@@ -84,7 +84,8 @@ type digestsMeta struct {
 	Masks   []gate.Masked     `json:"masks"`
 	Traced  uint64            `json:"traced"`
 	Hidden  [factSorts]int    `json:"hidden"` // how many facts of each sort
-	Places  [4]hashes         `json:"places"` // of hiddenFacts: hidden, shown, masked and maskedOwned
+	Forms   [2]idForms        `json:"forms"`  // of hiddenFacts: hidden and shown
+	Masked  [2]hashes         `json:"masked"` // masked and maskedOwned
 	Sinks   []*sinkFacts      `json:"sinks"`
 	Steps   map[uint64][]step `json:"steps"`
 	Index   *indexMeta        `json:"index,omitempty"`
@@ -269,7 +270,7 @@ func writeDigests(f *os.File, key stamped, r *scanned, g *gatherer) (*runIndex, 
 	for i, l := range r.hidden.facts {
 		meta.Hidden[i] = len(l)
 	}
-	meta.Places = [4]hashes{r.hidden.hidden, r.hidden.shown, r.hidden.masked, r.hidden.maskedOwned}
+	meta.Forms, meta.Masked = [2]idForms{r.hidden.hidden, r.hidden.shown}, [2]hashes{r.hidden.masked, r.hidden.maskedOwned}
 	if g != nil {
 		m, held, err := g.write(index, r)
 		if err = errors.Join(err, index.out.(*bufio.Writer).Flush()); err != nil {
@@ -498,7 +499,8 @@ func (r *digestsReader) scanned(n digestsSizes) (*scanned, *digestsMeta, []seal,
 		s.extents[i] = extent{int64(r.u64()), r.u32()}
 	}
 	s.people = r.u64s(int(n.people))
-	s.hidden.hidden, s.hidden.shown, s.hidden.masked, s.hidden.maskedOwned = meta.Places[0], meta.Places[1], meta.Places[2], meta.Places[3]
+	s.hidden.hidden, s.hidden.shown = meta.Forms[0], meta.Forms[1]
+	s.hidden.masked, s.hidden.maskedOwned = meta.Masked[0], meta.Masked[1]
 	for i, size := range meta.Hidden {
 		if n.hidden -= int64(size); size < 0 || n.hidden < 0 {
 			return nil, nil, nil, errDigests

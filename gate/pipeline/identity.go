@@ -268,9 +268,22 @@ type facet struct {
 	bits  float64
 }
 
+// isClock reports whether o is a time in each replay and in staging, in figures, of one run of
+// days: times carry none, also at a place at which other messages have something else.
+func (o *occurrence) isClock() bool {
+	clock := newPool()
+	for _, t := range append(slices.Clip(o.value.Texts), o.value.After) {
+		clock.value(t)
+	}
+	return clock.times && clock.numbers && clock.isTime()
+}
+
 // facets gives the forms of o, itself first.
 func (o *occurrence) facets() []facet {
 	bits := o.pool.bits()
+	if o.isClock() {
+		bits = 0
+	}
 	after := diff.Unescaped(o.value.After)
 	out := []facet{{o, o.name, after, bits}}
 	if bits == 0 {
@@ -436,7 +449,7 @@ func (d *identities) broken() (out []broken, single map[int][]*diff.Value) {
 			continue
 		}
 		for _, p := range same[1:] {
-			if p.name != o.name && !d.everEqual(o, p) && d.tooUnlikely(o.pool, p.pool) {
+			if p.name != o.name && !o.isClock() && !d.everEqual(o, p) && d.tooUnlikely(o.pool, p.pool) {
 				state(p, o)
 			}
 		}

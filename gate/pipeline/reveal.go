@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"cmp"
 	"context"
 	"iter"
 	"math"
@@ -23,9 +24,12 @@ import (
 //   - an id that is the same in two replays of production is not made anew for each
 //     message: all of that place are parts;
 //   - what a user's mask hides and is somebody's: see maskedPlace;
-//   - where some message has an id at a place that lacks the shape of one made anew, all of
-//     that place are parts: what is made anew lacks it now and then by chance, and replays
-//     tell whether it is.
+//   - where many messages have an id at a place that lacks the shape of one made anew, and is
+//     else as the others are, all of that place are parts: replays tell whether it is made anew.
+//
+// The other way round, what is made anew lacks its shape now and then by chance: a few such
+// values, of the length and the characters of all others at the place, are hidden as those are,
+// and asked as those are.
 //
 // Hidden values are gathered in the scan of each run. A run in which something is to be
 // revealed is scanned once more.
@@ -35,6 +39,7 @@ import (
 type revealing struct {
 	facts  map[exposure.Key]struct{}
 	places map[uint64]struct{} // see placeKey
+	odd    map[uint64]idForm   // places at which what looks as this is hidden
 	masked map[uint64]struct{} // what users' masks hide, by maskedKey
 }
 
@@ -46,8 +51,11 @@ func placeKey(m *gate.Canonical, h *gate.Hidden) uint64 {
 // placeOf names the place of a part of m as that of a hidden value.
 func placeOf(m *gate.Canonical, part string) uint64 { return placeKey(m, &gate.Hidden{Part: part}) }
 
-// reveal makes parts of what m hides and must not.
+// reveal makes parts of what m hides and must not, and hides what lacks its shape by chance.
 func (r *revealing) reveal(m *gate.Canonical) {
+	if r != nil && len(r.odd) > 0 {
+		r.conceal(m)
+	}
 	var apart []int // of m.Hidden: those that are parts now
 	for i := range m.Hidden {
 		h := &m.Hidden[i]
@@ -208,8 +216,8 @@ type hiddenFacts struct {
 	ids   hashes // ids at places, of production alone: see idKey
 	owned hashes // the same, each with who received it
 
-	// Places at which ids are hidden, and at which such stand in the open.
-	hidden, shown hashes
+	// What ids look like at places at which they are hidden, and at which such stand in the open.
+	hidden, shown idForms
 
 	masked      hashes // what users' masks hide: see maskedKey
 	maskedOwned hashes // the same, each with its place and whose it is
@@ -221,7 +229,7 @@ func (h *hiddenFacts) lists() []*hashes {
 	for i := range h.facts {
 		out = append(out, &h.facts[i])
 	}
-	return append(out, &h.ids, &h.owned, &h.hidden, &h.shown, &h.masked, &h.maskedOwned)
+	return append(out, &h.ids, &h.owned, &h.masked, &h.maskedOwned)
 }
 
 // A hider gathers the hidden facts of a run, for one goroutine.
@@ -230,11 +238,11 @@ type hider struct {
 	names  bool // whether ids are gathered
 	met    recent
 	found  func(*exposure.Found) // take
-	places map[spot]struct{}     // that were met
+	places map[spot]*idForm      // that were met; nil where no ids stand
 }
 
 func newHider(names bool) *hider {
-	g := &hider{names: names, places: map[spot]struct{}{}}
+	g := &hider{names: names, places: map[spot]*idForm{}}
 	g.found = g.take
 	return g
 }
@@ -245,17 +253,18 @@ type spot struct {
 	hidden              bool
 }
 
-// place notes where ids stand, hidden or in the open.
-func (g *hider) place(m *gate.Canonical, part string, hidden bool) {
+// place notes what stands where ids do, hidden or in the open.
+func (g *hider) place(m *gate.Canonical, part, value string, hidden bool) {
 	s := spot{m.Channel, m.Sink, part, hidden}
-	if _, ok := g.places[s]; ok {
-		return
+	f, met := g.places[s]
+	if !met {
+		if hidden || holdsIDs(part) {
+			f = new(idForm)
+		}
+		g.places[spot{strings.Clone(s.channel), strings.Clone(s.sink), strings.Clone(s.part), hidden}] = f
 	}
-	g.places[spot{strings.Clone(s.channel), strings.Clone(s.sink), strings.Clone(s.part), hidden}] = struct{}{}
-	if hidden {
-		g.hidden.add(placeOf(m, part))
-	} else if holdsIDs(part) {
-		g.shown.add(placeOf(m, part))
+	if f != nil {
+		f.add(value)
 	}
 }
 
@@ -278,7 +287,7 @@ func (g *hider) message(m *gate.Canonical, causes traceSet) {
 	caused := len(m.Hidden) > 0 && causes.caused(m)
 	for i := range m.Parts {
 		if p := &m.Parts[i]; p.Kind == gate.Value && strings.Contains(p.Name, "header/") {
-			g.place(m, p.Name, false)
+			g.place(m, p.Name, p.Value, false)
 		}
 	}
 	for i := range m.Hidden {
@@ -287,7 +296,7 @@ func (g *hider) message(m *gate.Canonical, causes traceSet) {
 			continue
 		}
 		if h.MayLackShape() {
-			g.place(m, h.Part, true)
+			g.place(m, h.Part, cmp.Or(h.Shown, h.Value), true)
 		}
 		if h.User {
 			g.masked.add(maskedKey(h))
@@ -343,6 +352,25 @@ const hashPrime = 1099511628211
 // idKey names an id at a place.
 func idKey(place uint64, h *gate.Hidden) uint64 { return place*hashPrime ^ gate.HashWord(h.Value) }
 
+// take gives what g found to h.
+func (h *hiddenFacts) take(g *hider) {
+	h.join(&g.hiddenFacts)
+	for s, f := range g.places {
+		if f == nil {
+			continue
+		}
+		forms := &h.shown
+		if s.hidden {
+			forms = &h.hidden
+		}
+		if *forms == nil {
+			*forms = idForms{}
+		}
+		key := placeOf(&gate.Canonical{Channel: s.channel, Sink: s.sink}, s.part)
+		(*forms)[key] = (*forms)[key].join(*f)
+	}
+}
+
 func (h *hiddenFacts) join(o *hiddenFacts) {
 	others := o.lists()
 	for i, l := range h.lists() {
@@ -361,7 +389,7 @@ func (h *hiddenFacts) compact() {
 // first is of production, and so are again; known says which texts are new in each replay.
 func revealed(ctx context.Context, rs *runs, first *scanned, again []*scanned, staging *scanned) (*revealing, error) {
 	o := rs.o
-	r := &revealing{facts: map[exposure.Key]struct{}{}, places: map[uint64]struct{}{}, masked: map[uint64]struct{}{}}
+	r := &revealing{facts: map[exposure.Key]struct{}{}, places: map[uint64]struct{}{}, masked: map[uint64]struct{}{}, odd: map[uint64]idForm{}}
 	if err := r.stable(ctx, o, first, again); err != nil {
 		return nil, err
 	}
@@ -420,7 +448,7 @@ func revealed(ctx context.Context, rs *runs, first *scanned, again []*scanned, s
 			r.facts[k] = struct{}{}
 		}
 	}
-	if len(r.facts) == 0 && len(r.places) == 0 && len(r.masked) == 0 {
+	if len(r.facts) == 0 && len(r.places) == 0 && len(r.masked) == 0 && len(r.odd) == 0 {
 		return nil, nil
 	}
 	return r, nil
@@ -456,31 +484,81 @@ func distinct(lists []hashes) (n int) {
 	}
 }
 
-// uneven adds the places at which ids are hidden in some messages of runs, and stand in the
-// open in others.
+// few is one of how many ids may lack the shape of the others by chance, besides one.
+const few = 20
+
+// uneven looks at the places at which ids are hidden in some messages of runs, and stand in the
+// open, though they look the same, in others.
 func (r *revealing) uneven(runs []*scanned) {
-	hidden := map[uint64]struct{}{}
+	hidden, shown := idForms{}, idForms{}
 	for _, s := range runs {
-		for _, p := range s.hidden.hidden {
-			hidden[p] = struct{}{}
+		for p, f := range s.hidden.hidden {
+			hidden[p] = hidden[p].join(f)
+		}
+		for p, f := range s.hidden.shown {
+			shown[p] = shown[p].join(f)
 		}
 	}
-	for _, s := range runs {
-		for _, p := range s.hidden.shown {
-			if _, ok := hidden[p]; ok {
-				r.places[p] = struct{}{}
-			}
+	for p, f := range shown {
+		all, ok := hidden[p]
+		switch {
+		case !ok || !all.near(f): // made in another way, for something else
+		case all.like(f) && f.N <= 1+all.N/few:
+			r.odd[p] = all
+		default:
+			r.places[p] = struct{}{}
 		}
 	}
 }
 
+// conceal hides what lacks its shape by chance.
+func (r *revealing) conceal(m *gate.Canonical) {
+	var out []gate.Part // copied where a part goes
+	for i := range m.Parts {
+		p := &m.Parts[i]
+		odd := false
+		if p.Kind == gate.Value && strings.Contains(p.Name, "header/") && holdsIDs(p.Name) {
+			f, ok := r.odd[placeOf(m, p.Name)]
+			odd = ok && f.like(formOf(p.Value))
+		}
+		switch {
+		case odd && out == nil:
+			out = append(make([]gate.Part, 0, len(m.Parts)), m.Parts[:i]...)
+			fallthrough
+		case odd:
+			hideOdd(m, p)
+		case out != nil:
+			out = append(out, *p)
+		}
+	}
+	if out != nil {
+		m.Parts = out
+	}
+}
+
+// oddRule is the rule by which an id is hidden that lacks the shape of the others of its place.
+const oddRule = "odd-id"
+
+// hideOdd hides a part of m. An id of a message is asked in two pieces, since it is written as an
+// address is.
+func hideOdd(m *gate.Canonical, p *gate.Part) {
+	m.Masks = append(slices.Clip(m.Masks), gate.Masked{Rule: oddRule, Part: p.Name, Count: 1, Bytes: uint64(len(p.Value))})
+	m.Hidden = slices.Clip(m.Hidden)
+	local, domain, ok := strings.Cut(strings.Trim(p.Value, "<>"), "@")
+	if !ok {
+		m.Hidden = append(m.Hidden, gate.Hidden{Rule: oddRule, Part: p.Name, Value: p.Value})
+		return
+	}
+	m.Hidden = append(m.Hidden, gate.Hidden{Rule: oddRule, Part: p.Name, Value: local}, gate.Hidden{Rule: oddRule, Part: p.Name + "/domain", Value: domain})
+}
+
 // heldByFew returns those of keys, which are sorted, that few people of production hold.
 func heldByFew(ctx context.Context, o *Options, first *scanned, keys []exposure.Key) (held []exposure.Key, err error) {
-	few := func(n int, people int) bool { return n > 0 && (n == 1 || n*2 <= people) }
+	byFew := func(n int, people int) bool { return n > 0 && (n == 1 || n*2 <= people) }
 	if first.index != nil {
 		people := first.index.People()
 		err := first.index.Holders(keys, func(k exposure.Key, who []uint32, common bool) {
-			if !common && few(len(who), people) {
+			if !common && byFew(len(who), people) {
 				held = append(held, k)
 			}
 		})
@@ -498,7 +576,7 @@ func heldByFew(ctx context.Context, o *Options, first *scanned, keys []exposure.
 		return nil, err
 	}
 	for _, k := range keys {
-		if few(owners.Held(k), owners.People()) {
+		if byFew(owners.Held(k), owners.People()) {
 			held = append(held, k)
 		}
 	}

@@ -235,7 +235,7 @@ func sumUp(a about, s side, tallies []*tally) *scanned {
 		}
 		r.traced += t.traced
 		if t.hidden != nil {
-			r.hidden.join(&t.hidden.hiddenFacts)
+			r.hidden.take(t.hidden)
 		}
 		if t.held != nil {
 			r.held = append(r.held, t.held)
