@@ -18,7 +18,7 @@ type addressList struct {
 	comments  []string // that are no mailbox's name
 	routes    []string // hosts of source routes (RFC 5322, 4.4), as "host:NAME"
 	loose     []string // addresses that stand where names and comments do
-	stray     uint64   // quotes that do not close, commas too many or too few
+	stray     uint64   // quotes and groups that do not close, commas too many or too few
 
 	known  memo // canonical addresses, by what stands for them
 	folded memo // names as they are compared, by names
@@ -30,21 +30,26 @@ type addressList struct {
 // address; an address is what stands in the brackets, or alone.
 func (l *addressList) parse(s string) {
 	l.reset()
+	open := uint64(0) // groups that do not end yet
 	for s != "" {
 		var m mailbox
 		var sep byte
 		m, sep, s = nextMailbox(s)
-		switch {
-		case sep == ':':
+		if sep == ':' {
 			l.groups = append(l.groups, phrase(m.before))
 			l.look(m.before)
-		default:
-			if sep == ',' && strings.Trim(m.raw, " ") == "" || sep == ';' && len(l.groups) == 0 {
-				l.stray++
-			}
-			l.add(&m)
+			open++
+			continue
 		}
+		switch {
+		case sep == ',' && strings.Trim(m.raw, " ") == "", sep == ';' && open == 0:
+			l.stray++
+		case sep == ';':
+			open--
+		}
+		l.add(&m)
 	}
+	l.stray += open
 }
 
 func (l *addressList) reset() {
