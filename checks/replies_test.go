@@ -262,6 +262,12 @@ func TestRepliesHarmless(t *testing.T) {
 			}
 			return head, body
 		}}},
+		{"from which cache, and how many more", portal{edit: func(k string, m *guest, head, body string) (string, string) {
+			if k == "record" {
+				head += "Age: " + fmt.Sprint(len(m.name)*7) + "\r\nX-Cache: MISS, HIT\r\nX-RateLimit-Remaining: " + fmt.Sprint(4999-len(m.name)) + "\r\n"
+			}
+			return head, body
+		}}},
 		{"Vary in two lines", portal{edit: replacing("page", -1, "Vary: Cookie, Accept-Encoding", "Vary: Cookie\r\nVary: Accept-Encoding")}},
 		{"kept by fewer", portal{edit: replacing("page", -1, "private, no-store", "private, no-store, no-cache")}},
 		{"a cookie that reaches less far", portal{edit: replacing("login", -1, "SameSite=Lax", "SameSite=Strict")}},

@@ -97,11 +97,36 @@ func (r *request) replyHeader(f field) {
 			return "max-age=" + words(d[len("max-age="):])
 		}))
 	default:
-		if !isCaching(lower) {
+		switch rule := transit(lower, f.value); {
+		case isCaching(lower):
+		case rule != "":
+			r.hide(rule, part, f.value)
+		default:
 			r.header(f)
 		}
 	}
 }
+
+// transit is the rule by which a field is hidden that says how this one answer came about, in a
+// few words or small numbers: from which cache, how old, and how many more may be asked for. ""
+// is none.
+func transit(name, value string) string {
+	short := func(pattern *regexp.Regexp) bool { return len(value) <= 64 && pattern.MatchString(value) }
+	switch {
+	case name == "age" && len(value) <= 9 && isDigits(value):
+		return "age"
+	case (name == "x-cache" || name == "x-cache-hits" || name == "x-cache-status" || name == "cf-cache-status" || name == "x-proxy-cache") && short(cacheResult):
+		return "cache-result"
+	case (strings.HasPrefix(name, "ratelimit") || strings.HasPrefix(name, "x-ratelimit-") || strings.HasPrefix(name, "x-rate-limit-") || name == "retry-after") && short(quota):
+		return "rate-limit"
+	}
+	return ""
+}
+
+var (
+	cacheResult = regexp.MustCompile(`(?i)^((tcp_)?(hit|miss|pass|bypass|expired|stale|updating|revalidated|dynamic|none|refresh|[0-9]{1,4})[ ,]*)+$`)
+	quota       = regexp.MustCompile(`^([a-z-]{1,16}=?)?"?[0-9]{1,10}(\.[0-9]{1,3})?([;,] ?[a-z]{1,8}=?"?[0-9]{0,10}"?)*$`) // RateLimit header fields for HTTP
+)
 
 var (
 	timing   = regexp.MustCompile(`;\s*dur=[0-9]+(\.[0-9]+)?`) // Server Timing, 4
