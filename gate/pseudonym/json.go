@@ -35,7 +35,8 @@ type jsonReader struct {
 	t     []byte
 	i     int
 	path  []byte
-	key   string // of the member whose value is read
+	key   string  // of the member whose value is read
+	said  meaning // what the object that was read last names by its name and the like
 	spans []span
 }
 
@@ -81,6 +82,7 @@ func (r *jsonReader) object(depth int) bool {
 	mark := len(r.path)
 	r.i++
 	o := members{own: r.key}
+	var p pair
 	for first := true; ; first = false {
 		r.space()
 		if r.i < len(r.t) && r.t[r.i] == '}' {
@@ -116,8 +118,12 @@ func (r *jsonReader) object(depth int) bool {
 		if from < r.i && (r.t[from] == '"' || r.t[from] == '[') {
 			o.take(r, key, from)
 		}
+		if from < r.i {
+			p.take(r, key, from)
+		}
 	}
 	o.end(r)
+	p.end(r)
 	return true
 }
 
@@ -193,7 +199,7 @@ func (r *jsonReader) leaf(key string, start, end int, quoted bool) {
 	m := c.meanings.of(key)
 	if m == secret && (quoted || digitsIn(r.t[start:end]) > 3) || c.fields.has("json", path) {
 		out := r.w.whole(plainJSON(r.t[start:end]), m == secret)
-		for !quoted && !json.Valid(out) { // no number begins with 0
+		for !quoted && !validNumber(out) {
 			out = []byte(r.w.c.value(string(out)))
 		}
 		r.add(span{start, end, aValue, redoBackslash(out, r.t[start:end])})
@@ -201,7 +207,7 @@ func (r *jsonReader) leaf(key string, start, end int, quoted bool) {
 	}
 	if m != noMeaning {
 		if out, whole := r.w.meant(m, plainJSON(r.t[start:end])); whole {
-			for !quoted && !json.Valid(out) {
+			for !quoted && !validNumber(out) {
 				out = []byte(r.w.c.value(string(out)))
 			}
 			r.add(span{start, end, aValue, redoBackslash(out, r.t[start:end])})
@@ -210,6 +216,9 @@ func (r *jsonReader) leaf(key string, start, end int, quoted bool) {
 	}
 	r.string(start, end, manner{number: m == telephone || isNumberField(key), digest: isDigestField(key)})
 }
+
+// validNumber reports whether s is a number of JSON: none begins with 0.
+func validNumber(s []byte) bool { return json.Valid(s) }
 
 // string replaces what is in t[start:end], the inside of a string.
 func (r *jsonReader) string(start, end int, m manner) {

@@ -82,7 +82,10 @@ func (w *item) scan(t []byte, m manner, depth int) []span {
 		spans = w.checked(t, spans)
 	}
 	w.greetings(t)
-	w.fullNames(t)
+	if isGraphQL(t) {
+		w.graphQL(t)
+	}
+	w.wordsIn(t)
 	for _, p := range w.c.records {
 		spans = w.recordsIn(t, p, spans)
 	}
