@@ -54,7 +54,7 @@ func (w *item) label(t []byte, i, j int) {
 	value := t[v.start:v.end]
 	switch m {
 	case secret:
-		alone := v.sep != verb && v.alone && headsLine(t, begin)
+		alone := v.sep == ':' && v.alone && headsLine(t, begin)
 		if token := bytes.TrimRight(firstWord(value), ".,;:!?)"); isPassword(token, alone || v.quoted) && !countsBehind(value) && (!v.quoted || len(token) > len(value)-2) {
 			w.exactly(string(token), w.c.secret(string(token)))
 		}
@@ -172,7 +172,7 @@ func valueBehind(t []byte, j int) (v labelledValue) {
 			k++
 		case '<':
 			end := bytes.IndexByte(t[k:min(len(t), k+400)], '>')
-			if end < 0 {
+			if end < 0 || !showsValue(t[k+1:k+end]) {
 				return v
 			}
 			k += end + 1
@@ -205,6 +205,23 @@ func valueBehind(t []byte, j int) (v labelledValue) {
 		v.end = v.start
 	}
 	return v
+}
+
+// showsValue reports whether a tag may stand between a label and its value: that of a control
+// or of another label may not.
+func showsValue(tag []byte) bool {
+	if len(tag) > 0 && tag[0] == '/' {
+		return true
+	}
+	n := 0
+	for n < len(tag) && n < 8 && isAlnum(tag[n]) {
+		n++
+	}
+	switch lowerText(tag[:n]) {
+	case "td", "dd", "span", "b", "strong", "code", "tt", "kbd", "samp", "i", "em", "br", "p", "div", "font", "pre", "u", "mark":
+		return true
+	}
+	return false
 }
 
 // firstWord is what of t stands before its first space.

@@ -97,6 +97,7 @@ func TestLabelsOfTemplatesStay(t *testing.T) {
 		"User name: required", "Login: Click here", "Login: https://app.shop.test/login", "Name: Order Confirmation", "First name: required", "Your name is required.",
 		"Customer: New Order", "Patient: Book Online Today", "Attention: New Prices", "Product name: Quackling Deluxe", "File name: Quarterly Review", "Shipping: DHL Express", "PIN: 4 digits",
 		"<label>Password</label><input type=\"password\"><button>Sign in</button>",
+		"<label>Password</label><input type=\"password\"><button>Submit</button>", "Password: <input name=p> <button>Proceed</button>", "<td>Password</td><td>Proceed</td>",
 		"<th>Password</th><th>Status</th>", "<a href=\"/reset\">Forgot password</a> <a href=\"/help\">Help</a>",
 		"mutation { add(password: $password, title: \"Password\") { id } }", "name=CN=Acme", "align=center cn=1", "N:1;2", "PID|1", "PID|1||2",
 		`{"name":"color","value":"Deep Blue"}`, `{"id":"password","label":"Password","type":"password","required":true}`, `{"label":"Name","value":"Gift Card"}`, `{"key":"title","value":"Second Order"}`,

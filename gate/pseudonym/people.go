@@ -243,8 +243,9 @@ func (p *people) keep(w *item) {
 const mostOwnOfSession = 2
 
 // wordsIn looks in t for two words of a full name that was learnt anywhere, and makes the
-// words of it names of this item; and for words that say what follows them.
-func (w *item) wordsIn(t []byte) {
+// words of it names of this item; and, where phrases are to be read, for words that say what
+// follows them.
+func (w *item) wordsIn(t []byte, phrases bool) {
 	p := w.c.people
 	filled := p.filled.Load()
 	for i := 0; i < len(t); {
@@ -264,10 +265,10 @@ func (w *item) wordsIn(t []byte) {
 				h = (h ^ uint32(c)) * hashPrime
 			}
 		}
-		if labelBits[h%pairBits/64]&(1<<(h%64)) != 0 {
+		if phrases && labelBits[h%pairBits/64]&(1<<(h%64)) != 0 {
 			w.label(t, i, j)
 		}
-		if j < len(t) {
+		if phrases && j < len(t) {
 			w.formal(t, i, j)
 		}
 		if filled && p.first[h%pairBits/64].Load()&(1<<(h%64)) != 0 {

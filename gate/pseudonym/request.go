@@ -404,8 +404,11 @@ func (w *item) fieldValue(f formField, raw []byte, plain func([]byte) []byte) []
 		return writeForm(out, raw, plain)
 	}
 	m := manner{number: f.meaning == telephone || isNumberField(name), digest: isDigestField(name)}
+	spaced := bytes.IndexByte(raw, '+') >= 0 && string(plain([]byte("+"))) == " "
+	m.plus = spaced
 	out := w.text(raw, m)
-	if bytes.IndexByte(raw, '+') >= 0 && string(plain([]byte("+"))) == " " {
+	m.plus = false
+	if spaced {
 		// Spaces stand in it: what is one text may be more than one word of it.
 		if again := w.text(text, m); !bytes.Equal(again, plain(out)) {
 			return writeForm(again, raw, plain)
