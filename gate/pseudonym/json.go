@@ -130,10 +130,14 @@ func (r *jsonReader) object(depth int) bool {
 func (r *jsonReader) array(key string, depth int) bool {
 	mark := len(r.path)
 	r.i++
+	var two [2][2]int
 	for n := 0; ; n++ {
 		r.space()
 		if r.i < len(r.t) && r.t[r.i] == ']' {
 			r.i++
+			if n == 2 {
+				r.listOfTwo(two)
+			}
 			return true
 		}
 		if n > 0 {
@@ -144,8 +148,12 @@ func (r *jsonReader) array(key string, depth int) bool {
 			r.space()
 		}
 		r.path = append(strconv.AppendInt(append(r.path, '['), int64(n), 10), ']')
+		from := r.i
 		if !r.value(key, depth+1) {
 			return false
+		}
+		if n < 2 {
+			two[n] = [2]int{from, r.i}
 		}
 		r.path = r.path[:mark]
 	}

@@ -8,9 +8,9 @@ import (
 
 // labelWords are the last words of phrases that say, before a colon or a verb, that a
 // password, a log-in or a name follows: "Your temporary password is", "Patient:".
-var labelWords = set(`password passwords passwd passphrase passcode pwd pin passwort kennwort losung zugangscode passe mdp contraseña contrasena clave senha wachtwoord lösenord adgangskode adgangskode
+var labelWords = set(`password passwords passwd passphrase passcode pwd pin passwort kennwort losung zugangscode passe mdp contraseña contrasena clave senha wachtwoord lösenord adgangskode
 	salasana hasło haslo heslo jelszó parola parolă şifre пароль
-	username user-name login user benutzername anmeldename utilisateur usuario gebruikersnaam användarnamn brukernavn nomeutente
+	username login user benutzername anmeldename utilisateur usuario gebruikersnaam användarnamn brukernavn nomeutente
 	name names firstname lastname surname forename fullname vorname nachname familienname prénom prenom nom nombre apellido apellidos nome cognome sobrenome naam voornaam achternaam
 	givenname displayname cn patient patientin customer guest passenger recipient physician doctor attn attention owner cardholder holder insured student teacher pupil tenant
 	beneficiary payee payer kunde kundin empfänger gast versicherte versicherter`)
@@ -35,12 +35,12 @@ var labelBits = func() (bits [pairBits / 64]uint64) {
 // label makes identities of what follows the word t[i:j], where that ends a phrase that says
 // what follows it.
 func (w *item) label(t []byte, i, j int) {
-	word := foldName(t[i:j])
-	if !labelWords[word] {
-		return
-	}
 	v := valueBehind(t, j)
 	if v.start == v.end {
+		return
+	}
+	word := foldName(t[i:j])
+	if !labelWords[word] {
 		return
 	}
 	begin := phraseBefore(t, i)
@@ -120,48 +120,14 @@ type labelledValue struct {
 }
 
 // verbs stand between a phrase and its value.
-var verbs = set("is now is: ist lautet est es är er è é jest 是 to")
+var verbs = set("is ist lautet est es är er è é jest to")
 
 // valueBehind finds what follows the phrase that ends at j.
 func valueBehind(t []byte, j int) (v labelledValue) {
-	k := j
-	if k+1 < len(t) && (t[k] == '"' || t[k] == '\'') && (t[k+1] == ':' || t[k+1] == ' ' && k+2 < len(t) && t[k+2] == ':') {
-		k++
-	}
-	for k < len(t) && k-j < 3 && t[k] == ' ' {
-		k++
-	}
-	if k < len(t) && t[k] == '(' { // "Password (temporary):"
-		if n := bytes.IndexByte(t[k:min(len(t), k+40)], ')'); n > 0 {
-			k += n + 1
-		}
-	}
-	switch {
-	case k >= len(t):
-		return v
-	case t[k] == ':' || t[k] == '=':
-		v.sep = ':'
-		k++
-	case t[k] == '<' && k+1 < len(t) && t[k+1] == '/':
-		v.sep = '<'
-	case k > j && isWordByte(t[k]):
-		end := k
-		for end < len(t) && end-k < 10 && (isWordByte(t[end])) {
-			end++
-		}
-		if !verbs[lowerText(t[k:end])] {
-			return v
-		}
-		v.sep = verb
-		k = end
-		if k < len(t) && t[k] == ':' {
-			k++
-		}
-	default:
-		return v
-	}
+	k, sep := separatorBehind(t, j)
+	v.sep = sep
 	lines := 0
-	for n := 0; n < 24 && k < len(t); n++ { // space, tags and marks before the value
+	for n := 0; n < 24 && sep != 0 && k < len(t); n++ { // space, tags and marks before the value
 		switch t[k] {
 		case '\n':
 			if lines++; lines > 2 {
@@ -177,21 +143,19 @@ func valueBehind(t []byte, j int) (v labelledValue) {
 			}
 			k += end + 1
 		case '"', '\'':
-			if v.quoted {
-				return v
-			}
-			v.quoted = true
 			quote := t[k]
 			k++
 			end := bytes.IndexByte(t[k:min(len(t), k+128)], quote)
-			if end < 0 {
-				return v
+			if end > 0 {
+				v.quoted, v.start, v.end = true, k, k+end
 			}
-			v.start, v.end = k, k+end
 			return v
 		default:
 			n = 24
 		}
+	}
+	if sep == 0 || k >= len(t) {
+		return v
 	}
 	v.start, v.end = k, k
 	for v.end < len(t) && v.end-k < 128 && bytes.IndexByte([]byte("\r\n\t<>\"|;("), t[v.end]) < 0 && !bytes.HasPrefix(t[v.end:], []byte("  ")) {
@@ -205,6 +169,39 @@ func valueBehind(t []byte, j int) (v labelledValue) {
 		v.end = v.start
 	}
 	return v
+}
+
+// separatorBehind finds what joins the phrase that ends at j to its value, and where that
+// ends: a colon, a verb, or a tag, which is not passed; 0 where there is none.
+func separatorBehind(t []byte, j int) (k int, sep byte) {
+	k = j
+	if k+1 < len(t) && (t[k] == '"' || t[k] == '\'') && (t[k+1] == ':' || t[k+1] == ' ' && k+2 < len(t) && t[k+2] == ':') {
+		k++
+	}
+	for k < len(t) && k-j < 3 && t[k] == ' ' {
+		k++
+	}
+	if k < len(t) && t[k] == '(' { // "Password (temporary):"
+		if n := bytes.IndexByte(t[k:min(len(t), k+40)], ')'); n > 0 {
+			k += n + 1
+		}
+	}
+	switch {
+	case k >= len(t):
+	case t[k] == ':' || t[k] == '=':
+		return k + 1, ':'
+	case t[k] == '<' && k+1 < len(t) && t[k+1] == '/':
+		return k, '<'
+	case k > j && isWordByte(t[k]):
+		end := k
+		for end < len(t) && end-k < 10 && isWordByte(t[end]) {
+			end++
+		}
+		if verbs[lowerText(t[k:end])] {
+			return end, verb
+		}
+	}
+	return k, 0
 }
 
 // showsValue reports whether a tag may stand between a label and its value: that of a control

@@ -12,11 +12,47 @@ var (
 	holders = set(`value val values newvalue newval fieldvalue answer answers answertext response data content contents text input v a stringvalue textvalue valuestring fieldvalues`)
 )
 
-func joinedName(key string) string { return strings.Join(wordsOf(key), "") }
+// A role is what a member is in a pair.
+type role uint8
 
-func isNamer(key string) bool { return namers[joinedName(key)] }
+const (
+	naming   role = 1 << iota // its value names a field
+	weak                      // and asks nothing: "id", "name"
+	holding                   // its value is that of the field
+	defining                  // its value is an object that names the field
+)
 
-func isHolder(key string) bool { return holders[joinedName(key)] }
+var roles = func() map[string]role {
+	all := make(map[string]role)
+	for _, list := range []struct {
+		names map[string]bool
+		role  role
+	}{{namers, naming}, {holders, holding}, {set("name id type kind key"), weak}, {set("field question definition parameter attribute"), defining}} {
+		for name := range list.names {
+			all[name] |= list.role
+		}
+	}
+	return all
+}()
+
+// roleOf is the role of a member called key: its letters of ASCII, in lower case, say it.
+func roleOf(key string) role {
+	var buffer [24]byte
+	joined := buffer[:0]
+	for i := 0; i < len(key); i++ {
+		if c := lowerByte(key[i]); 'a' <= c && c <= 'z' {
+			if len(joined) == len(buffer) {
+				return 0
+			}
+			joined = append(joined, c)
+		}
+	}
+	return roles[string(joined)]
+}
+
+func isNamer(key string) bool { return roleOf(key)&naming != 0 }
+
+func isHolder(key string) bool { return roleOf(key)&holding != 0 }
 
 // pairMeaning is what a value that names a field says of the value beside it. Of a pointer
 // (RFC 6901) or another path its last steps count.
@@ -42,18 +78,18 @@ type pair struct {
 
 // take notes a member whose value is t[from:to].
 func (p *pair) take(r *jsonReader, key string, from int) {
-	name := joinedName(key)
-	if r.t[from] == '"' && namers[name] && (p.said == noMeaning || p.said == plainName) {
+	is := roleOf(key)
+	if r.t[from] == '"' && is&naming != 0 && (p.said == noMeaning || p.said == plainName) {
 		if m := pairMeaning(r.w.c, plainJSON(r.t[from+1:r.i-1])); m != noMeaning {
 			p.said = m
-			p.asked = p.asked || name != "name" && name != "id" && name != "type" && name != "kind" && name != "key"
+			p.asked = p.asked || is&weak == 0
 			return
 		}
 	}
-	if r.t[from] == '{' && (name == "field" || name == "question" || name == "definition" || name == "parameter" || name == "attribute") && p.said == noMeaning {
+	if r.t[from] == '{' && is&defining != 0 && p.said == noMeaning {
 		p.said = r.said
 	}
-	if holders[name] {
+	if is&holding != 0 {
 		p.holders = append(p.holders, [2]int{from, r.i})
 	}
 }
@@ -67,6 +103,46 @@ func (p *pair) end(r *jsonReader) {
 	for _, at := range p.holders {
 		eachJSONString(r.t, at, func(start, end int, quoted bool) { p.value(r, [2]int{start, end}, quoted) })
 	}
+}
+
+// listOfTwo reads a list of the name of a field and its value: ["password","..."]. A name is
+// one word of an identifier, and no value.
+func (r *jsonReader) listOfTwo(two [2][2]int) {
+	if r.t[two[0][0]] != '"' || r.t[two[1][0]] == '{' || r.t[two[1][0]] == '[' {
+		return
+	}
+	name := plainJSON(r.t[two[0][0]+1 : two[0][1]-1])
+	if len(name) == 0 || bytes.IndexByte(name, ' ') >= 0 || isUpper(name) {
+		return
+	}
+	p := pair{said: pairMeaning(r.w.c, name), holders: [][2]int{two[1]}}
+	if p.said != plainName && p.said != namePiece {
+		p.end(r)
+	} else if r.t[two[1][0]] == '"' && isFullName(plainJSON(r.t[two[1][0]+1:two[1][1]-1])) {
+		p.end(r)
+	}
+}
+
+// said returns what a form says of its field called name, "fields[0][value]", by the value of
+// "fields[0][name]" beside it.
+func (w *item) said(t []byte, between byte, name string) meaning {
+	cut := strings.LastIndexAny(strings.TrimRight(name, "]"), "[.")
+	if cut <= 0 || !isHolder(name[cut:]) {
+		return noMeaning
+	}
+	for pair := range bytes.SplitSeq(t, []byte{between}) {
+		raw, value, ok := bytes.Cut(pair, []byte("="))
+		if !ok {
+			continue
+		}
+		other := string(plainForm(raw))
+		if len(other) > cut && other[:cut] == name[:cut] && isNamer(other[cut:]) {
+			if m := pairMeaning(w.c, plainForm(value)); m != noMeaning {
+				return m
+			}
+		}
+	}
+	return noMeaning
 }
 
 // value replaces one value.
@@ -139,8 +215,8 @@ func eachJSONString(t []byte, at [2]int, found func(start, end int, quoted bool)
 		i = r.i
 		r.space()
 		if r.i < at[1] && t[r.i] == ':' {
-			name := joinedName(string(plainJSON(t[start:end])))
-			held = holders[name] || strings.HasPrefix(name, "value") || strings.HasPrefix(name, "string")
+			name := string(plainJSON(t[start:end]))
+			held = isHolder(name) || strings.HasPrefix(name, "value") || strings.HasPrefix(name, "string") // valueString of FHIR
 			continue
 		}
 		if held {

@@ -280,6 +280,9 @@ func (w *item) formPairs(t []byte, place string, between byte) []byte {
 		}
 		name := string(bytes.TrimSpace(plainForm(rawName)))
 		m := w.c.meanings.of(name)
+		if m == noMeaning {
+			m = w.said(t, between, name)
+		}
 		if m == plainName && (personal || looksFull(plainForm(rawValue))) {
 			w.likelyOf(plainForm(rawValue), personal)
 		}
