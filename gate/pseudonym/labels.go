@@ -2,13 +2,14 @@ package pseudonym
 
 import (
 	"bytes"
+	"strings"
 	"unicode"
 	"unicode/utf8"
 )
 
 // labelWords are the last words of phrases that say, before a colon or a verb, that a
 // password, a log-in or a name follows: "Your temporary password is", "Patient:".
-var labelWords = set(`password passwords passwd passphrase passcode pwd pin passwort kennwort losung zugangscode passe mdp contraseña contrasena clave senha wachtwoord lösenord adgangskode
+var labelWords = set(`password passwords passwd passphrase passcode pwd pw pin code passwort kennwort einmalpasswort einmalkennwort initialpasswort initialkennwort startpasswort startkennwort losung zugangscode passe mdp contraseña contrasena clave senha wachtwoord lösenord adgangskode
 	salasana hasło haslo heslo jelszó parola parolă şifre пароль
 	username login user benutzername anmeldename utilisateur usuario gebruikersnaam användarnamn brukernavn nomeutente
 	name names firstname lastname surname forename fullname vorname nachname familienname prénom prenom nom nombre apellido apellidos nome cognome sobrenome naam voornaam achternaam
@@ -18,7 +19,7 @@ var labelWords = set(`password passwords passwd passphrase passcode pwd pin pass
 // noPasswords are words that stand behind such a phrase and are no password.
 var noPasswords = set(`required optional unchanged hidden changed forgotten forgot incorrect invalid expired missing wrong weak strong protected encrypted masked withheld redacted empty string text boolean
 	number undefined characters letters digits zeichen erforderlich geändert vergessen falsch ungültig requis oublié incorrecto requerido generated temporary reset must should cannot disabled enabled
-	anything nothing something case-sensitive`)
+	anything nothing something case-sensitive below above attached enclosed same saved stored shown submit proceed continue sent siehe unten oben`)
 
 // labelBits has a bit for the hash of each of labelWords.
 var labelBits = func() (bits [pairBits / 64]uint64) {
@@ -45,6 +46,11 @@ func (w *item) label(t []byte, i, j int) {
 	}
 	begin := phraseBefore(t, i)
 	m := w.c.meanings.of(string(t[begin:j]))
+	if word == "code" {
+		if m = noMeaning; i-begin > 3 && strings.EqualFold(string(t[i-4:i-1]), "pin") { // "PIN code"
+			m = secret
+		}
+	}
 	if m == noMeaning && word != "name" && word != "names" && word != "nom" && word != "user" && word != "login" {
 		m = w.c.meanings.of(word)
 	}
@@ -100,12 +106,12 @@ func phraseBefore(t []byte, i int) int {
 	return begin
 }
 
-// headsLine reports whether what begins at i is the first of its line or element.
+// headsLine reports whether what begins at i is the first of its line, element or item.
 func headsLine(t []byte, i int) bool {
-	for i > 0 && bytes.IndexByte([]byte(" \t*-_•"), t[i-1]) >= 0 {
+	for i > 0 && bytes.IndexByte([]byte(" \t*-_"), t[i-1]) >= 0 {
 		i--
 	}
-	return i == 0 || t[i-1] == '\n' || t[i-1] == '\r' || t[i-1] == '>'
+	return i == 0 || bytes.IndexByte([]byte("\r\n>,;|/:"), t[i-1]) >= 0
 }
 
 // verb stands for a verb in a labelled.
@@ -115,7 +121,7 @@ const verb = 'v'
 type labelledValue struct {
 	start, end int
 	sep        byte // ':', '<' of a tag that ends an element, or verb
-	alone      bool // one word, to the end of the line or the element
+	alone      bool // one word, to the end of the line or the element, or to another label
 	quoted     bool
 }
 
@@ -164,7 +170,15 @@ func valueBehind(t []byte, j int) (v labelledValue) {
 	for v.end > v.start && t[v.end-1] == ' ' {
 		v.end--
 	}
-	v.alone = v.end > v.start && len(firstWord(t[v.start:v.end])) == v.end-v.start && (v.end == len(t) || t[v.end] == '\r' || t[v.end] == '\n' || t[v.end] == '<')
+	one := len(firstWord(t[v.start:v.end]))
+	switch {
+	case one == 0:
+	case one == v.end-v.start:
+		v.alone = v.end == len(t) || bytes.IndexByte([]byte("\r\n<;|"), t[v.end]) >= 0
+	default: // another label follows on the line
+		next := firstWord(bytes.TrimLeft(t[v.start+one:v.end], " /-"))
+		v.alone = bytes.HasSuffix(next, []byte(":")) && labelWords[foldName(bytes.TrimRight(next, ":"))]
+	}
 	if lines > 0 && !v.alone {
 		v.end = v.start
 	}
@@ -197,8 +211,15 @@ func separatorBehind(t []byte, j int) (k int, sep byte) {
 		for end < len(t) && end-k < 10 && isWordByte(t[end]) {
 			end++
 		}
-		if verbs[lowerText(t[k:end])] {
+		switch word := lowerText(t[k:end]); {
+		case verbs[word]:
 			return end, verb
+		case word == "has" || word == "was" || word == "wurde": // "has been set to"
+			for _, to := range []string{" to ", " auf "} {
+				if n := bytes.Index(t[end:min(len(t), end+30)], []byte(to)); n >= 0 && bytes.IndexByte(t[end:end+n], '.') < 0 {
+					return end + n + len(to), verb
+				}
+			}
 		}
 	}
 	return k, 0
