@@ -52,16 +52,16 @@ func (f *Found) Value() string {
 // Key identifies a fact by kind and value.
 type Key uint64
 
-// nationalDigits is how many digits at its end tell a telephone number apart, so that it is
+// NationalDigits is how many digits at its end tell a telephone number apart, so that it is
 // one with its country's code and with the national zero.
-const nationalDigits = 9
+const NationalDigits = 9
 
 // Key gives the identity of f. It is the same whatever part f stands in.
 func (f *Found) Key() Key {
 	if f.key == 0 {
 		text := f.text[0]
-		if f.Kind == gate.FactPhone && len(text) > nationalDigits {
-			text = text[len(text)-nationalDigits:]
+		if f.Kind == gate.FactPhone && len(text) > NationalDigits {
+			text = text[len(text)-NationalDigits:]
 		}
 		f.key = keyOf(f.Kind, hashText(text, f.fold))
 	}
@@ -147,6 +147,29 @@ func In(parts []gate.Part, found func(*Found)) {
 // stimulus, or what an edit put in. See [In].
 func InText(name, text string, found func(*Found)) {
 	(&scanner{found: found}).text(name, text, "", 0)
+}
+
+// InDigest calls found with w as a digest that was cut short, where it can be one: of at least
+// 12 hexadecimal letters, not all of them figures.
+func InDigest(name, w string, found func(*Found)) {
+	if len(w) >= leastDigest && len(w) < 128 && isHex(w) && digits(w) < len(w) {
+		(&scanner{found: found}).give(gate.FactDigest, w, name, "", true)
+	}
+}
+
+// InNumber calls found with figures as a number of somebody's, and as a telephone number where
+// they are enough. A leading 00 is taken off the latter.
+func InNumber(name, figures string, found func(*Found)) {
+	s := scanner{found: found}
+	s.give(gate.FactNumber, figures, name, "", true)
+	if phone := strings.TrimPrefix(figures, "00"); len(phone) >= NationalDigits && len(phone) <= 15 {
+		s.give(gate.FactPhone, phone, name, "", false)
+	}
+}
+
+// Word returns w as a fact of its own.
+func Word(name, w string) Found {
+	return Found{Kind: gate.FactWord, Part: name, text: [phraseSize]string{w}, fold: true}
 }
 
 type scanner struct {

@@ -64,11 +64,9 @@ func (h *holders) join(people []uint32, common bool) {
 func (o *Owners) lookUpDigests() error {
 	of := map[Key][]*holders{} // identities of which some digest is wanted
 	err := o.index.Identities(func(kind gate.FactKind, value string) {
-		for _, d := range digestsOf(value) {
-			if k, ok := o.digests[d]; ok {
-				of[key(kind, value)] = append(of[key(kind, value)], o.wanted[k])
-			}
-		}
+		o.digests.of(value, func(k Key) {
+			of[key(kind, value)] = append(of[key(kind, value)], o.wanted[k])
+		})
 	})
 	if err != nil {
 		return err
@@ -86,13 +84,11 @@ func (o *Owners) lookUpDigests() error {
 		if r.Kind == gate.Host {
 			continue
 		}
-		for _, d := range digestsOf(r.Address) {
-			if k, ok := o.digests[d]; ok {
-				if h := o.wanted[k]; h.self < 0 || int64(n) < h.self {
-					h.self = int64(n)
-				}
+		o.digests.of(r.Address, func(k Key) {
+			if h := o.wanted[k]; h.self < 0 || int64(n) < h.self {
+				h.self = int64(n)
 			}
-		}
+		})
 	}
 	return err
 }

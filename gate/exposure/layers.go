@@ -5,8 +5,10 @@ import (
 	"crypto/md5"
 	"crypto/sha1"
 	"crypto/sha256"
+	"crypto/sha512"
 	"encoding/hex"
 	"net/url"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -120,11 +122,13 @@ func queries(text string, value func(string)) {
 	}
 }
 
-// isDigest reports whether w has the form of an MD5, SHA-1 or SHA-256 digest in hexadecimal.
+// isDigest reports whether w has the form of an MD5, SHA-1, SHA-256 or SHA-512 digest in
+// hexadecimal.
 func isDigest(w string) bool {
-	if len(w) != 32 && len(w) != 40 && len(w) != 64 {
-		return false
-	}
+	return (len(w) == 32 || len(w) == 40 || len(w) == 64 || len(w) == 128) && isHex(w)
+}
+
+func isHex(w string) bool {
 	for i := 0; i < len(w); i++ {
 		if c := w[i] | 0x20; !isDigit(w[i]) && (c < 'a' || c > 'f') {
 			return false
@@ -142,8 +146,37 @@ func digestsOf(identity string) []string {
 	}
 	var out []string
 	for _, f := range forms {
-		s256, s1, m5 := sha256.Sum256([]byte(f)), sha1.Sum([]byte(f)), md5.Sum([]byte(f))
-		out = append(out, hex.EncodeToString(s256[:]), hex.EncodeToString(s1[:]), hex.EncodeToString(m5[:]))
+		s512, s256, s1, m5 := sha512.Sum512([]byte(f)), sha256.Sum256([]byte(f)), sha1.Sum([]byte(f)), md5.Sum([]byte(f))
+		out = append(out, hex.EncodeToString(s512[:]), hex.EncodeToString(s256[:]), hex.EncodeToString(s1[:]), hex.EncodeToString(m5[:]))
 	}
 	return out
+}
+
+// leastDigest is how many letters a digest has at the least that was cut short.
+const leastDigest = 12
+
+// digestKeys are the keys of digests, whole or cut short, by their first letters.
+type digestKeys map[string][]digestKey
+
+type digestKey struct {
+	digest string
+	key    Key
+}
+
+func (d digestKeys) add(digest string, k Key) {
+	start := digest[:leastDigest]
+	if n := (digestKey{digest, k}); !slices.Contains(d[start], n) {
+		d[start] = append(d[start], n)
+	}
+}
+
+// of calls found for each of d that is of identity.
+func (d digestKeys) of(identity string, found func(Key)) {
+	for _, whole := range digestsOf(identity) {
+		for _, k := range d[whole[:leastDigest]] {
+			if strings.HasPrefix(whole, k.digest) {
+				found(k.key)
+			}
+		}
+	}
 }

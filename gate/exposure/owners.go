@@ -31,9 +31,9 @@ const maxCandidates = 16
 type Owners struct {
 	mu      sync.Mutex
 	wanted  map[Key]*holders
-	digests map[string]Key // digests that are wanted, and their keys
-	finders sync.Pool      // of *finder
-	commons atomic.Uint64  // how many of wanted are common
+	digests digestKeys    // digests that are wanted, and their keys
+	finders sync.Pool     // of *finder
+	commons atomic.Uint64 // how many of wanted are common
 
 	met     map[uint64]struct{} // hashes of all who were shown
 	people  []gate.Recipient    // those of them who hold anything that is wanted, or are it
@@ -50,7 +50,7 @@ type holders struct {
 
 // NewOwners returns an empty index.
 func NewOwners() *Owners {
-	o := &Owners{wanted: map[Key]*holders{}, digests: map[string]Key{}, met: map[uint64]struct{}{}, numbers: map[string]uint32{}}
+	o := &Owners{wanted: map[Key]*holders{}, digests: digestKeys{}, met: map[uint64]struct{}{}, numbers: map[string]uint32{}}
 	o.finders.New = func() any {
 		f := &finder{generation: o.commons.Load, wanted: func(k Key) bool {
 			h := o.wanted[k]
@@ -58,11 +58,7 @@ func NewOwners() *Owners {
 		}}
 		if len(o.digests) > 0 {
 			f.identity = func(_ gate.FactKind, value string, also func(Key)) {
-				for _, d := range digestsOf(value) {
-					if k, ok := o.digests[d]; ok {
-						also(k)
-					}
-				}
+				o.digests.of(value, also)
 			}
 		}
 		return f
@@ -77,7 +73,7 @@ func (o *Owners) Want(f *Found) {
 		o.wanted[k] = &holders{self: -1}
 	}
 	if f.Kind == gate.FactDigest {
-		o.digests[f.Value()] = k
+		o.digests.add(f.Value(), k)
 	}
 }
 
@@ -176,11 +172,7 @@ func (o *Owners) own(r gate.Recipient, self func(*holders)) {
 	if len(o.digests) == 0 {
 		return
 	}
-	for _, d := range digestsOf(r.Address) {
-		if k, ok := o.digests[d]; ok {
-			self(o.wanted[k])
-		}
-	}
+	o.digests.of(r.Address, func(k Key) { self(o.wanted[k]) })
 }
 
 // identityKeys gives the keys of the facts that are r by themselves.
@@ -215,48 +207,88 @@ func (h *holders) add(n uint32) bool {
 // are distinctive. An address of one of the domains own, which nobody who receives has, is
 // the sender's.
 func (o *Owners) Foreign(part gate.Part, to []gate.Recipient, own []string) bool {
-	var people []int64 // of to; an outside party has others' facts by rights, and of nobody's messages but theirs
-	parties := map[uint32]bool{}
-	for _, r := range to {
-		n, ok := o.number(r)
-		switch {
-		case r.Kind == gate.Host && ok:
-			parties[n] = true
-		case r.Kind == gate.Host:
-		case ok:
-			people = append(people, int64(n))
-		default:
-			people = append(people, -1)
-		}
-	}
-	all := func(h *holders) bool {
-		for _, n := range people {
-			if n < 0 || !h.holds(uint32(n)) {
-				return false
-			}
-		}
-		return len(people) > 0
-	}
-	owned := func(h *holders) bool {
-		return h.self >= 0 || slices.ContainsFunc(h.list, func(n uint32) bool { return !parties[n] })
-	}
+	whom := o.audience(to)
 	foreign := false
-	In([]gate.Part{part}, func(f *Found) {
-		h := o.wanted[f.Key()]
-		if foreign || h == nil || h.common.Load() || !Typed(f.Kind) && !identifies(f) || !owned(h) || h.sender(f, own) {
-			return
-		}
-		foreign = (h.self >= 0 || o.bits(len(h.list)) > 0) && !all(h)
-	})
+	In([]gate.Part{part}, func(f *Found) { foreign = foreign || o.foreign(f, whom, own) })
 	if foreign {
 		return true
 	}
-	for n := range o.distinctive([]gate.Part{part}, o.fewBut(all)) {
-		if !parties[n] {
+	for n := range o.distinctive([]gate.Part{part}, o.fewBut(whom.all)) {
+		if !whom.parties[n] {
 			return true
 		}
 	}
 	return false
+}
+
+// An audience is whom a message goes to: people, by their numbers, -1 for who holds nothing,
+// and outside parties, who have others' facts by rights, and of nobody's messages but theirs.
+type audience struct {
+	people  []int64
+	parties map[uint32]bool
+}
+
+func (o *Owners) audience(to []gate.Recipient) *audience {
+	a := &audience{parties: map[uint32]bool{}}
+	for _, r := range to {
+		n, ok := o.number(r)
+		switch {
+		case r.Kind == gate.Host && ok:
+			a.parties[n] = true
+		case r.Kind == gate.Host:
+		case ok:
+			a.people = append(a.people, int64(n))
+		default:
+			a.people = append(a.people, -1)
+		}
+	}
+	return a
+}
+
+// all reports whether all people of a hold what h does.
+func (a *audience) all(h *holders) bool {
+	for _, n := range a.people {
+		if n < 0 || !h.holds(uint32(n)) {
+			return false
+		}
+	}
+	return len(a.people) > 0
+}
+
+// foreign reports whether f identifies somebody and is not everybody's in whom.
+func (o *Owners) foreign(f *Found, whom *audience, own []string) bool {
+	h := o.wanted[f.Key()]
+	if h == nil || h.common.Load() || !Typed(f.Kind) && !identifies(f) || h.sender(f, own) || whom.all(h) {
+		return false
+	}
+	owned := h.self >= 0 || slices.ContainsFunc(h.list, func(n uint32) bool { return !whom.parties[n] })
+	return owned && (h.self >= 0 || o.bits(len(h.list)) > 0)
+}
+
+// ForeignFact reports of one fact what [Owners.Foreign] does of a part.
+func (o *Owners) ForeignFact(f *Found, to []gate.Recipient, own []string) bool {
+	return o.foreign(f, o.audience(to), own)
+}
+
+// ForeignName reports whether two words, which must have been wanted, are the name of one
+// person who is none of to: who alone held both, and held one of them alone or has it in the
+// address.
+func (o *Owners) ForeignName(words [2]*Found, to []gate.Recipient) bool {
+	whom := o.audience(to)
+	var lists [2][]uint32
+	for i, f := range words {
+		h := o.wanted[f.Key()]
+		if h == nil || !o.few(h) || whom.all(h) {
+			return false
+		}
+		lists[i] = slices.DeleteFunc(slices.Clone(h.list), func(n uint32) bool { return o.person(n).Kind == gate.Host })
+	}
+	both := slices.DeleteFunc(slices.Clone(lists[0]), func(n uint32) bool { return !slices.Contains(lists[1], n) })
+	if len(both) != 1 {
+		return false
+	}
+	n := both[0]
+	return len(lists[0]) == 1 || len(lists[1]) == 1 || o.named(n, words[0].text[0]) || o.named(n, words[1].text[0])
 }
 
 // identifies reports whether a whole value is more than a word of a vocabulary: two words,

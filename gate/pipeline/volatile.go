@@ -187,15 +187,11 @@ func renamedOf(v *diff.Value) diff.Hunk {
 // foreign states the volatile values that are facts of somebody: what is new each time
 // means nothing, and that a place varies does not say that whatever stands there does.
 func (c *comparer) foreign(ctx context.Context, all []pairing) error {
-	type suspect struct {
-		pairing int
-		value   *diff.Value
-		facts   []exposure.Found
-	}
 	var suspects []suspect
 	owners := exposure.NewOwners()
 	arrived := map[route]uint64{}
-	lengths := map[int]float64{} // how many values were asked about, by the digits of their facts
+	asked := map[likeness]float64{} // how many values were asked about
+	shown := shownWords(all)
 	for i := range all {
 		p := &all[i]
 		if c.first[i] != i {
@@ -211,12 +207,21 @@ func (c *comparer) foreign(ctx context.Context, all []pairing) error {
 				continue
 			}
 			s := suspect{pairing: i, value: v}
-			c.ownable(v, func(f *exposure.Found) {
-				owners.Want(f)
-				s.facts = append(s.facts, *f)
-				lengths[len(f.Value())]++
+			c.ownable(v, func(how int, f *exposure.Found) {
+				if h := (holding{how, *f}); !slices.ContainsFunc(s.facts, h.same) {
+					owners.Want(f)
+					s.facts = append(s.facts, h)
+					asked[h.likeness()]++
+				}
 			})
-			if len(s.facts) > 0 {
+			for _, pair := range namesIn(v.Part, v.After) {
+				if !shown[pair[0].Value()] && !shown[pair[1].Value()] {
+					owners.Want(&pair[0])
+					owners.Want(&pair[1])
+					s.names = append(s.names, pair)
+				}
+			}
+			if len(s.facts)+len(s.names) > 0 {
 				suspects = append(suspects, s)
 			}
 		}
@@ -230,49 +235,105 @@ func (c *comparer) foreign(ctx context.Context, all []pairing) error {
 	if err := c.holders(ctx, owners); err != nil {
 		return err
 	}
-	people := float64(max(owners.People(), 2))
-	hits := map[int]float64{}
-	belongs := func(s *suspect) (n int, ok bool) {
-		to := []gate.Recipient{c.after.items[all[s.pairing].A].Recipient}
-		for k := range s.facts {
-			n = max(n, len(s.facts[k].Value()))
-		}
-		text := s.value.After + " " + joints.Replace(s.value.After)
-		return n, owners.Foreign(gate.Part{Name: s.value.Part, Kind: gate.Text, Value: text}, to, all[s.pairing].own)
-	}
-	for k := range suspects {
-		if n, ok := belongs(&suspects[k]); ok {
-			hits[n]++
-		}
-	}
-	for k := range suspects {
-		s := &suspects[k]
-		n, ok := belongs(s)
-		if !ok {
-			continue
-		}
-		// Of so many values, and some facts of each person, so many are equal by chance.
-		chance := lengths[n] * people * factsOfOne / math.Pow(10, float64(n))
-		if chance > unlikely*10 && hits[n] < chance+4*math.Sqrt(chance)+1 {
-			continue
-		}
-		v := s.value
-		c.unmask(all, s.pairing, v, diff.Hunk{Part: v.Part, Slot: v.Slot, Kind: gate.Value, Before: diff.Fresh, After: v.After})
-	}
+	c.unmaskForeign(all, suspects, owners, asked)
 	return owners.Err()
 }
 
-// ownable calls found for the facts in what stands at a volatile place that can be somebody's.
-func (c *comparer) ownable(v *diff.Value, found func(*exposure.Found)) {
-	factsIn(&gate.Hidden{Part: v.Part, Value: v.After}, func(f *exposure.Found) {
+// A suspect is a value at a volatile place that may hold somebody's facts, or a name.
+type suspect struct {
+	pairing int
+	value   *diff.Value
+	facts   []holding
+	names   [][2]exposure.Found
+}
+
+// A holding is a fact that a value holds, and how it stands there.
+type holding struct {
+	how int
+	exposure.Found
+}
+
+func (h *holding) same(o holding) bool { return h.Key() == o.Key() }
+
+// A likeness says how likely a fact is somebody's by chance: by how it stands in a value, and
+// how many characters tell it apart.
+type likeness struct{ how, length int }
+
+func (h *holding) likeness() likeness {
+	n := len(h.Value())
+	if h.Kind == gate.FactPhone {
+		n = min(n, exposure.NationalDigits)
+	}
+	return likeness{h.how, n}
+}
+
+// unmaskForeign states the suspects that hold what is somebody's beyond chance; asked says how many facts
+// of each likeness owners were asked for.
+func (c *comparer) unmaskForeign(all []pairing, suspects []suspect, owners *exposure.Owners, asked map[likeness]float64) {
+	people := float64(max(owners.People(), 2))
+	hits := map[likeness]float64{}
+	theirs := make([][]likeness, len(suspects))
+	named := make([]bool, len(suspects))
+	for k := range suspects {
+		s := &suspects[k]
+		to := []gate.Recipient{c.after.items[all[s.pairing].A].Recipient}
+		for i := range s.facts {
+			if h := &s.facts[i]; owners.ForeignFact(&h.Found, to, all[s.pairing].own) {
+				l := h.likeness()
+				theirs[k] = append(theirs[k], l)
+				hits[l]++
+			}
+		}
+		named[k] = slices.ContainsFunc(s.names, func(pair [2]exposure.Found) bool {
+			return owners.ForeignName([2]*exposure.Found{&pair[0], &pair[1]}, to)
+		})
+	}
+	// Of so many values, and some facts of each person, so many are equal by chance.
+	beyond := func(l likeness) bool {
+		chance := asked[l] * people * factsOfOne / math.Pow(10, float64(l.length))
+		rare := unlikely * 10
+		if l.how == windowed {
+			rare = unlikely // there are many of each value
+		}
+		return chance <= rare || hits[l] >= chance+4*math.Sqrt(chance)+1
+	}
+	for k := range suspects {
+		if named[k] || slices.ContainsFunc(theirs[k], beyond) {
+			v := suspects[k].value
+			c.unmask(all, suspects[k].pairing, v, diff.Hunk{Part: v.Part, Slot: v.Slot, Kind: gate.Value, Before: diff.Fresh, After: v.After})
+		}
+	}
+}
+
+// shownWords are the words that production has at volatile places: no name is made of those.
+func shownWords(all []pairing) map[string]bool {
+	words := map[string]bool{}
+	for i := range all {
+		for j := range all[i].values {
+			for _, text := range all[i].values[j].Texts {
+				for _, w := range nameWords(text) {
+					words[strings.ToLower(w)] = true
+				}
+			}
+		}
+	}
+	return words
+}
+
+// ownable calls found for the facts in what stands at a volatile place that can be somebody's,
+// as they stand there first.
+func (c *comparer) ownable(v *diff.Value, found func(how int, f *exposure.Found)) {
+	able := func(how int, f *exposure.Found) {
 		value := f.Value()
 		if !exposure.Typed(f.Kind) || len(value) < leastForeign && f.Kind == gate.FactNumber || readsAsTime(value) {
 			return
 		}
 		if _, fresh := c.noise.known[gate.HashWord(value)]; !fresh {
-			found(f)
+			found(how, f)
 		}
-	})
+	}
+	factsIn(&gate.Hidden{Part: v.Part, Value: v.After}, func(f *exposure.Found) { able(asWritten, f) })
+	respellings(v.Part, v.After, able)
 }
 
 // leastForeign is how many characters a number has that is looked up within a volatile value.
