@@ -20,7 +20,7 @@ import (
 // where another value stood, is stated; what can belong to anybody is a blind spot, or, where
 // it alone tells messages apart, a gap.
 func (c *comparer) volatile(ctx context.Context, all []pairing) error {
-	ids := identities{replays: 1 + len(c.replays)}
+	ids := identities{replays: 1 + len(c.replays), at: c.sentAt()}
 	if !c.o.replies {
 		if err := c.answers(ctx, &ids); err != nil {
 			return err
@@ -72,6 +72,19 @@ func (c *comparer) volatile(ctx context.Context, all []pairing) error {
 	c.arrivals(all)
 	c.opaque()
 	return nil
+}
+
+// sentAt is when some message that differs was sent, in nanoseconds since 1970; 0 where that is
+// not known.
+func (c *comparer) sentAt() int64 {
+	for _, l := range []*loaded{c.after, c.before} {
+		for i := range l.items {
+			if at := l.items[i].Message.At; at != 0 {
+				return at
+			}
+		}
+	}
+	return 0
 }
 
 // arrivals takes out of what is stated the numbers that depend on the order in which
