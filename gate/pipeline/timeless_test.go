@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"testing"
 	"time"
@@ -78,6 +79,47 @@ func TestReadingsInTokens(t *testing.T) {
 			if (len(got.Changes) > 0) != exchange {
 				t.Errorf("%s, exchanged %t: %d changes: %+v", name, exchange, len(got.Changes), got.Changes)
 			}
+		}
+	}
+}
+
+// A request that is read as several messages is told apart by what all of these say, and not by
+// the one alone that has its head.
+func TestRequestsReadInPieces(t *testing.T) {
+	run := func(role gate.Role, seed uint64, body func(i int) string) string {
+		r := rand.New(rand.NewPCG(seed, 2))
+		var records []*gate.Record
+		for i := range 6 {
+			b := body(i)
+			records = append(records, &gate.Record{Kind: gate.KindMessage, Message: &gate.Message{
+				Seq: uint64(i + 1), Channel: "http", Sink: "web", Host: "bus.partner.example",
+				Head: fmt.Appendf(nil, "POST /events HTTP/1.1\r\nHost: bus.partner.example\r\nContent-Type: application/json\r\nCe-Specversion: 1.0\r\nCe-Id: %x%x\r\nCe-Type: result.ready\r\nCe-Source: /lab\r\nContent-Length: %d\r\n\r\n", r.Uint64(), r.Uint64(), len(b)),
+				Body: []byte(b),
+			}})
+		}
+		h := runHeader(role)
+		h.Settings = map[string]string{"web": ""}
+		return write(t, filepath.Join(t.TempDir(), "r.tape"), h, records...)
+	}
+	for _, c := range []struct {
+		name string
+		body func(i int) string
+		gap  bool
+	}{
+		{"a record in each", func(i int) string {
+			return fmt.Sprintf(`{"patient":"MRN-%d","mail":"member%d@example.org"}`, 40211+i*7, i)
+		}, false},
+		{"nothing in any", func(int) string { return `{"patient":"","mail":""}` }, true},
+		{"two alike", func(i int) string { return fmt.Sprintf(`{"patient":"MRN-%d"}`, 40211+max(i, 1)*7) }, true},
+	} {
+		p := []string{run(gate.Production, 1, c.body), run(gate.Production, 2, c.body)}
+		got, gaps, err := pipeline.Compare(context.Background(), options(t), p, run(gate.Staging, 3, c.body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		gap := slices.ContainsFunc(gaps, func(g gate.Gap) bool { return g.Kind == gate.GapUnanchored })
+		if len(got.Changes) > 0 || gap != c.gap {
+			t.Errorf("%s: %d changes, gap %t, want %t: %+v", c.name, len(got.Changes), gap, c.gap, gaps)
 		}
 	}
 }
