@@ -199,7 +199,7 @@ var mirrors = map[string]mirror{
 	"personal-content-changed": {to: map[string]string{"personal-content-changed": "", "new-field": toParty(`text "a" -> ""`)}, reason: gone},
 	"sending-changed":          {to: map[string]string{"sending-changed": ""}},
 	"wording-changed":          {to: map[string]string{"wording-changed": ""}},
-	"constant-changed":         {to: map[string]string{"constant-changed": ""}},
+	"constant-changed":         {to: map[string]string{"constant-changed": "", "new-field": toParty(`text "a" -> "" alike`)}, reason: gone},
 	"attachment-changed":       {to: map[string]string{"attachment-changed": "", "new-field": toParty(`attachment[0]/text "a" -> ""`)}, reason: gone},
 	"reply-path-changed":       {to: map[string]string{"reply-path-changed": "", "new-field": toParty(`header/from "a@example.org" -> ""`)}, reason: gone},
 	"link-changed": {to: map[string]string{
@@ -217,6 +217,7 @@ var mirrors = map[string]mirror{
 	}, reason: "a party that goes is a loss, an exchange, or a load that is no more"},
 	"new-field": {to: map[string]string{
 		"personal-content-changed": newField(`text "" -> "a" new`),
+		"constant-changed":         newField(`text "" -> "a" new alike`),
 		"role-changed":             newField(`header/to "" -> "anna@example.org" new`),
 		"reply-path-changed":       newField(`header/from "" -> "anna@example.org" new`),
 		"attachment-changed":       newField(`attachment[0]/text "" -> "a" new`),

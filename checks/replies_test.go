@@ -209,6 +209,11 @@ func TestReplies(t *testing.T) {
 			}
 			return head, body
 		}}, "", []string{"session:s1"}},
+		{"Expires takes the place of a date that is past", portal{edit: replacing("record", -1, "Cache-Control: private, no-store", "Expires: Mon, 30 Nov 2026 12:00:00 GMT")}, "cacheability-changed", []string{"session:s4"}},
+		{"a proxy is told to keep pages", portal{edit: replacing("page", -1, "Vary:", "X-Accel-Expires: 600\r\nVary:")}, "cacheability-changed", []string{"session:s4"}},
+		{"a network of caches is told to keep pages", portal{edit: replacing("page", -1, "Vary:", "Cloudflare-CDN-Cache-Control: max-age=600\r\nVary:")}, "cacheability-changed", []string{"session:s4"}},
+		{"a session lives for years", portal{edit: replacing("login", -1, "; Secure", "; Secure; Expires=Mon, 30 Nov 2037 10:00:00 GMT")}, "cookie-scope-changed", []string{"session:s3"}},
+		{"a redirect for good", portal{edit: replacing("login", -1, "302 Found", "301 Moved Permanently")}, "reply-status-changed", []string{"session:s3"}},
 		{"a mail is refused", portal{edit: replacing("mail", 5, "250 2.0.0 queued", "550 5.7.1 not you")}, "reply-status-changed", []string{"session:s5"}},
 		{"one value differs for one", portal{edit: replacing("record", 0, `"light"`, `"dark"`)}, "personal-content-changed", []string{"session:s0"}},
 		{"a script of a stranger", portal{edit: replacing("page", -1, "<script", `<script src="https://collect.example.org/t.js"></script><script`)}, "new-party", nil},
@@ -249,6 +254,21 @@ func TestRepliesHarmless(t *testing.T) {
 		{"another version of the server", portal{edit: replacing("page", -1, "portal/1.0", "portal/1.1")}},
 		{"a field of a library", portal{edit: replacing("record", -1, "Server:", "X-Content-Type-Options: nosniff\r\nServer:")}},
 		{"another style", portal{edit: replacing("page", -1, "#123456", "#654321")}},
+		{"another release of a style sheet", portal{edit: replacing("page", -1, "app.3f2a91.css", "app.77fe01.css")}},
+		{"strict transport", portal{edit: replacing("page", -1, "Vary:", "Strict-Transport-Security: max-age=31536000; includeSubDomains\r\nVary:")}},
+		{"how long it took", portal{edit: func(k string, m *guest, head, body string) (string, string) {
+			if k == "page" {
+				head += "Server-Timing: app;dur=" + fmt.Sprint(len(m.name)) + ".5, db;dur=1.25\r\nX-Runtime: 0.0" + fmt.Sprint(len(m.name)) + "\r\n"
+			}
+			return head, body
+		}}},
+		{"from which cache, and how many more", portal{edit: func(k string, m *guest, head, body string) (string, string) {
+			if k == "record" {
+				head += "Age: " + fmt.Sprint(len(m.name)*7) + "\r\nX-Cache: MISS, HIT\r\nX-RateLimit-Remaining: " + fmt.Sprint(4999-len(m.name)) + "\r\n"
+			}
+			return head, body
+		}}},
+		{"Vary in two lines", portal{edit: replacing("page", -1, "Vary: Cookie, Accept-Encoding", "Vary: Cookie\r\nVary: Accept-Encoding")}},
 		{"kept by fewer", portal{edit: replacing("page", -1, "private, no-store", "private, no-store, no-cache")}},
 		{"a cookie that reaches less far", portal{edit: replacing("login", -1, "SameSite=Lax", "SameSite=Strict")}},
 		{"fields in another order", portal{edit: func(_ string, _ *guest, head, body string) (string, string) {

@@ -215,6 +215,9 @@ type OrderChange struct {
 	Second    Delivery  `json:"second"`
 }
 
+// Answers ends the name of the scenario of a comparison of answers.
+const Answers = ", answers"
+
 // A Comparison is everything that differs between two runs of one scenario, and
 // counts of what does not. It is what a check sees, and all that it sees.
 type Comparison struct {

@@ -68,6 +68,12 @@ func loosened(g *gate.EditGroup) bool {
 		was, err1 := strconv.ParseUint("0"+g.Before, 10, 64)
 		is, err2 := strconv.ParseUint("0"+g.After, 10, 64)
 		return err1 != nil || err2 != nil || is > was
+	case field == "expires":
+		return rank(g.After, g.GonePart) > rank(g.Before, g.NewPart)
+	case field == "last-modified":
+		return g.After != "" // by a rule of thumb, where nothing else says how long
+	case !g.GonePart && slices.Contains(after, "no-store") && !g.NewPart:
+		return lost("no-store")
 	case field == "vary":
 		return slices.ContainsFunc(before, lost) && !slices.Contains(after, "*")
 	}
@@ -77,6 +83,21 @@ func loosened(g *gate.EditGroup) bool {
 		}
 	}
 	return slices.ContainsFunc(before, func(d string) bool { return slices.Contains(guards, d) && lost(d) })
+}
+
+// lifetimes are how long until an answer expires, as its part says it, the shortest first.
+var lifetimes = []string{"past", "seconds", "minutes", "hours", "days", "months", "years"}
+
+// rank ranks one. Without a word the answer says nothing: it may be kept for some time, by a
+// rule of thumb. A word that is not known is longest.
+func rank(lives string, absent bool) int {
+	if absent || lives == "" {
+		return 1
+	}
+	if i := slices.Index(lifetimes, lives); i >= 0 {
+		return i
+	}
+	return len(lifetimes)
 }
 
 func directives(value string) []string {

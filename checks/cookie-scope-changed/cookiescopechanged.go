@@ -17,7 +17,7 @@ var Check = &gate.Check{
 	Doc: `A cookie is sent, or shown, where it was not.
 
 A cookie that opens somebody's session goes to more hosts (Domain) or paths, with requests that other sites make (SameSite), over plaintext
-(Secure), or into scripts (HttpOnly): RFC 6265, section 4.1.2. A narrower scope is a note.`,
+(Secure), or into scripts (HttpOnly), or lives longer: RFC 6265, section 4.1.2. A narrower scope is a note.`,
 	Run: run,
 }
 
@@ -62,6 +62,18 @@ func scope(value string) map[string]string {
 	return attributes
 }
 
+// lifetimes are how long a cookie lives, as its part says it, the shortest first.
+var lifetimes = []string{"past", "", "seconds", "minutes", "hours", "days", "months", "years"}
+
+// lives ranks how long a cookie lives; without a word it ends with the browser. A word that is
+// not known is longest.
+func lives(attributes map[string]string) int {
+	if i := slices.Index(lifetimes, attributes["lives"]); i >= 0 {
+		return i
+	}
+	return len(lifetimes)
+}
+
 // sites are the values of SameSite, the strictest last; a browser takes none for lax.
 var sites = []string{"none", "lax", "strict"}
 
@@ -81,6 +93,9 @@ func widened(before, after map[string]string) bool {
 		return true
 	}
 	if d := after["domain"]; d != before["domain"] && d != "" && !strings.HasSuffix(strings.TrimPrefix(d, "."), "."+strings.TrimPrefix(before["domain"], ".")) {
+		return true
+	}
+	if lives(after) > lives(before) {
 		return true
 	}
 	p, was := after["path"], before["path"]

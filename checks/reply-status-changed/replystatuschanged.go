@@ -14,11 +14,15 @@ var Check = &gate.Check{
 	Doc: `A stimulus is answered with another status.
 
 Who was let in is turned away, or the other way round; who was answered is sent elsewhere; a mail that was refused is taken. Within one class of
-status (RFC 9110, section 15; RFC 5321, section 4.2.1), changed for all alike, it is a note.`,
+status (RFC 9110, section 15; RFC 5321, section 4.2.1), changed for all alike, it is a note, but for a redirect that becomes permanent: caches
+and browsers keep it without being told to.`,
 	Run: run,
 }
 
 const within = "within"
+
+// permanent reports whether a status is one of a redirect for good (RFC 9110, 15.4.2 and 15.4.9).
+func permanent(status string) bool { return status == "301" || status == "308" }
 
 func run(c *gate.Comparison) ([]gate.Finding, error) {
 	s, err := kit.NewSheet("reply-status-changed", c)
@@ -26,7 +30,7 @@ func run(c *gate.Comparison) ([]gate.Finding, error) {
 		return nil, err
 	}
 	s.Owned(func(g int, group *gate.EditGroup, k kit.Key) {
-		if group.Alike && group.Before != "" && group.After != "" && group.Before[0] == group.After[0] {
+		if group.Alike && (!permanent(group.After) || permanent(group.Before)) && group.Before != "" && group.After != "" && group.Before[0] == group.After[0] {
 			k.Variant = within
 		}
 		e := s.At(k)

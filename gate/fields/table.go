@@ -109,6 +109,8 @@ var table = []Field{
 	{Name: "x-php-originating-script", Descriptive: true},
 	{Name: "server", Descriptive: true},
 	{Name: "x-powered-by", Descriptive: true},
+	{Name: "server-timing", Descriptive: true},
+	{Name: "x-generator", Descriptive: true},
 	{Name: "x-client-info", Descriptive: true},
 	{Name: "x-goog-api-client", Descriptive: true},
 	{Name: "x-amz-user-agent", Descriptive: true},

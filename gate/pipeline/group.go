@@ -484,7 +484,7 @@ func (g *group) unalike() string {
 
 // unworded says why g, which is alike, is not wording.
 func (c *comparer) unworded(g *group) string {
-	if why := g.misplaced(); why != "" {
+	if why := g.misplaced(); why != "" && !(c.o.replies && g.isAsset()) {
 		return why
 	}
 	if g.identifies != "" {

@@ -74,12 +74,9 @@ func CompareReplies(ctx context.Context, o Options, production []string, staging
 		return nil, nil, err
 	}
 	c.Replies = true
-	c.Scenario += answersOf
+	c.Scenario += gate.Answers
 	return c, repliesAlone(gaps), nil
 }
-
-// answersOf ends the name of a scenario whose answers are compared.
-const answersOf = ", answers"
 
 // repliesAlone leaves out gaps that comparing what was sent tells already.
 func repliesAlone(gaps []gate.Gap) []gate.Gap {

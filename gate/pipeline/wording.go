@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"cmp"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -19,7 +20,7 @@ import (
 type hunk struct {
 	diff.Hunk
 	identifies string // see identifying
-	request    bool   // it stands in a request, not in a mail
+	request    bool   // it stands in a request or an answer, not in a mail
 	follows    bool   // it says in another form what the same message says already
 	asIs       bool   // what it says is somebody's, however new it looks
 
@@ -64,7 +65,7 @@ func read(hunks []diff.Hunk, own []string, before, after []gate.Part) []hunk {
 	if len(hunks) == 0 {
 		return out
 	}
-	request := slices.ContainsFunc(before, func(p gate.Part) bool { return p.Name == "method" })
+	request := slices.ContainsFunc(before, func(p gate.Part) bool { return p.Name == "method" || p.Name == "status" }) // or an answer to one
 	other := alternative(hunks, before, after)
 	for i, h := range hunks {
 		upgraded(&h)
@@ -396,6 +397,24 @@ func (g *group) misplaced() string {
 		return "a value of a structure is never wording"
 	}
 	return "what addresses, is loaded, is attached, or says how it travelled is never wording"
+}
+
+// asset is the path of a file that pages load, with the mark by which its releases are told apart.
+var asset = regexp.MustCompile(`^([^?#]*?)[-._~]?([0-9A-Za-z_-]{5,64})?(\.min)?\.(js|mjs|css|map|png|svg|jpe?g|gif|webp|avif|ico|woff2?|ttf)(\?[a-z]{0,8}=?[0-9A-Za-z._-]{0,64})?$`)
+
+// isAsset reports whether g is a file that a page loads from where it did, which is called
+// otherwise in each release: "app-3f2a91.css", "app.css?v=7".
+func (g *group) isAsset() bool {
+	if g.Kind != gate.Load {
+		return false
+	}
+	values := g.whole
+	if !g.Within {
+		values = [2]string{g.before, g.after}
+	}
+	before, after := asset.FindStringSubmatch(values[0]), asset.FindStringSubmatch(values[1])
+	release := func(m []string) bool { return m != nil && (m[2] == "" || countDigits(m[2]) > 0) } // no name
+	return release(before) && release(after) && before[1] == after[1] && before[4] == after[4]
 }
 
 // fieldMisplaced is misplaced of a header field.

@@ -372,7 +372,7 @@ func (b *htmlBuilder) findings(at [][]int) {
 			Check: visible(f.Check, maxName), Severity: visible(string(f.Severity), 20), State: visible(string(f.State), 40), Open: open(f.State),
 			Title: b.names.prose(f.Title), Fingerprint: visible(f.Fingerprint, maxName), Count: f.Count, Approval: r.state(f),
 		}
-		at1 := []string{visible(f.Channel, 40) + " to sink " + visible(f.Sink, 80)}
+		at1 := []string{visible(f.Channel, 40) + passedBy(f) + visible(f.Sink, 80)}
 		if f.Channel == "" && f.Sink == "" {
 			at1 = nil
 		}

@@ -236,7 +236,7 @@ func (m *markdown) why() {
 		}
 		line := "- " + code(visible(f.Fingerprint, maxName)) + " " + code(visible(f.Check, maxName))
 		if f.Channel != "" || f.Sink != "" {
-			line += ": " + code(visible(f.Channel, 40)) + " to sink " + code(visible(f.Sink, 80))
+			line += ": " + code(visible(f.Channel, 40)) + passedBy(f) + code(visible(f.Sink, 80))
 		}
 		if f.Part != "" {
 			line += ", part " + code(m.names.part(f.Part))

@@ -204,11 +204,20 @@ func (r *renderer) list(lead, hang string, ids []string, limit int) {
 	r.text(lead, hang, text.String())
 }
 
+// passedBy words where the deliveries of a finding were seen: at a sink, or at the door whose
+// stimuli they answer.
+func passedBy(f *gate.Judged) string {
+	if len(f.Scenarios) > 0 && strings.HasSuffix(f.Scenarios[0], gate.Answers) {
+		return " answers at door "
+	}
+	return " to sink "
+}
+
 func (r *renderer) place(f *gate.Judged) {
 	var at []string
 	switch {
 	case f.Sink != "":
-		at = append(at, visible(f.Channel, 40)+" to sink "+visible(f.Sink, 80))
+		at = append(at, visible(f.Channel, 40)+passedBy(f)+visible(f.Sink, 80))
 	case f.Channel != "":
 		at = append(at, visible(f.Channel, 40)+" to several sinks")
 	}

@@ -138,9 +138,10 @@ func isWeight(s string) bool {
 func isDigits(s string) bool { return s != "" && strings.Trim(s, "0123456789") == "" }
 
 // contentType adds a media type without the boundary of a multipart, which is made anew
-// for each body, and without the charset of JSON, which has one alone (RFC 8259, 8.1 and 11).
+// for each body, and without the charset of JSON and of
+// forms, which have one alone (RFC 8259, 8.1 and 11; WHATWG URL, 5.2).
 func (r *request) contentType(part, value string) {
-	if t, params, err := mime.ParseMediaType(value); err == nil && (t == "application/json" || strings.HasSuffix(t, "+json")) && strings.EqualFold(params["charset"], "utf-8") {
+	if t, params, err := mime.ParseMediaType(value); err == nil && (t == "application/json" || strings.HasSuffix(t, "+json") || t == "application/x-www-form-urlencoded") && strings.EqualFold(params["charset"], "utf-8") {
 		charset := params["charset"]
 		delete(params, "charset")
 		if s := mime.FormatMediaType(t, params); s != "" {
