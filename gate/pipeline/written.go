@@ -179,8 +179,17 @@ func (r *writtenTime) isNow(at time.Time) bool {
 // readsNow reports whether what differs stands, on both sides, in a date or a time of day that is
 // when its message was sent.
 func readsNow(before, after *gate.Canonical, h *diff.Hunk) bool {
+	if h.Kind != gate.Text && h.Kind != gate.Value || !mayBeTime(h.Before) || !mayBeTime(h.After) {
+		return false
+	}
 	b, okb := writtenAt(h.Around[0])
 	a, oka := writtenAt(h.Around[1])
 	return okb && oka && b.dated == a.dated && b.timed == a.timed &&
 		b.isNow(time.Unix(0, before.At)) && a.isNow(time.Unix(0, after.At))
+}
+
+// mayBeTime reports, cheaply, whether text may be of a date or a time of day: it has figures, or
+// is the name of a day or a month.
+func mayBeTime(text string) bool {
+	return strings.ContainsAny(text, "0123456789") || text != "" && len(text) <= len("September")
 }
