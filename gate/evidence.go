@@ -69,6 +69,7 @@ type Outcome struct {
 	Status   int    `json:"status"`          // HTTP status, SMTP reply to the message, exit status of a job
 	Error    string `json:"error,omitempty"` // why there is no answer; empty where there is one
 	Phase    string `json:"phase,omitempty"`
+	At       int64  `json:"at,omitempty"`      // when the answer was there in a replay, nanoseconds since 1970 UTC; 0 is not known; never compared
 	Elapsed  int64  `json:"elapsed,omitempty"` // nanoseconds from first byte sent to last byte received
 	Cut      int64  `json:"cut,omitempty"`     // bytes of the answer that were not kept
 	Head     []byte `json:"head,omitempty"`

@@ -372,7 +372,7 @@ func TestJob(t *testing.T) {
 		c.Jobs = map[string]config.Job{
 			"copy":   job(20, "copy", "${state}"),
 			"fail":   job(20, "fail", "6", "${state}"),
-			"hang":   job(0.2, "sleep", "${state}"),
+			"hang":   job(3, "sleep", "${state}"),
 			"daemon": job(0.5, "daemon", "${state}"),
 			"shout":  job(20, "shout", "${state}"),
 			"absent": {Command: []string{"no-such-program-here"}, Dir: c.Dir, Timeout: seconds(20)},
@@ -387,7 +387,7 @@ func TestJob(t *testing.T) {
 	}{
 		{job: "copy", body: "staging: some input"},
 		{job: "fail", status: 6, body: "cannot go on \x1b[31m\n"},
-		{job: "hang", status: -1, err: "did not end within 200ms and was killed", body: "asleep\n"},
+		{job: "hang", status: -1, err: "did not end within 3s and was killed", body: "asleep\n"},
 		{job: "daemon", status: -1, err: "did not end within 500ms"},
 		{job: "shout", body: strings.Repeat("x", 64<<10), cut: 1 << 20},
 		{job: "absent", status: -1, err: "executable file not found"},

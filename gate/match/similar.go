@@ -194,11 +194,11 @@ func wordsOf(it *Item) []uint64 {
 		if p.Kind == gate.Addresses || p.Kind == gate.Transport {
 			continue
 		}
-		name := gate.HashWord(p.Name)
-		names = append(names, name)
+		names = append(names, gate.HashWord(p.Name))
+		place := gate.HashWord(gate.WithoutIndexes(p.Name)) // lists may come in any order
 		for _, w := range gate.Words(p.Value) {
 			if gate.IsWord(w) {
-				words = append(words, gate.HashWord(w)^name*31)
+				words = append(words, gate.HashWord(w)^place*31)
 			}
 		}
 	}

@@ -49,7 +49,7 @@ func tellFarDate(c *gate.Canonical, at int64) {
 const clockSlack = time.Minute
 
 // readsClock reports whether what differs at a place is the clock's: both sides have a time
-// there that is as far from when the message was sent. Two replays of production may read
+// there that is as far from when the message was sent, or a date or time of day that is then. Two replays of production may read
 // the clock in one second, or in one minute, so that noise does not show it.
 func readsClock(before, after *gate.Canonical, h *diff.Hunk) bool {
 	if h.Kind == gate.Binary || !isWorded(h) || before.At == 0 || after.At == 0 {
@@ -62,9 +62,11 @@ func readsClock(before, after *gate.Canonical, h *diff.Hunk) bool {
 			continue
 		}
 		sinceB, sinceA := b.Sub(time.Unix(0, before.At)), a.Sub(time.Unix(0, after.At))
-		return sinceB.Abs() <= farOff && sinceA.Abs() <= farOff && (sinceA-sinceB).Abs() <= clockSlack
+		if sinceB.Abs() <= farOff && sinceA.Abs() <= farOff && (sinceA-sinceB).Abs() <= clockSlack {
+			return true
+		}
 	}
-	return false
+	return readsNow(before, after, h)
 }
 
 // isWorded reports whether a hunk is of words, and not of a whole part that says who or where.

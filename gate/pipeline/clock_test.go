@@ -110,3 +110,72 @@ func TestClockReadings(t *testing.T) {
 		}
 	}
 }
+
+// Dates and times of day as people read them are the clock's where they are when their message
+// was sent, whatever turns meanwhile; else they are somebody's.
+func TestReadingsOfMinutes(t *testing.T) {
+	run := func(role gate.Role, at time.Time, text func(i int) string) string {
+		var records []*gate.Record
+		for i := range 4 {
+			to := fmt.Sprintf("member%d@example.org", i)
+			records = append(records, &gate.Record{Kind: gate.KindMessage, Message: &gate.Message{
+				Seq: uint64(i + 1), Channel: "smtp", Sink: "mail", At: at.UnixNano(),
+				Head: []byte("EHLO app\r\nMAIL FROM:<noreply@example.org>\r\nRCPT TO:<" + to + ">\r\n"),
+				Body: []byte("From: noreply@example.org\r\nTo: " + to + "\r\nSubject: hi\r\n\r\nDear member, sent " + text(i) + ".\r\n"),
+			}})
+		}
+		h := runHeader(role)
+		h.Settings = map[string]string{"mail": ""}
+		return write(t, filepath.Join(t.TempDir(), "r.tape"), h, records...)
+	}
+	compared := func(at, then time.Time, production, staging func(i int) string) int {
+		t.Helper()
+		p := []string{run(gate.Production, at, production), run(gate.Production, at.Add(5*time.Second), production)}
+		got, _, err := pipeline.Compare(context.Background(), options(t), p, run(gate.Staging, then, staging))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(got.Changes)
+	}
+	turns := []time.Time{
+		time.Date(2026, 11, 30, 12, 51, 50, 0, time.UTC), // a minute
+		time.Date(2026, 11, 30, 12, 59, 50, 0, time.UTC), // an hour
+		time.Date(2026, 11, 30, 23, 59, 50, 0, time.UTC), // a day and a month
+		time.Date(2026, 12, 31, 23, 59, 50, 0, time.UTC), // a year
+	}
+	for _, layout := range []string{
+		"at 15:04", "15:04Z", "15:04 UTC", "at 3:04 PM", "2006-01-02 15:04", "2006-01-02T15:04Z", "02/01/2006 15:04", "01/02/2006 15:04",
+		"02.01.2006, 15.04 Uhr", "Monday, 2. January 2006 15:04", "Jan 02, 2006 03:04 PM", "2 January 2006 at 15:04", "Mon 02 Jan 15:04 UTC",
+		"2006-01-02", "on 02 January 2006", "Monday, January 2, 2006",
+	} {
+		for _, at := range turns {
+			then := at.Add(20 * time.Second)
+			now := func(at time.Time) func(int) string { return func(int) string { return at.Format(layout) } }
+			if n := compared(at, then, now(at), now(then)); n != 0 {
+				t.Errorf("%q at %s: %d changes, want none", layout, at, n)
+			}
+			other := func(ahead time.Duration) func(int) string {
+				return func(i int) string {
+					if i < 2 {
+						return then.Add(ahead).Format(layout)
+					}
+					return then.Format(layout)
+				}
+			}
+			if n := compared(at, then, now(at), other(73*time.Hour+7*time.Minute)); n < 2 {
+				t.Errorf("%q at %s, two people's are of another day: %d changes", layout, at, n)
+			}
+		}
+	}
+	// Appointments, which two people exchange, at any distance from now.
+	at := turns[0]
+	for _, layout := range []string{"15:04", "2006-01-02 15:04"} {
+		for ahead := 5 * time.Minute; ahead < 30*time.Hour; ahead += 97 * time.Minute {
+			own := func(i int) string { return at.Add(ahead + time.Duration(i)*time.Minute).Format(layout) }
+			others := func(i int) string { return own(i ^ 1) }
+			if n := compared(at, at.Add(20*time.Second), own, others); n != 4 {
+				t.Errorf("%q, appointments %s ahead are exchanged: %d changes, want 4", layout, ahead, n)
+			}
+		}
+	}
+}

@@ -131,6 +131,9 @@ func (c *comparer) differences(pairs []match.Pair) []pairing {
 				return
 			}
 			before, after := c.before.text(p.B), c.after.text(p.A)
+			if b, a := &c.before.items[p.B], &c.after.items[p.A]; b.Recipient == a.Recipient || c.movedSteady(p) {
+				after = c.noise.shuffles[routeOf(b.Message)].Ordered(before, after)
+			}
 			hunks, values := diff.Compare(before, after, c.noiseOf(p))
 			if c.movedSteady(p) {
 				values = nil // whose they are is told by whom the rest went to
@@ -334,27 +337,7 @@ func masksOf(hunks []diff.Hunk) []gate.Masked {
 	return out
 }
 
-// withoutIndexes turns "body/$.items[3].id" into "body/$.items[].id".
-func withoutIndexes(part string) string {
-	if strings.IndexByte(part, '[') < 0 {
-		return part
-	}
-	var b strings.Builder
-	for i := 0; i < len(part); i++ {
-		b.WriteByte(part[i])
-		if part[i] != '[' {
-			continue
-		}
-		end := i + 1
-		for end < len(part) && '0' <= part[end] && part[end] <= '9' {
-			end++
-		}
-		if end < len(part) && part[end] == ']' {
-			i = end - 1
-		}
-	}
-	return b.String()
-}
+func withoutIndexes(part string) string { return gate.WithoutIndexes(part) }
 
 // classes counts the classes that some change touches.
 func (c *comparer) classes() {

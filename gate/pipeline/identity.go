@@ -257,6 +257,7 @@ type broken struct {
 type identities struct {
 	all     []occurrence
 	replays int
+	at      int64 // when some message was sent, in nanoseconds since 1970; 0 where that is not known
 }
 
 // A facet is one form in which a value may stand elsewhere: as it is, without its marks and
@@ -268,22 +269,9 @@ type facet struct {
 	bits  float64
 }
 
-// isClock reports whether o is a time in each replay and in staging, in figures, of one run of
-// days: times carry none, also at a place at which other messages have something else.
-func (o *occurrence) isClock() bool {
-	clock := newPool()
-	for _, t := range append(slices.Clip(o.value.Texts), o.value.After) {
-		clock.value(t)
-	}
-	return clock.times && clock.numbers && clock.isTime()
-}
-
 // facets gives the forms of o, itself first.
-func (o *occurrence) facets() []facet {
-	bits := o.pool.bits()
-	if o.isClock() {
-		bits = 0
-	}
+func (d *identities) facets(o *occurrence) []facet {
+	bits := min(o.pool.bits(), d.timelessBits(o))
 	after := diff.Unescaped(o.value.After)
 	out := []facet{{o, o.name, after, bits}}
 	if bits == 0 {
@@ -318,7 +306,8 @@ func (o *occurrence) facets() []facet {
 		add(bits, func(t string) string { s := sha1.Sum([]byte(t)); return hex.EncodeToString(s[:]) })
 		add(bits, func(t string) string { s := md5.Sum([]byte(t)); return hex.EncodeToString(s[:]) })
 		add(min(bits, lastBits), func(t string) string {
-			if b := bare(t); len(b) >= 2*lastFour {
+			rest, _ := d.timeless(t)
+			if b := bare(rest); len(b) >= 2*lastFour {
 				return b[len(b)-lastFour:]
 			}
 			return ""
@@ -379,7 +368,7 @@ func (d *identities) broken() (out []broken, single map[int][]*diff.Value) {
 	}
 	var facets []facet
 	for i := range d.all {
-		facets = append(facets, d.all[i].facets()...)
+		facets = append(facets, d.facets(&d.all[i])...)
 	}
 	byName := map[string][]facet{}
 	byText := map[string][]facet{} // by what stands there now
@@ -449,7 +438,7 @@ func (d *identities) broken() (out []broken, single map[int][]*diff.Value) {
 			continue
 		}
 		for _, p := range same[1:] {
-			if p.name != o.name && !o.isClock() && !d.everEqual(o, p) && d.tooUnlikely(o.pool, p.pool) {
+			if p.name != o.name && d.timelessBits(o) > 0 && !d.everEqual(o, p) && d.tooUnlikely(o.pool, p.pool) {
 				state(p, o)
 			}
 		}

@@ -19,6 +19,7 @@ type noise struct {
 	class    map[position]route       // of the same
 	known    map[uint64]struct{}      // texts that stood at volatile places
 	pools    map[poolKey]*pool
+	shuffles map[route]*diff.Shuffle // where elements change places
 	unstable []gate.Change
 	opaque   map[route]uint64 // messages of which something varies that cannot be read
 
@@ -36,7 +37,7 @@ func (r route) compare(o route) int {
 func routeOf(m *gate.Canonical) route { return route{m.Channel, m.Sink, m.Class} }
 
 func newNoise() *noise {
-	return &noise{of: map[position]*diff.Noise{}, class: map[position]route{}, known: map[uint64]struct{}{}, pools: map[poolKey]*pool{}, opaque: map[route]uint64{}, encrypted: map[route]uint64{}}
+	return &noise{of: map[position]*diff.Noise{}, class: map[position]route{}, known: map[uint64]struct{}{}, pools: map[poolKey]*pool{}, shuffles: map[route]*diff.Shuffle{}, opaque: map[route]uint64{}, encrypted: map[route]uint64{}}
 }
 
 // An original is a message of the first replay that another replay has otherwise.
@@ -97,6 +98,9 @@ func (n *noise) measure(ctx context.Context, first *scanned, again []*scanned) (
 		}
 	}
 	for _, at := range order {
+		n.shuffled(originals[at])
+	}
+	for _, at := range order {
 		n.measureOne(at, originals[at])
 	}
 	for _, o := range order {
@@ -112,7 +116,7 @@ func (n *noise) measure(ctx context.Context, first *scanned, again []*scanned) (
 				continue
 			}
 			c := newChange(t.from, t.in, t.pair)
-			for _, h := range diff.Parts(one, t.in.text(t.item), n.of[at]) {
+			for _, h := range diff.Parts(one, n.ordered(o, one, t), n.of[at]) {
 				if !h.Masked {
 					c.Edits = append(c.Edits, editOf(renamed(h, n.of[at])))
 				}
@@ -159,6 +163,28 @@ func (n *noise) form(class route) func(part string, span int) *diff.Form {
 	}
 }
 
+// shuffled notes where elements of one message change places from replay to replay.
+func (n *noise) shuffled(o *original) {
+	class := routeOf(o.in.items[o.item].Message)
+	s := n.shuffles[class]
+	if s == nil {
+		s = &diff.Shuffle{}
+		n.shuffles[class] = s
+	}
+	one := o.in.text(o.item)
+	for _, t := range o.again {
+		if t.in != nil {
+			s.Add(one, t.in.text(t.item))
+		}
+	}
+}
+
+// ordered is the message of a further replay, with what changes places in its class where it
+// stands in the first.
+func (n *noise) ordered(o *original, one *gate.Canonical, t mate) *gate.Canonical {
+	return n.shuffles[routeOf(o.in.items[o.item].Message)].Ordered(one, t.in.text(t.item))
+}
+
 // measureOne measures one message.
 func (n *noise) measureOne(at position, o *original) {
 	seen := func(text string) { n.known[gate.HashWord(text)] = struct{}{} }
@@ -166,7 +192,7 @@ func (n *noise) measureOne(at position, o *original) {
 	again := make([]*gate.Canonical, len(o.again))
 	for k, t := range o.again {
 		if t.in != nil {
-			again[k] = t.in.text(t.item)
+			again[k] = n.ordered(o, one, t)
 		}
 	}
 	m := diff.Measure(one, again, seen)

@@ -111,5 +111,6 @@ func (d *decoding) reply(o *gate.Outcome, ref gate.Ref) ([]gate.Canonical, error
 	m := gate.Message{Seq: ref.Seq, Channel: a.channel, Sink: a.door, Phase: o.Phase, Head: o.Head, Body: o.Body, Cut: o.Cut}
 	c := d.o.Canon(&m, &decoded, ref)
 	d.o.revealing.reveal(&c)
+	c.At = o.At
 	return []gate.Canonical{c}, nil
 }

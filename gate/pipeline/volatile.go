@@ -20,7 +20,7 @@ import (
 // where another value stood, is stated; what can belong to anybody is a blind spot, or, where
 // it alone tells messages apart, a gap.
 func (c *comparer) volatile(ctx context.Context, all []pairing) error {
-	ids := identities{replays: 1 + len(c.replays)}
+	ids := identities{replays: 1 + len(c.replays), at: c.sentAt()}
 	if !c.o.replies {
 		if err := c.answers(ctx, &ids); err != nil {
 			return err
@@ -63,7 +63,9 @@ func (c *comparer) volatile(ctx context.Context, all []pairing) error {
 		if err := c.threads(ctx, all); err != nil {
 			return err
 		}
-		c.unanchored(all, single)
+		if err := c.unanchored(ctx, all, single); err != nil {
+			return err
+		}
 		c.unprovenLinks(all, single)
 		if err := c.foreign(ctx, all); err != nil {
 			return err
@@ -72,6 +74,19 @@ func (c *comparer) volatile(ctx context.Context, all []pairing) error {
 	c.arrivals(all)
 	c.opaque()
 	return nil
+}
+
+// sentAt is when some message that differs was sent, in nanoseconds since 1970; 0 where that is
+// not known.
+func (c *comparer) sentAt() int64 {
+	for _, l := range []*loaded{c.after, c.before} {
+		for i := range l.items {
+			if at := l.items[i].Message.At; at != 0 {
+				return at
+			}
+		}
+	}
+	return 0
 }
 
 // arrivals takes out of what is stated the numbers that depend on the order in which
@@ -363,16 +378,12 @@ const tellingBits = 12
 
 // unanchored counts the values that stand once and belong to no cause, as blind spots. Of
 // messages that nothing else tells apart they are gaps.
-func (c *comparer) unanchored(all []pairing, single map[int][]*diff.Value) {
+func (c *comparer) unanchored(ctx context.Context, all []pairing, single map[int][]*diff.Value) error {
 	type spot struct {
 		route
 		part string
 	}
 	blind := map[spot]uint64{}
-	type twin struct {
-		route
-		body [sha256.Size]byte
-	}
 	same := map[twin][]int{}
 	for i, values := range single {
 		b := &c.before.items[all[i].B]
@@ -406,14 +417,46 @@ func (c *comparer) unanchored(all []pairing, single map[int][]*diff.Value) {
 	slices.SortFunc(c.Blind, func(x, y gate.BlindSpot) int {
 		return cmp.Or(strings.Compare(string(x.Kind), string(y.Kind)), strings.Compare(x.Channel, y.Channel), strings.Compare(x.Sink, y.Sink), strings.Compare(x.Class, y.Class), strings.Compare(x.Part, y.Part))
 	})
+	return c.twins(ctx, all, same)
+}
+
+// A twin is what messages have in common that only their volatile values tell apart.
+type twin struct {
+	route
+	body [sha256.Size]byte // see blanked
+}
+
+// twins adds the gaps for messages that nothing but a value that stands once tells apart.
+func (c *comparer) twins(ctx context.Context, all []pairing, same map[twin][]int) error {
+	var clashes [][]int
 	lost := map[route]uint64{}
+	routes := map[int]route{}
 	for k, list := range same {
 		people := map[gate.Recipient]bool{}
 		for _, i := range list {
 			people[c.before.items[all[i].B].Recipient] = true
 		}
-		if len(people) > 1 || len(list) > 1 && c.before.items[all[list[0]].B].Recipient.Kind == gate.Host {
+		switch {
+		case len(people) > 1:
 			lost[k.route] += uint64(len(list))
+		case len(list) > 1 && c.before.items[all[list[0]].B].Recipient.Kind == gate.Host:
+			clashes = append(clashes, list)
+			routes[list[0]] = k.route
+		}
+	}
+	apart, err := c.apart(ctx, all, clashes)
+	if err != nil {
+		return err
+	}
+	for _, list := range clashes {
+		count := map[[sha256.Size]byte]uint64{}
+		for _, i := range list {
+			count[apart[i]]++
+		}
+		for _, n := range count {
+			if n > 1 {
+				lost[routes[list[0]]] += n
+			}
 		}
 	}
 	for _, class := range slices.SortedFunc(maps.Keys(lost), route.compare) {
@@ -423,6 +466,57 @@ func (c *comparer) unanchored(all []pairing, single map[int][]*diff.Value) {
 			Detail: "nothing but a value that is new each time tells these messages from each other, and it stands nowhere else: an exchange would not be seen",
 		})
 	}
+	return nil
+}
+
+// apart returns, for messages to an outside party that are equal but for what varies, digests of
+// what else the same requests say: one that fans out is read as several messages, of which one
+// may have the head and the others what it is about.
+func (c *comparer) apart(ctx context.Context, all []pairing, clashes [][]int) (map[int][sha256.Size]byte, error) {
+	if len(clashes) == 0 {
+		return nil, nil
+	}
+	request := func(p position) position { return position{offset: p.offset, index: p.index} }
+	wanted := map[position][]int{}
+	own := map[int]position{}
+	for _, list := range clashes {
+		for _, i := range list {
+			own[i] = c.before.surplus[all[i].B].at
+			wanted[request(own[i])] = append(wanted[request(own[i])], i)
+		}
+	}
+	seen := map[position]bool{}
+	var others []position
+	for i := range c.p.entries {
+		at := c.p.about.position(c.p.entries[i].place)
+		if wanted[request(at)] != nil && !seen[at] {
+			seen[at] = true
+			others = append(others, at)
+		}
+	}
+	slices.SortFunc(others, position.compare)
+	sums := make([][sha256.Size]byte, len(others))
+	err := c.p.side.load(ctx, others, func(of []int, m *gate.Canonical) error {
+		to := ""
+		if len(m.Recipients) == 1 {
+			to = m.Recipients[0].Address
+		}
+		for _, n := range of {
+			sums[n] = blankedOf(m, c.noise.of[others[n]], to)
+		}
+		return nil
+	})
+	out := map[int][sha256.Size]byte{}
+	for n, at := range others {
+		for _, i := range wanted[request(at)] {
+			if at == own[i] {
+				continue
+			}
+			before := out[i]
+			out[i] = sha256.Sum256(append(before[:], sums[n][:]...))
+		}
+	}
+	return out, err
 }
 
 // unprovenLinks keeps edits of links that hold an unanchored value from being wording: the
@@ -453,11 +547,15 @@ func (c *comparer) unprovenLinks(all []pairing, single map[int][]*diff.Value) {
 
 // blanked is a digest of what item i of production says without its volatile values and
 // whom it is addressed to.
-func (c *comparer) blanked(i int) (sum [sha256.Size]byte) {
-	n := c.noise.of[c.before.surplus[i].at]
+func (c *comparer) blanked(i int) [sha256.Size]byte {
+	return blankedOf(c.before.text(i), c.noise.of[c.before.surplus[i].at], c.before.items[i].Recipient.Address)
+}
+
+// blankedOf is the same of m, whose noise is n, and which goes to an address.
+func blankedOf(m *gate.Canonical, n *diff.Noise, to string) (sum [sha256.Size]byte) {
 	h := sha256.New()
-	to := strings.ToLower(c.before.items[i].Recipient.Address)
-	for _, p := range c.before.text(i).Parts {
+	to = strings.ToLower(to)
+	for _, p := range m.Parts {
 		if p.Kind == gate.Addresses || p.Kind == gate.Transport || strings.HasPrefix(p.Name, "header/to") || strings.HasPrefix(p.Name, "header/cc") {
 			continue
 		}

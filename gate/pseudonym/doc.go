@@ -20,7 +20,7 @@
 //	                   then wherever these words stand in the item and in its session, in any
 //	                   case, without accents, and joined as people sign in (jdoe, doej). Two words
 //	                   of one name side by side, also as a mail address gives them away
-//	                   (ann.archer@), count in the whole recording, and so do words of declared
+//	                   (ann.archer@), or joined, count in the whole recording, and so do words of declared
 //	                   names. The display name of an address such as noreply@ counts where its
 //	                   words are none of a language or of its domain. Not replaced: one letter,
 //	                   titles and functions (Dr, team, support), words within the names of hosts.
@@ -38,6 +38,16 @@
 //	log-ins            fields such as username; those that are words of a name go on being made of
 //	                   the pseudonyms of these words
 //	record numbers     what Rules.Records find
+//	pairs              what a field holds is told by its name too where the name is a value beside
+//	                   it: {"name":"password","value":...}, operations of JSON Patch, questions and
+//	                   answers, lists of two, fields[0][name]=..., <field name="...">, and literals
+//	                   of GraphQL
+//	labels             "your temporary password is ...", "Password:", "User name:", "Patient: Doe,
+//	                   Jane", "Last name:" and the like in text and in the cells of pages: of names
+//	                   behind words such as "customer", those of two words that are none of a language
+//	formats            names, telephone numbers and dates of birth in segments of HL7 v2; N and FN of
+//	                   vCards; CN of distinguished names and calendars; full names that are searched
+//	                   for below a path of people (/patients?q=)
 //	declared           Rules.Values wherever they stand in any case, as words of their own;
 //	                   the whole values of Rules.Fields, and these, from five bytes on, wherever
 //	                   else they stand in the item
@@ -104,8 +114,8 @@
 //
 // # What is not guaranteed
 //
-// Nobody is found who is not written in one of these forms: a name in prose that no address,
-// field, salutation or place gives, a name that is learnt later in a recording than it is
+// Nobody is found who is not written in one of these forms: a name in prose, in the name of a
+// file, in a path or in a search that no address, field, label, salutation or place gives, a name that is learnt later in a recording than it is
 // written (an import is read twice), a street, an address spelled out ("jane at example dot org") or broken by
 // markup, a salted digest, a digest elsewhere than in such a field whose identity was never
 // seen. Host names, IP addresses elsewhere than in such fields, session

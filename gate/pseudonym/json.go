@@ -35,7 +35,8 @@ type jsonReader struct {
 	t     []byte
 	i     int
 	path  []byte
-	key   string // of the member whose value is read
+	key   string  // of the member whose value is read
+	said  meaning // what the object that was read last names by its name and the like
 	spans []span
 }
 
@@ -81,6 +82,7 @@ func (r *jsonReader) object(depth int) bool {
 	mark := len(r.path)
 	r.i++
 	o := members{own: r.key}
+	var p pair
 	for first := true; ; first = false {
 		r.space()
 		if r.i < len(r.t) && r.t[r.i] == '}' {
@@ -116,18 +118,26 @@ func (r *jsonReader) object(depth int) bool {
 		if from < r.i && (r.t[from] == '"' || r.t[from] == '[') {
 			o.take(r, key, from)
 		}
+		if from < r.i {
+			p.take(r, key, from)
+		}
 	}
 	o.end(r)
+	p.end(r)
 	return true
 }
 
 func (r *jsonReader) array(key string, depth int) bool {
 	mark := len(r.path)
 	r.i++
+	var two [2][2]int
 	for n := 0; ; n++ {
 		r.space()
 		if r.i < len(r.t) && r.t[r.i] == ']' {
 			r.i++
+			if n == 2 {
+				r.listOfTwo(two)
+			}
 			return true
 		}
 		if n > 0 {
@@ -138,8 +148,12 @@ func (r *jsonReader) array(key string, depth int) bool {
 			r.space()
 		}
 		r.path = append(strconv.AppendInt(append(r.path, '['), int64(n), 10), ']')
+		from := r.i
 		if !r.value(key, depth+1) {
 			return false
+		}
+		if n < 2 {
+			two[n] = [2]int{from, r.i}
 		}
 		r.path = r.path[:mark]
 	}
@@ -193,7 +207,7 @@ func (r *jsonReader) leaf(key string, start, end int, quoted bool) {
 	m := c.meanings.of(key)
 	if m == secret && (quoted || digitsIn(r.t[start:end]) > 3) || c.fields.has("json", path) {
 		out := r.w.whole(plainJSON(r.t[start:end]), m == secret)
-		for !quoted && !json.Valid(out) { // no number begins with 0
+		for !quoted && !validNumber(out) {
 			out = []byte(r.w.c.value(string(out)))
 		}
 		r.add(span{start, end, aValue, redoBackslash(out, r.t[start:end])})
@@ -201,7 +215,7 @@ func (r *jsonReader) leaf(key string, start, end int, quoted bool) {
 	}
 	if m != noMeaning {
 		if out, whole := r.w.meant(m, plainJSON(r.t[start:end])); whole {
-			for !quoted && !json.Valid(out) {
+			for !quoted && !validNumber(out) {
 				out = []byte(r.w.c.value(string(out)))
 			}
 			r.add(span{start, end, aValue, redoBackslash(out, r.t[start:end])})
@@ -210,6 +224,9 @@ func (r *jsonReader) leaf(key string, start, end int, quoted bool) {
 	}
 	r.string(start, end, manner{number: m == telephone || isNumberField(key), digest: isDigestField(key)})
 }
+
+// validNumber reports whether s is a number of JSON: none begins with 0.
+func validNumber(s []byte) bool { return json.Valid(s) }
 
 // string replaces what is in t[start:end], the inside of a string.
 func (r *jsonReader) string(start, end int, m manner) {

@@ -24,8 +24,9 @@ func (w *item) markup(t []byte) {
 			continue
 		}
 		close := end
+		var field []byte
 		if t[end] != '>' {
-			close = w.attributes(t, end)
+			close, field = w.attributes(t, end)
 		}
 		i = close
 		if close >= len(t) || t[close] != '>' || t[close-1] == '/' {
@@ -35,6 +36,9 @@ func (w *item) markup(t []byte) {
 			name = name[colon+1:]
 		}
 		m := w.c.meanings.of(string(name))
+		if m == noMeaning && field != nil { // <field name="password">
+			m = w.c.meanings.of(string(field))
+		}
 		if m == noMeaning {
 			continue
 		}
@@ -52,9 +56,10 @@ func (w *item) markup(t []byte) {
 	}
 }
 
-// attributes reads the attributes of a tag from at on, and gives where it ends.
-func (w *item) attributes(t []byte, at int) int {
-	var field, value []byte // name="field" value="value"
+// attributes reads the attributes of a tag from at on, and gives where it ends, and the name
+// of a field that it has.
+func (w *item) attributes(t []byte, at int) (end int, field []byte) {
+	var value []byte // name="field" value="value"
 	for at < len(t) && t[at] != '>' {
 		if !isAlnum(t[at]) {
 			at++
@@ -71,12 +76,12 @@ func (w *item) attributes(t []byte, at int) int {
 		quote := t[at+1]
 		stop := bytes.IndexByte(t[at+2:], quote)
 		if stop < 0 {
-			return len(t)
+			return len(t), nil
 		}
 		text := t[at+2 : at+2+stop]
 		at += 3 + stop
 		switch string(name) {
-		case "name", "id":
+		case "name", "id", "key":
 			if field == nil || string(name) == "name" {
 				field = text
 			}
@@ -93,7 +98,7 @@ func (w *item) attributes(t []byte, at int) int {
 	if field != nil && len(value) > 1 {
 		w.learn(w.c.meanings.of(string(field)), plainMarkup(value))
 	}
-	return at
+	return at, field
 }
 
 func plainMarkup(t []byte) []byte {

@@ -130,7 +130,12 @@ var (
 		contact contactperson customer patient client guest passenger recipient sender signer signatory physician doctor attn attention owner holder shipto billto`)
 	pieces      = set(`first last given family middle forename prefix suffix firstname lastname text full formatted`)
 	loginFields = set(`username userlogin loginname loginid login user uname usernameoremail loginuser useraccount benutzername benutzer nomutilisateur utilisateur usuario gebruikersnaam handle screenname nick nickname
-		preferredusername samaccountname userprincipalname`)
+		preferredusername samaccountname userprincipalname remoteuser authuser forwardeduser authenticateduser webauthuser ssouser proxyuser`)
+	// signedIn are words before "user" in the names of header fields by which a proxy says who it is.
+	signedIn = set(`remote auth authenticated forwarded webauth sso proxy request iap principal logged current session login ssl preferred ldap`)
+	// controls are words by which forms begin the names of their fields, and say nothing of what they hold.
+	controls    = set(`txt tb tbx text inp input fld field frm form edt edit ctl ctrl hdn hid lbl val tf in`)
+	givenPieces = set(`first last given family middle`)
 	birthFields = set(`dob birth birthdate birthday birthdt dateofbirth bdate bday born birthdatetime geburtsdatum geburtstag gebdatum geboren datenaissance datedenaissance naissance
 		fechanacimiento fechadenacimiento nacimiento datanascita datadinascita datanascimento geboortedatum fodselsdato fodelsedatum syntymaaika dataurodzenia datumnarozeni`)
 	nationalFields = set(`ssn ssnumber sin socialsecurity socialsecuritynumber socialsecurityno socialinsurancenumber sozialversicherungsnummer svnr svnummer nationalid nationalidnumber nationalidentifier
@@ -166,6 +171,13 @@ func meaningOf(name string) meaning {
 	if words[0] == "x" && len(words) > 1 && !clientFields[strings.Join(words, "")] { // X-User-Name
 		words = words[1:]
 	}
+	if len(words) > 1 && controls[words[0]] { // txtFirst
+		if m := meaningOf(strings.Join(words[1:], " ")); m == namePiece && len(words) == 2 && givenPieces[words[1]] {
+			return personName
+		} else if m != noMeaning {
+			return m
+		}
+	}
 	joined := strings.Join(words, "")
 	if m := exactMeaning(joined); m != noMeaning {
 		return m
@@ -189,7 +201,7 @@ func meaningOf(name string) meaning {
 				return plainName
 			}
 		case loginName:
-			if end != "user" && end != "handle" {
+			if end != "user" && end != "handle" || signedIn[before] {
 				return m
 			}
 		case bankAccount, cardNumber:
@@ -248,6 +260,14 @@ func exactMeaning(joined string) meaning {
 			return loginName
 		}
 		return personName
+	}
+	if rest, ok := strings.CutPrefix(joined, "txt"); ok { // and that of a control before it
+		if givenPieces[rest] {
+			return personName
+		}
+		if m := exactMeaning(rest); m != noMeaning {
+			return m
+		}
 	}
 	for _, e := range []struct { // names of fields in one case, whose words cannot be told apart
 		end string

@@ -74,6 +74,18 @@ func (p *people) pair(a, b string) {
 // declare takes down a word of a declared name, in lower case.
 func (p *people) declare(word string) { p.learn(word, word) }
 
+// joined takes down two words of a full name as they are joined in names of files and in paths.
+func (p *people) joined(a, b string) {
+	if len(a) > 2 && len(b) > 2 && len(a)+len(b) >= leastJoined && !isOrdinary(a+b) && !isOrdinary(b+a) {
+		p.declare(a + b)
+		p.declare(b + a)
+	}
+}
+
+// leastJoined is how many bytes two joined words have at the least that are looked for in the
+// whole recording: shorter ones may be words.
+const leastJoined = 9
+
 // learn takes down what is looked for where the word first stands.
 func (p *people) learn(key, first string) {
 	p.mu.RLock()
@@ -230,13 +242,12 @@ func (p *people) keep(w *item) {
 // to be those of one person.
 const mostOwnOfSession = 2
 
-// fullNames looks in t for two words of a full name that was learnt anywhere, and makes the
-// words of it names of this item.
-func (w *item) fullNames(t []byte) {
+// wordsIn looks in t for two words of a full name that was learnt anywhere, and makes the
+// words of it names of this item; and, where phrases are to be read, for words that say what
+// follows them.
+func (w *item) wordsIn(t []byte, phrases bool) {
 	p := w.c.people
-	if !p.filled.Load() {
-		return
-	}
+	filled := p.filled.Load()
 	for i := 0; i < len(t); {
 		if !isWordByte(t[i]) {
 			i++
@@ -254,7 +265,13 @@ func (w *item) fullNames(t []byte) {
 				h = (h ^ uint32(c)) * hashPrime
 			}
 		}
-		if p.first[h%pairBits/64].Load()&(1<<(h%64)) != 0 {
+		if phrases && labelBits[h%pairBits/64]&(1<<(h%64)) != 0 {
+			w.label(t, i, j)
+		}
+		if phrases && j < len(t) {
+			w.formal(t, i, j)
+		}
+		if filled && p.first[h%pairBits/64].Load()&(1<<(h%64)) != 0 {
 			if p.knows(t[i:j]) {
 				w.word(t[i:j])
 			}
@@ -385,6 +402,7 @@ func (w *item) nameAnew(s []byte, address string) {
 	}
 	if len(words) > 1 {
 		w.logins(words[0], words[len(words)-1])
+		w.c.people.joined(foldName(words[0]), foldName(words[len(words)-1]))
 	}
 }
 

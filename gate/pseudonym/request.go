@@ -152,14 +152,49 @@ func (w *item) shift(by int, spans []span) []span {
 // target gives the spans of a request target: a path, and a query.
 func (w *item) target(t []byte) []span {
 	path, query, ok := bytes.Cut(t, []byte("?"))
+	person := w.pathOfPerson(path)
 	spans := w.scan(path, manner{}, 0)
 	if ok {
+		if person {
+			w.searched(query)
+		}
 		out := w.formPairs(query, "query", '&')
 		if !bytes.Equal(out, query) {
 			spans = append(spans, span{start: len(path) + 1, end: len(t), text: out})
 		}
 	}
 	return spans
+}
+
+// pathOfPerson reports whether a step of a path is of people, as in /patients/search, and
+// makes identities of a step below that is a common first name and another word: jane-doe.
+func (w *item) pathOfPerson(path []byte) (found bool) {
+	below := false
+	for step := range bytes.SplitSeq(path, []byte("/")) {
+		if below {
+			words := bytes.FieldsFunc(step, func(r rune) bool { return r == '-' || r == '_' || r == '.' })
+			if len(words) == 2 && isName(words[0]) && isName(words[1]) {
+				first, last := foldName(words[0]), foldName(words[1])
+				if (firstNames[first] || firstNames[last]) && !isOrdinary(first) && !isOrdinary(last) {
+					w.name(append(append(bytes.Clone(words[0]), ' '), words[1]...))
+				}
+			}
+		}
+		below = len(step) > 0 && isPersons(string(step))
+		found = found || below
+	}
+	return found
+}
+
+// searched makes identities of the full names that a query asks for among people.
+func (w *item) searched(query []byte) {
+	for pair := range bytes.SplitSeq(query, []byte("&")) {
+		if _, value, ok := bytes.Cut(pair, []byte("=")); ok {
+			if text := plainForm(value); isFullName(text) {
+				w.name(text)
+			}
+		}
+	}
 }
 
 func (w *item) headerLine(name string, value []byte) []byte {
@@ -245,6 +280,9 @@ func (w *item) formPairs(t []byte, place string, between byte) []byte {
 		}
 		name := string(bytes.TrimSpace(plainForm(rawName)))
 		m := w.c.meanings.of(name)
+		if m == noMeaning {
+			m = w.said(t, between, name)
+		}
 		if m == plainName && (personal || looksFull(plainForm(rawValue))) {
 			w.likelyOf(plainForm(rawValue), personal)
 		}
@@ -289,8 +327,8 @@ func plainCookie(raw []byte) []byte {
 // formOf reports what the fields of a form or query say of it by their names: that it is
 // somebody's, and that a password is in it. Fields of one name in pieces become that name.
 func (w *item) formOf(t []byte, between byte) (personal, hidden bool) {
-	var full []byte
-	address := ""
+	var full, parts []byte
+	address, pieces := "", 0
 	for pair := range bytes.SplitSeq(t, []byte{between}) {
 		if name, value, ok := bytes.Cut(pair, []byte("=")); ok {
 			m := w.c.meanings.of(string(bytes.TrimSpace(plainForm(name))))
@@ -299,6 +337,11 @@ func (w *item) formOf(t []byte, between byte) (personal, hidden bool) {
 				if text := plainForm(value); isName(text) {
 					full = append(append(full, text...), ' ')
 				}
+			case namePiece:
+				if text := plainForm(value); isName(text) && isUpper(text) {
+					parts = append(append(parts, text...), ' ')
+					pieces++
+				}
 			case mailbox:
 				address = addressIn(plainForm(value))
 			}
@@ -306,6 +349,9 @@ func (w *item) formOf(t []byte, between byte) (personal, hidden bool) {
 		}
 	}
 	w.nameOf(full, address)
+	if pieces == 2 || pieces > 0 && personal {
+		w.likely(parts, "")
+	}
 	return personal, hidden
 }
 
@@ -361,8 +407,11 @@ func (w *item) fieldValue(f formField, raw []byte, plain func([]byte) []byte) []
 		return writeForm(out, raw, plain)
 	}
 	m := manner{number: f.meaning == telephone || isNumberField(name), digest: isDigestField(name)}
+	spaced := bytes.IndexByte(raw, '+') >= 0 && string(plain([]byte("+"))) == " "
+	m.plus = spaced
 	out := w.text(raw, m)
-	if bytes.IndexByte(raw, '+') >= 0 && string(plain([]byte("+"))) == " " {
+	m.plus = false
+	if spaced {
 		// Spaces stand in it: what is one text may be more than one word of it.
 		if again := w.text(text, m); !bytes.Equal(again, plain(out)) {
 			return writeForm(again, raw, plain)

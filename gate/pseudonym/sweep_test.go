@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"html"
 	"io"
+	"maps"
 	"mime"
 	"mime/quotedprintable"
 	"net/url"
@@ -94,7 +95,7 @@ func carriers(t testing.TB) map[string]func(field, value string) gate.Message {
 		}
 		return out.String()
 	}
-	return map[string]func(f, v string) gate.Message{
+	all := map[string]func(f, v string) gate.Message{
 		"JSON leaf": func(f, v string) gate.Message {
 			return post("application/json", js(map[string]any{"a": map[string]any{f: v}, "note": staying}))
 		},
@@ -136,6 +137,49 @@ func carriers(t testing.TB) map[string]func(field, value string) gate.Message {
 		},
 		"JSON in quoted-printable": func(f, v string) gate.Message {
 			return mail("Content-Type: application/json\r\nContent-Transfer-Encoding: quoted-printable\r\n", qp(js(map[string]any{f: v, "note": staying})))
+		},
+	}
+	maps.Copy(all, pairCarriers(js, post))
+	return all
+}
+
+// pairCarriers put a field and its value beside one another, in objects and documents that
+// name the field in a value of its own.
+func pairCarriers(js func(v any) string, post func(kind, body string) gate.Message) map[string]func(field, value string) gate.Message {
+	xml := func(s string) string { return html.EscapeString(s) }
+	return map[string]func(f, v string) gate.Message{
+		"JSON pair": func(f, v string) gate.Message {
+			return post("application/json", js(map[string]any{"fields": []any{map[string]any{"name": "note", "value": staying}, map[string]any{"name": f, "value": v}}}))
+		},
+		"JSON pair, its value first": func(f, v string) gate.Message {
+			return post("application/json", `{"values":{"value":`+js(v)+`,"key":`+js(f)+`},"note":`+js(staying)+`}`)
+		},
+		"JSON pair with a list": func(f, v string) gate.Message {
+			return post("application/json", js(map[string]any{"id": f, "values": []string{v}, "note": staying}))
+		},
+		"JSON Patch": func(f, v string) gate.Message {
+			return post("application/json-patch+json", js([]any{map[string]any{"op": "replace", "path": "/user/" + f, "value": v}, map[string]any{"op": "add", "path": "/note", "value": staying}}))
+		},
+		"question and answer": func(f, v string) gate.Message {
+			return post("application/json", js(map[string]any{"answers": []any{map[string]any{"question": "Your " + f + "?", "answer": v}}, "note": staying}))
+		},
+		"answer to a question below": func(f, v string) gate.Message {
+			return post("application/json", js(map[string]any{"answers": []any{map[string]any{"field": map[string]any{"ref": "a", "title": f}, "text": v}}, "note": staying}))
+		},
+		"GraphQL literal": func(f, v string) gate.Message {
+			return post("application/json", js(map[string]any{"query": "mutation { add(input: {" + strings.ReplaceAll(f, "-", "_") + ": " + js(v) + ", note: " + js(staying) + "}) { id } }"}))
+		},
+		"GraphQL document": func(f, v string) gate.Message {
+			return post("application/graphql", "mutation Add {\n  add("+strings.ReplaceAll(f, "-", "_")+": "+js(v)+", note: "+js(staying)+") { id }\n}\n")
+		},
+		"XML field": func(f, v string) gate.Message {
+			return post("application/xml", "<r><field name=\""+f+"\">"+xml(v)+"</field><note>"+staying+"</note></r>")
+		},
+		"list of two": func(f, v string) gate.Message {
+			return post("application/json", js([]any{[]string{"note", staying}, []string{f, v}}))
+		},
+		"form of pairs": func(f, v string) gate.Message {
+			return post("application/x-www-form-urlencoded", url.Values{"fields[0][name]": {"note"}, "fields[0][value]": {staying}, "fields[1][name]": {f}, "fields[1][value]": {v}}.Encode())
 		},
 	}
 }

@@ -21,6 +21,7 @@ type manner struct {
 	html   bool // character references
 	number bool // it is a telephone number if it is digits
 	digest bool // it is the digest of an identity if it has the form of one
+	plus   bool // "+" stands for spaces in it: its phrases are read once these are undone
 }
 
 // text replaces the people in t, at every layer, and returns t itself where there
@@ -82,7 +83,10 @@ func (w *item) scan(t []byte, m manner, depth int) []span {
 		spans = w.checked(t, spans)
 	}
 	w.greetings(t)
-	w.fullNames(t)
+	if !m.plus && isGraphQL(t) {
+		w.graphQL(t)
+	}
+	w.wordsIn(t, !m.plus)
 	for _, p := range w.c.records {
 		spans = w.recordsIn(t, p, spans)
 	}

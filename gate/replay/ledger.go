@@ -145,6 +145,7 @@ func (l *ledger) arrived(m *gate.Message) string {
 
 func (l *ledger) outcome(o *gate.Outcome) {
 	o.Error = strings.ToValidUTF8(o.Error, "\uFFFD") // a tape holds nothing else in a string
+	o.At = time.Now().UnixNano()
 	// Told by the ledger's failure.
 	_ = l.append(&gate.Record{Kind: gate.KindOutcome, Outcome: o}, &l.outcomes)
 }

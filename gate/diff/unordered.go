@@ -1,0 +1,248 @@
+package diff
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/waybill-dev/waybill/gate"
+)
+
+// A build that keeps a set, or asks a database without an order, gives the elements of a list in
+// another order each time. In such a place the order means nothing, and the elements everything.
+
+// A Shuffle is the places of a class of messages at which production's replays of one message
+// have the same elements in another order. The zero value has none.
+type Shuffle struct {
+	lists map[string]struct{} // names of lists, without indexes, and of parts that stand more than once
+	lines map[string][2]int   // of texts: how many lines at the start, and at the end, keep their place
+}
+
+// Add notes at which places one message of two replays has the same elements in another order.
+func (s *Shuffle) Add(first, again *gate.Canonical) {
+	b, a := listsOf(first.Parts), listsOf(again.Parts)
+	for i := range b {
+		l := &b[i]
+		m := find(a, l.name)
+		if m == nil || len(m.elements) != len(l.elements) || slices.Equal(l.elements, m.elements) || !sameElements(l.elements, m.elements) {
+			continue
+		}
+		if s.lists == nil {
+			s.lists = map[string]struct{}{}
+		}
+		s.lists[gate.WithoutIndexes(l.name)] = struct{}{}
+	}
+	for _, t := range align(first.Parts, again.Parts) {
+		if t.before == nil || t.after == nil || t.before.Kind != gate.Text || t.after.Kind != gate.Text || t.before.Value == t.after.Value {
+			continue
+		}
+		bl, al := strings.Split(t.before.Value, "\n"), strings.Split(t.after.Value, "\n")
+		if !sameElements(bl, al) {
+			continue
+		}
+		head, tail := 0, 0
+		for bl[head] == al[head] {
+			head++
+		}
+		for bl[len(bl)-1-tail] == al[len(al)-1-tail] {
+			tail++
+		}
+		if s.lines == nil {
+			s.lines = map[string][2]int{}
+		}
+		if was, ok := s.lines[t.before.Name]; ok {
+			head, tail = min(head, was[0]), min(tail, was[1])
+		}
+		s.lines[t.before.Name] = [2]int{head, tail}
+	}
+}
+
+// Ordered returns after with the elements at such places in the order that they have in before:
+// what both have stands where it stands there, and what is over in what places are left. It is
+// after itself where nothing moves. A nil s moves nothing.
+func (s *Shuffle) Ordered(before, after *gate.Canonical) *gate.Canonical {
+	if s == nil || len(s.lists)+len(s.lines) == 0 {
+		return after
+	}
+	b := listsOf(before.Parts)
+	out := *after
+	moved := false
+	own := func() {
+		if !moved {
+			out.Parts, moved = slices.Clone(after.Parts), true
+		}
+	}
+	for i := range b {
+		l := &b[i]
+		if _, ok := s.lists[gate.WithoutIndexes(l.name)]; !ok {
+			continue
+		}
+		m := find(listsOf(out.Parts), l.name) // an outer list may have moved it
+		if m == nil || slices.Equal(l.elements, m.elements) {
+			continue
+		}
+		own()
+		m.permute(out.Parts, places(l.elements, m.elements))
+	}
+	for _, t := range align(before.Parts, out.Parts) {
+		if t.before == nil || t.after == nil || t.before.Value == t.after.Value {
+			continue
+		}
+		ends, ok := s.lines[t.before.Name]
+		if !ok || t.before.Kind != gate.Text || t.after.Kind != gate.Text {
+			continue
+		}
+		bl, al := strings.Split(t.before.Value, "\n"), strings.Split(t.after.Value, "\n")
+		if len(bl) < ends[0]+ends[1] || len(al) < ends[0]+ends[1] {
+			continue
+		}
+		within := al[ends[0] : len(al)-ends[1]]
+		sorted := slices.Clone(al)
+		for from, to := range places(bl[ends[0]:len(bl)-ends[1]], within) {
+			sorted[ends[0]+to] = within[from]
+		}
+		n := slices.IndexFunc(after.Parts, func(p gate.Part) bool { return p.Name == t.before.Name })
+		for seen := 0; n < len(after.Parts); n++ {
+			if after.Parts[n].Name != t.before.Name {
+				continue
+			}
+			if seen == t.a {
+				break
+			}
+			seen++
+		}
+		own()
+		out.Parts[n].Value = strings.Join(sorted, "\n")
+	}
+	return &out
+}
+
+// A list is an array, by the name of its parts up to the index, or all parts of one name.
+type list struct {
+	name     string
+	elements []string // what each holds, so that equal ones are equal
+	parts    [][]int  // of each element: the indexes of its parts
+	array    bool
+}
+
+// listsOf returns the lists of a message that have more than one element, outer ones first.
+func listsOf(parts []gate.Part) []list {
+	var all []list
+	at := map[string]int{}
+	add := func(name string, element int, array bool, part int, text string) {
+		i, ok := at[name]
+		if !ok {
+			i = len(all)
+			at[name] = i
+			all = append(all, list{name: name, array: array})
+		}
+		l := &all[i]
+		if !array {
+			element = len(l.elements)
+		}
+		if element > len(l.elements) { // an element has no part of its own, or indexes are no indexes
+			l.elements = append(l.elements, make([]string, min(element-len(l.elements), len(parts)))...)
+			l.parts = append(l.parts, make([][]int, len(l.elements)-len(l.parts))...)
+		}
+		if element == len(l.elements) {
+			l.elements, l.parts = append(l.elements, ""), append(l.parts, nil)
+		}
+		if element < len(l.elements) {
+			l.elements[element] += text
+			l.parts[element] = append(l.parts[element], part)
+		}
+	}
+	for i := range parts {
+		p := &parts[i]
+		if !maskable(p.Kind) {
+			continue
+		}
+		add(p.Name, 0, false, i, fmt.Sprintf("%q %q\n", p.Kind, p.Value))
+		for from := 0; ; {
+			open := strings.IndexByte(p.Name[from:], '[')
+			if open < 0 {
+				break
+			}
+			open += from
+			end := strings.IndexByte(p.Name[open:], ']')
+			if end < 0 {
+				break
+			}
+			from = open + end + 1
+			if n, err := strconv.Atoi(p.Name[open+1 : from-1]); err == nil && n >= 0 && n < len(parts) {
+				add(p.Name[:open+1], n, true, i, fmt.Sprintf("%q %q %q\n", p.Name[from:], p.Kind, p.Value))
+			}
+		}
+	}
+	all = slices.DeleteFunc(all, func(l list) bool { return len(l.elements) < 2 })
+	slices.SortStableFunc(all, func(x, y list) int { return len(x.name) - len(y.name) })
+	return all
+}
+
+func find(all []list, name string) *list {
+	for i := range all {
+		if all[i].name == name {
+			return &all[i]
+		}
+	}
+	return nil
+}
+
+// permute moves each element of l to its place.
+func (l *list) permute(parts []gate.Part, to []int) {
+	was := slices.Clone(parts)
+	for from, n := range to {
+		for _, i := range l.parts[from] {
+			if l.array {
+				rest := was[i].Name[len(l.name):]
+				parts[i].Name = l.name + strconv.Itoa(n) + rest[strings.IndexByte(rest, ']'):]
+				continue
+			}
+			j := l.parts[n][0]
+			parts[j].Kind, parts[j].Value = was[i].Kind, was[i].Value
+		}
+	}
+}
+
+// places says for each element of after where it belongs: where an equal one of before stands,
+// and, where there is none that is not taken, in the first place that is left.
+func places(before, after []string) []int {
+	free := map[string][]int{}
+	for i, e := range before {
+		if i < len(after) {
+			free[e] = append(free[e], i)
+		}
+	}
+	to := make([]int, len(after))
+	taken := make([]bool, len(after))
+	for i, e := range after {
+		to[i] = -1
+		if l := free[e]; len(l) > 0 {
+			to[i], free[e] = l[0], l[1:]
+			taken[to[i]] = true
+		}
+	}
+	next := 0
+	for i := range to {
+		if to[i] >= 0 {
+			continue
+		}
+		for taken[next] {
+			next++
+		}
+		to[i], taken[next] = next, true
+	}
+	return to
+}
+
+// sameElements reports whether x and y are equal but for their order.
+func sameElements(x, y []string) bool {
+	if len(x) != len(y) {
+		return false
+	}
+	x, y = slices.Clone(x), slices.Clone(y)
+	slices.Sort(x)
+	slices.Sort(y)
+	return slices.Equal(x, y)
+}
