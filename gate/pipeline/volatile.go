@@ -306,9 +306,9 @@ func (c *comparer) unmaskForeign(all []pairing, suspects []suspect, owners *expo
 	// Of so many values, and some facts of each person, so many are equal by chance.
 	beyond := func(l likeness) bool {
 		chance := asked[l] * people * factsOfOne / math.Pow(10, float64(l.length))
-		rare := unlikely * 10
-		if l.how == windowed {
-			rare = unlikely // there are many of each value
+		rare := unlikely * 2
+		if l.how != asWritten { // there are many of each value
+			rare = unlikely
 		}
 		return chance <= rare || hits[l] >= chance+4*math.Sqrt(chance)+1
 	}
