@@ -21,9 +21,13 @@ var (
 	uuids = regexp.MustCompile(`\b[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}\b`)
 )
 
+// ownPort is the port in a link to the build itself, which is another in each run: one of those
+// that systems give out (RFC 6335, 6, and what Linux takes for it).
+var ownPort = regexp.MustCompile(`(://[0-9A-Za-z.\-]+:)(3[2-9]|[45][0-9]|6[0-5])[0-9]{3}\b`)
+
 // named returns a text with [diff.Fresh] in place of what by its form alone is new each time
 // that software writes it: moments within two days of at (nanoseconds since 1970; 0 is not
-// known), UUIDs, and runs of at least 12 letters and digits that change sorts as chance has
+// known), UUIDs, ports of links to the build itself, and runs of at least 12 letters and digits that change sorts as chance has
 // them do. Numbers, words, other dates and ids of few sorts stay as they are: two of them
 // that differ may be two people's.
 func named(text string, at int64) string {
@@ -36,6 +40,7 @@ func named(text string, at int64) string {
 		})
 	}
 	text = uuids.ReplaceAllLiteralString(text, diff.Fresh)
+	text = ownPort.ReplaceAllString(text, "${1}"+diff.Fresh)
 	var out strings.Builder
 	from := 0
 	for i := 0; i < len(text); {
