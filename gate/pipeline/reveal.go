@@ -153,7 +153,6 @@ func factsInID(h *gate.Hidden, found func(*exposure.Found)) {
 	for run := range figures(h.Value) {
 		exposure.InText(h.Part, run, found)
 	}
-	(&speller{h.Part, func(_ int, f *exposure.Found) { found(f) }}).joined(h.Value)
 	for at := strings.IndexByte(h.Value, '='); at > 0; {
 		text := h.Value[:at] + "@" + h.Value[at+1:]
 		exposure.InText(h.Part, text, func(f *exposure.Found) {

@@ -79,7 +79,6 @@ func (s *speller) as(how int) func(*exposure.Found) {
 
 func (s *speller) value(value string) {
 	s.joined(value)
-	s.grouped(value)
 	s.runs(value)
 	s.inHexadecimal(value)
 	s.addresses(value)
@@ -90,7 +89,8 @@ func (s *speller) value(value string) {
 	}
 }
 
-// joined finds numbers whose figures have marks between them ("9051-4426").
+// joined finds numbers whose figures have marks between them ("9051-4426"), and values
+// that are letters and figures in groups ("GB29-NWBK-6016").
 func (s *speller) joined(value string) {
 	for i := 0; i < len(value); {
 		if !isFigure(value[i]) || i > 0 && isAlnumByte(value[i-1]) {
@@ -114,10 +114,6 @@ func (s *speller) joined(value string) {
 		}
 		i = end
 	}
-}
-
-// grouped finds a value that is letters and figures in groups ("GB29-NWBK-6016").
-func (s *speller) grouped(value string) {
 	whole := strings.Map(func(r rune) rune {
 		if strings.ContainsRune("-./ _", r) {
 			return -1
