@@ -215,6 +215,11 @@ type OrderChange struct {
 	Second    Delivery  `json:"second"`
 }
 
+// Lifetimes are the words for how long an answer or a cookie is kept, the shortest first.
+func Lifetimes() []string {
+	return []string{"past", "seconds", "minutes", "hours", "days", "months", "years"}
+}
+
 // Answers ends the name of the scenario of a comparison of answers.
 const Answers = ", answers"
 

@@ -66,8 +66,10 @@ type Message struct {
 // An Outcome is what became of one stimulus in one run.
 type Outcome struct {
 	Stimulus string `json:"stimulus"`
-	Status   int    `json:"status"`          // HTTP status, SMTP reply to the message, exit status of a job
-	Error    string `json:"error,omitempty"` // why there is no answer; empty where there is one
+	Channel  string `json:"channel,omitempty"` // of the stimulus; "" on tapes of older programs
+	Key      string `json:"key,omitempty"`     // of the stimulus: who asked
+	Status   int    `json:"status"`            // HTTP status, SMTP reply to the message, exit status of a job
+	Error    string `json:"error,omitempty"`   // why there is no answer; empty where there is one
 	Phase    string `json:"phase,omitempty"`
 	At       int64  `json:"at,omitempty"`      // when the answer was there in a replay, nanoseconds since 1970 UTC; 0 is not known; never compared
 	Elapsed  int64  `json:"elapsed,omitempty"` // nanoseconds from first byte sent to last byte received

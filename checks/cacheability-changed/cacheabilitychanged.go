@@ -85,19 +85,13 @@ func loosened(g *gate.EditGroup) bool {
 	return slices.ContainsFunc(before, func(d string) bool { return slices.Contains(guards, d) && lost(d) })
 }
 
-// lifetimes are how long until an answer expires, as its part says it, the shortest first.
-var lifetimes = []string{"past", "seconds", "minutes", "hours", "days", "months", "years"}
-
-// rank ranks one. Without a word the answer says nothing: it may be kept for some time, by a
-// rule of thumb. A word that is not known is longest.
-func rank(lives string, absent bool) int {
-	if absent || lives == "" {
+// rank ranks how long until an answer expires. Without a word the answer says nothing: it may be
+// kept for some time, by a rule of thumb.
+func rank(word string, absent bool) int {
+	if absent || word == "" {
 		return 1
 	}
-	if i := slices.Index(lifetimes, lives); i >= 0 {
-		return i
-	}
-	return len(lifetimes)
+	return kit.Lifetime(word)
 }
 
 func directives(value string) []string {

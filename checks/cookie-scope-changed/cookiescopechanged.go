@@ -62,16 +62,13 @@ func scope(value string) map[string]string {
 	return attributes
 }
 
-// lifetimes are how long a cookie lives, as its part says it, the shortest first.
-var lifetimes = []string{"past", "", "seconds", "minutes", "hours", "days", "months", "years"}
-
-// lives ranks how long a cookie lives; without a word it ends with the browser. A word that is
-// not known is longest.
-func lives(attributes map[string]string) int {
-	if i := slices.Index(lifetimes, attributes["lives"]); i >= 0 {
-		return i
+// lives ranks how long a cookie lives; without a word it ends with the browser, which is longer
+// than one that is past and shorter than any other.
+func lives(attributes map[string]string) float64 {
+	if word := attributes["lives"]; word != "" {
+		return float64(kit.Lifetime(word))
 	}
-	return len(lifetimes)
+	return 0.5
 }
 
 // sites are the values of SameSite, the strictest last; a browser takes none for lax.

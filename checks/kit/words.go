@@ -1,6 +1,11 @@
 package kit
 
-import "strconv"
+import (
+	"slices"
+	"strconv"
+
+	"github.com/waybill-dev/waybill/gate"
+)
 
 // N words a count: "1 person", "2 people".
 func N(n int, one, many string) string {
@@ -18,6 +23,16 @@ func Deliveries(n int) string { return N(n, "delivery", "deliveries") }
 
 // Answers counts answers: "1 answer".
 func Answers(n int) string { return N(n, "answer", "answers") }
+
+// Lifetime ranks how long something is kept, by a word of [gate.Lifetimes]: at least 0. A word that
+// is not known is longest.
+func Lifetime(word string) int {
+	words := gate.Lifetimes()
+	if i := slices.Index(words, word); i >= 0 {
+		return i
+	}
+	return len(words)
+}
 
 // Whom words who is meant: "2 people", "1 outside party", "2 people and 1 outside
 // party", and "nobody" where there is neither.

@@ -62,7 +62,6 @@ func chaosRandom(t *testing.T, stream uint64) *rand.Rand {
 }
 
 func chaosMember(i int) string { return fmt.Sprintf("member%02d@members.example.org", i) }
-func chaosAbout(i int) string  { return fmt.Sprintf("question %d about record %d", i, 770_000+7919*i) }
 
 func writeChaosCorpus(t *testing.T, path string) {
 	t.Helper()
@@ -71,7 +70,7 @@ func writeChaosCorpus(t *testing.T, path string) {
 		t.Fatal(err)
 	}
 	for i := range chaosQuestions {
-		form := "from=" + strings.Replace(chaosMember(i), "@", "%40", 1) + "&question=" + strings.ReplaceAll(chaosAbout(i), " ", "+")
+		form := "from=" + strings.Replace(chaosMember(i), "@", "%40", 1) + "&question=" + strings.ReplaceAll(portalAbout(i), " ", "+")
 		err := w.Append(&gate.Record{Kind: gate.KindStimulus, Stimulus: &gate.Stimulus{
 			ID: fmt.Sprintf("q-%02d", i), Channel: "http", Door: "web", Key: chaosMember(i), Status: 200,
 			Head: fmt.Appendf(nil, "POST /ask HTTP/1.1\r\nHost: portal.example.org\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: %d\r\n", len(form)),
@@ -336,7 +335,7 @@ func (s *scene) expected(role string) (out []string) {
 		if s.swap && role == "staging" {
 			to = strings.Replace(to, "member03@", "member04@", 1)
 		}
-		out = append(out, to+"\t"+chaosAbout(i))
+		out = append(out, to+"\t"+portalAbout(i))
 	}
 	slices.Sort(out)
 	return out

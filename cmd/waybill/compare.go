@@ -97,7 +97,7 @@ func comparing(conf *config.Config, corpus string) (pipeline.Options, error) {
 
 // asked says of which kind a stimulus is; "" of one of a channel that is not known.
 func asked(s *gate.Stimulus) string {
-	if p, err := protocol(s.Channel); err == nil {
+	if p, err := protocol(s.Channel); err == nil && p.Asked != nil {
 		return p.Asked(s)
 	}
 	return ""
@@ -108,6 +108,9 @@ func reply(name string, o *gate.Outcome) (gate.Decoded, error) {
 	p, err := protocol(name)
 	if err != nil {
 		return gate.Decoded{}, err
+	}
+	if p.Reply == nil {
+		return gate.Decoded{}, fmt.Errorf("answers of channel %s cannot be read", name)
 	}
 	return p.Reply(o)
 }
@@ -170,7 +173,7 @@ func (p *program) judged(ctx context.Context, o pipeline.Options, production []s
 		gaps = once(gaps)
 	}
 	weigh(c, gaps)
-	if replies, gaps, err := p.repliesOf(ctx, o, from, production, staging); err != nil {
+	if replies, gaps, err := p.repliesOf(ctx, o, from, append([]string{staging}, production...), in); err != nil {
 		return err
 	} else if replies != nil {
 		weigh(replies, gaps)
@@ -184,11 +187,20 @@ func (p *program) judged(ctx context.Context, o pipeline.Options, production []s
 	return nil
 }
 
-// repliesOf compares what the builds answered, where both were replayed and the corpus is known.
-func (p *program) repliesOf(ctx context.Context, o pipeline.Options, from []gate.Header, production []string, staging string) (*gate.Comparison, []gate.Gap, error) {
-	if o.Reply == nil || o.Corpus == "" || slices.ContainsFunc(from, func(h gate.Header) bool { return h.Content != gate.RunTape }) {
+// repliesOf compares what the builds answered, where both were replayed and the corpus is known;
+// where they were not, or it is not, the verdict's input says so.
+func (p *program) repliesOf(ctx context.Context, o pipeline.Options, from []gate.Header, runs []string, in *verdict.Input) (*gate.Comparison, []gate.Gap, error) {
+	switch {
+	case o.Reply == nil: // which is said where the configuration is read
+		return nil, nil, nil
+	case slices.ContainsFunc(from, func(h gate.Header) bool { return h.Content != gate.RunTape }):
+		note(in, "what the builds answered was not compared: a corpus does not hold what was answered when it was recorded")
+		return nil, nil, nil
+	case o.Corpus == "":
+		note(in, "what the builds answered was not compared: who asked stands in the corpus, which --config names")
 		return nil, nil, nil
 	}
+	staging, production := runs[0], runs[1:]
 	o.Progress = nil
 	c, gaps, err := pipeline.CompareReplies(ctx, o, production, staging)
 	if stop := stoppedBy(ctx); stop != nil {

@@ -128,6 +128,16 @@ func portal(args []string) int {
 		}
 		if err := deliver(*server, to, body); err != nil {
 			http.Error(w, err.Error(), http.StatusBadGateway)
+			return
+		}
+		switch *mode {
+		case "shared": // with the session of whoever asked before
+			three, four := portalAbout(3), portalAbout(4)
+			about = strings.NewReplacer(three, four, four, three).Replace(about)
+			fallthrough
+		case "page":
+			w.Header().Set("Content-Type", "text/html; charset=utf-8")
+			fmt.Fprintf(w, "<html><body><p>You asked: %s</p></body></html>", about)
 		}
 	})
 	served := make(chan error, 1)
@@ -145,6 +155,9 @@ func portal(args []string) int {
 }
 
 // track tells an outside party what was asked.
+// portalAbout is what member n asks.
+func portalAbout(n int) string { return fmt.Sprintf("question %d about record %d", n, 770_000+7919*n) }
+
 func track(proxy, about string) error {
 	c := http.Client{Transport: &http.Transport{Proxy: http.ProxyURL(&url.URL{Scheme: "http", Host: proxy}), DisableKeepAlives: true}}
 	r, err := c.Get("http://collect.tracker.example.net/g/collect?dl=" + url.QueryEscape("https://portal.example.org/ask?q="+url.QueryEscape(about)))

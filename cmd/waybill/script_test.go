@@ -158,7 +158,7 @@ func corpus(ts *testscript.TestScript, neg bool, args []string, recorded bool) {
 			ts.Check(w.Append(&gate.Record{Kind: gate.KindMessage, Message: &gate.Message{
 				Seq: messages, Channel: "smtp", Sink: "mail", Phase: "steady",
 				Head: fmt.Appendf(nil, "EHLO portal.example.org\r\nMAIL FROM:<%s>\r\nRCPT TO:<%s>\r\n", portalFrom, who),
-				Body: portalMail(who, fmt.Sprintf("question %d about record %d", i, 770_000+7919*i)),
+				Body: portalMail(who, portalAbout(i)),
 			}}))
 		}
 	}

@@ -64,21 +64,9 @@ func (n *Noise) Named(part, text string, after bool) string {
 	if n == nil || len(n.places) == 0 || text == "" {
 		return text
 	}
-	var out strings.Builder
-	from := 0
-	for start, end := gate.NextWord(text, 0); start < end; start, end = gate.NextWord(text, end) {
-		w := text[start:end]
-		if gate.IsWord(w) && len(w) >= leastNamed && n.volatileWord(part, w, after) && (!after || n.asLong(part, w)) {
-			out.WriteString(text[from:start])
-			out.WriteString(Fresh)
-			from = end
-		}
-	}
-	if from == 0 {
-		return text
-	}
-	out.WriteString(text[from:])
-	return out.String()
+	return freshen(text, func(w string) bool {
+		return len(w) >= leastNamed && n.volatileWord(part, w, after) && (!after || n.asLong(part, w))
+	})
 }
 
 // asLong reports whether w is as long as the values of some volatile place of the part.

@@ -513,10 +513,15 @@ func (n *Noise) Rename(part, text string, after bool) string {
 	if n == nil || len(n.places) == 0 || text == "" {
 		return text
 	}
+	return freshen(text, func(w string) bool { return n.volatileWord(part, w, after) })
+}
+
+// freshen puts [Fresh] in place of the words of a text that are new each time.
+func freshen(text string, isFresh func(word string) bool) string {
 	var out strings.Builder
 	from := 0
 	for start, end := gate.NextWord(text, 0); start < end; start, end = gate.NextWord(text, end) {
-		if w := text[start:end]; gate.IsWord(w) && n.volatileWord(part, w, after) {
+		if w := text[start:end]; gate.IsWord(w) && isFresh(w) {
 			out.WriteString(text[from:start])
 			out.WriteString(Fresh)
 			from = end

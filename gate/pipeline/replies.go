@@ -42,7 +42,7 @@ func askersOf(ctx context.Context, o *Options) (askers, error) {
 		if s == nil {
 			continue
 		}
-		a := asker{s.Channel, s.Door, o.Asked(s), gate.Recipient{Kind: gate.Session, Address: cmp.Or(s.Key, s.ID), Role: gate.Asker}}
+		a := asker{s.Channel, s.Door, o.Asked(s), whoAsked(s.Key, s.ID)}
 		if shared[a] == nil {
 			shared[a] = &a
 		}
@@ -51,13 +51,18 @@ func askersOf(ctx context.Context, o *Options) (askers, error) {
 	return nil, ctx.Err()
 }
 
+// whoAsked is who sent a stimulus: a session, or, where none is known, whoever sent this one.
+func whoAsked(key, stimulus string) gate.Recipient {
+	return gate.Recipient{Kind: gate.Session, Address: cmp.Or(key, stimulus), Role: gate.Asker}
+}
+
 // answered reports whether o is the answer to a stimulus of the corpus. That there was none is
 // a gap of the run.
 func (a askers) answered(o *gate.Outcome) bool { return o.Error == "" && a[o.Stimulus] != nil }
 
 // CompareReplies compares what two builds answered to the stimuli of o.Corpus, as [Compare] does
-// what they sent. Recipients are who asked. nil is returned where production is no run: a
-// corpus does not hold what was answered when it was recorded.
+// what they sent: all are runs, since a corpus does not hold what was answered when it was
+// recorded. Recipients are who asked.
 func CompareReplies(ctx context.Context, o Options, production []string, staging string) (*gate.Comparison, []gate.Gap, error) {
 	o.replies, o.Form, o.Ordered = true, "", nil
 	o.Traces = func(s *gate.Stimulus) []string { return []string{answerTo(s.ID)} }
@@ -92,11 +97,18 @@ func repliesAlone(gaps []gate.Gap) []gate.Gap {
 // answerTo is the trace that answers to a stimulus have in common.
 func answerTo(stimulus string) string { return "answer:" + stimulus }
 
-// reply makes an answer canonical.
+// reply makes an answer canonical. Where it is only shown, and no corpus was read, the run itself
+// says who asked.
 func (d *decoding) reply(o *gate.Outcome, ref gate.Ref) ([]gate.Canonical, error) {
 	a := d.askers[o.Stimulus]
-	if a == nil {
+	switch {
+	case a == nil && d.askers != nil:
 		return nil, fmt.Errorf("nobody is known to have asked for the answer to stimulus %s", o.Stimulus)
+	case a == nil:
+		a = &asker{channel: o.Channel, who: whoAsked(o.Key, o.Stimulus)}
+	}
+	if d.o.Reply == nil {
+		return nil, fmt.Errorf("read the answer to stimulus %s: answers are not compared", o.Stimulus)
 	}
 	decoded, err := d.o.Reply(a.channel, o)
 	if err != nil {

@@ -115,7 +115,7 @@ func (r *run) send(ctx context.Context, i *item) {
 		r.gap(gate.Gap{Kind: gate.GapNotReplayed, Where: "door " + s.Door, Detail: "there is no such door: add it to the configuration", Stimulus: s.ID})
 		return
 	}
-	o.Stimulus, o.Phase = s.ID, *r.ledger.phase.Load()
+	o.Stimulus, o.Channel, o.Key, o.Phase = s.ID, s.Channel, s.Key, *r.ledger.phase.Load()
 	r.answers.keep(&o)
 	r.shorten(s, &o)
 	r.ledger.outcome(&o)

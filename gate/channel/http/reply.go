@@ -195,8 +195,7 @@ func (r *request) until(date string) string {
 	return lifetime(seconds)
 }
 
-// lifetimes are the words for how long something is kept, the shortest first.
-var lifetimes = [...]string{"past", "seconds", "minutes", "hours", "days", "months", "years"}
+var lifetimes = gate.Lifetimes()
 
 // lifetime is the word for a number of seconds.
 func lifetime(seconds int64) string {
