@@ -574,6 +574,7 @@ func TestSinkReserve(t *testing.T) {
 			t.Fatal(err)
 		}
 		reserve.Close()
+		await(t, "the connection to end", func() bool { return r.sink.Stats().Open == 0 })
 	}
 	resp, err := client(r, "", http1).Get("https://api.example/")
 	if err != nil {
