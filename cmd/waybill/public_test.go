@@ -62,7 +62,7 @@ type publicTold struct {
 // holds what comes of them to Python and tshark: nothing is lost without a gap or a reason.
 //
 // WAYBILL_PUBLIC names the folder. .github/imports/run fetches all of them, runs this test and
-// writes the table that it prints into the README; .ci/run runs it on a small part.
+// writes the table that it prints into .github/docs/detection.md; .ci/run runs it on a small part.
 func TestPublicFiles(t *testing.T) {
 	folder := os.Getenv("WAYBILL_PUBLIC")
 	if folder == "" {
@@ -391,7 +391,7 @@ func (f *publicFile) twice(t *testing.T) {
 	}
 }
 
-// printPublic prints the table of the README.
+// printPublic prints the table of .github/docs/detection.md.
 func printPublic(t *testing.T, rows map[string]*publicRow) {
 	var b strings.Builder
 	total := 0
