@@ -1,6 +1,12 @@
 package main
 
-import "time"
+import (
+	"cmp"
+	"reflect"
+	"time"
+
+	"github.com/waybill-dev/waybill/gate/config"
+)
 
 // Run is run, for the tests of the whole program.
 var Run = run
@@ -16,3 +22,46 @@ var (
 
 // Stories do not wait as long as people do.
 func init() { leastSettle, longestLinger = 300*time.Millisecond, 100*time.Millisecond }
+
+// The keys of waybill.toml, and what is written of them.
+var (
+	SettingKeys = settingKeys
+	KeyDocs     = keyDocs
+	WriteSchema = writeSchema
+)
+
+// Path, Type and Of are the fields of a key.
+func (k settingKey) Path() string       { return k.path }
+func (k settingKey) Type() reflect.Type { return k.typ }
+func (k settingKey) Of() string         { return k.of }
+
+// Sound reads a waybill.toml as the gate does, with the keys of its protocols.
+func Sound(dir, text string) (*config.Config, error) {
+	c, err := config.Parse("waybill.toml", dir, []byte(text))
+	if err != nil {
+		return nil, err
+	}
+	decode := func(channel, place string, settings func(any) error) error {
+		p, err := protocol(channel)
+		if err != nil {
+			return err
+		}
+		if place == "sinks" {
+			return p.Check(settings)
+		}
+		if t := protocolKeys(p)[place]; t != nil {
+			return settings(reflect.New(t).Interface())
+		}
+		return nil
+	}
+	for _, d := range c.Doors {
+		err = cmp.Or(err, decode(d.Channel, "doors", d.Settings))
+	}
+	for _, s := range c.Sinks {
+		err = cmp.Or(err, decode(s.Channel, "sinks", s.Settings))
+	}
+	for _, t := range c.Record.Taps {
+		err = cmp.Or(err, decode(t.Channel, "record.taps", t.Settings))
+	}
+	return c, err
+}

@@ -25,6 +25,7 @@ var layers = []struct {
 	reason  string
 }{
 	{0, `gate`, "the vocabulary, which everything shares"},
+	{0, `\.github/docs`, "the pages of the manual, and nothing else"},
 	{1, `gate/(decode|fields)`, "grammar that stages share: pure, one rule in one place"},
 	{2, `gate/(config|channel|tape|importer|canon|match|diff|exposure|verdict|report|publish|pseudonym|dynamic)`, "one stage or one face of the outside each, unaware of the others"},
 	{2, `checks/[a-z]+(-[a-z]+)+`, "a check sees a comparison and nothing else"},
@@ -187,6 +188,14 @@ func readTree(root string) (tree, error) {
 				return nil
 			}
 			name := d.Name()
+			switch rel, err := filepath.Rel(root, file); {
+			case err != nil:
+				return err
+			case rel == ".github" || filepath.ToSlash(rel) == ".github/docs":
+				return nil // whose pages a package embeds
+			case filepath.Dir(rel) == ".github":
+				return fs.SkipDir
+			}
 			if strings.HasPrefix(name, ".") || strings.HasPrefix(name, "_") || name == "testdata" {
 				return fs.SkipDir
 			}

@@ -195,8 +195,9 @@ func (p *program) app() *cli.App {
 		Name:                      "waybill",
 		Usage:                     "does this release change who receives what?",
 		UsageText:                 "waybill VERB [flags] [arguments]",
-		Description:               exitCodes(),
+		Description:               exitCodes() + "\n\n" + topics(),
 		HideVersion:               true,
+		Flags:                     []cli.Flag{cli.HelpFlag}, // which cli adds only where help is its own verb
 		DisableSliceFlagSeparator: true,
 		Reader:                    p.stdin,
 		Writer:                    p.stdout,
@@ -204,7 +205,7 @@ func (p *program) app() *cli.App {
 		ExitErrHandler:            func(*cli.Context, error) {}, // codes are run's to give
 		Commands: []*cli.Command{
 			p.gateVerb(), p.replayVerb(), p.judgeVerb(), p.diffVerb(), p.explainVerb(),
-			p.approveVerb(), p.approvalsVerb(), p.reviewVerb(), p.verifyVerb(), p.reportVerb(), p.publishVerb(), p.doctorVerb(), p.mergeVerb(), p.checksVerb(), p.initVerb(), p.tapeVerb(), p.importVerb(), p.recordVerb(), p.corpusVerb(), p.pseudonymizeVerb(), p.versionVerb(),
+			p.approveVerb(), p.approvalsVerb(), p.reviewVerb(), p.verifyVerb(), p.reportVerb(), p.publishVerb(), p.doctorVerb(), p.mergeVerb(), p.checksVerb(), p.initVerb(), p.configVerb(), p.tapeVerb(), p.importVerb(), p.recordVerb(), p.corpusVerb(), p.pseudonymizeVerb(), p.versionVerb(), p.helpVerb(),
 		},
 	}
 	app.Action = func(c *cli.Context) error { return unknownVerb(c, "", app.Commands) }
