@@ -45,8 +45,9 @@ func (p *program) approveVerb() *cli.Command {
 	return &cli.Command{
 		Name:      "approve",
 		Usage:     "accept findings, with a reason and a last day",
-		UsageText: "waybill approve [flags] --reason TEXT --until DAY FINGERPRINT...",
-		Description: "Each approval is of its finding in this corpus, of as many messages as it has now. It is a person's claim: where\n" +
+		UsageText: "waybill approve [flags] --reason TEXT --until DAY FINDING...",
+		Description: findingWords + "\n\n" +
+			"Each approval is of its finding in this corpus, of as many messages as it has now. It is a person's claim: where\n" +
 			"reviews are verified, an approving review of the pull request is the evidence for it. What it covers is printed before it\n" +
 			"is made, and after.",
 		Flags: append(append(append(approvalFlags(), approverFlags()...), nameFlags()...),
@@ -85,7 +86,11 @@ func (p *program) approve(c *cli.Context) error {
 		return usage(fmt.Errorf("approve: --until: %w", err), "")
 	}
 	var list []gate.Approval
-	for _, fingerprint := range c.Args().Slice() {
+	for _, arg := range c.Args().Slice() {
+		fingerprint, err := findingNamed(v, arg)
+		if err != nil {
+			return err
+		}
 		a, err := verdict.For(v, fingerprint)
 		if err != nil {
 			return usage(err, "the report of the gate gives the fingerprints")

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 
 	"github.com/urfave/cli/v2"
 
@@ -24,9 +25,10 @@ const defaultVerdict = ".waybill/verdict.json"
 
 func (p *program) explainVerb() *cli.Command {
 	return &cli.Command{
-		Name:      "explain",
-		Usage:     "show one finding whole: who, what, before and after, and by which rule; or how one request is read",
-		UsageText: "waybill explain [--verdict FILE] [--config CONFIG] FINGERPRINT\nwaybill explain --request FILE [--config CONFIG] [--sink NAME]",
+		Name:        "explain",
+		Usage:       "show one finding whole: who, what, before and after, and by which rule; or how one request is read",
+		UsageText:   "waybill explain [--verdict FILE] [--config CONFIG] FINDING\nwaybill explain --request FILE [--config CONFIG] [--sink NAME]",
+		Description: findingWords,
 		Flags: append([]cli.Flag{
 			&cli.StringFlag{Name: "verdict", Value: defaultVerdict, Usage: "`FILE` with the verdict"},
 			&cli.StringFlag{Name: "config", Usage: "`CONFIG` whose masks were used; the one beside the verdict's folder if not given"},
@@ -49,8 +51,9 @@ func (p *program) explainVerb() *cli.Command {
 			if err != nil {
 				return err
 			}
-			if _, err := report.Find(v, c.Args().First()); err != nil {
-				return usage(err, "the report of the gate gives the fingerprints")
+			fingerprint, err := findingNamed(v, c.Args().First())
+			if err != nil {
+				return err
 			}
 			conf, err := explainConfig(c.String("config"), c.String("verdict"))
 			if err != nil {
@@ -64,7 +67,7 @@ func (p *program) explainVerb() *cli.Command {
 				return err
 			}
 			load := loader(po, c.String("verdict"))
-			if err := report.Explain(p.stdout, v, c.Args().First(), load, o); err != nil {
+			if err := report.Explain(p.stdout, v, fingerprint, load, o); err != nil {
 				code := gate.ExitUndecided
 				if errors.Is(err, fs.ErrNotExist) {
 					code = gate.ExitUsage
@@ -83,6 +86,24 @@ func (p *program) explainVerb() *cli.Command {
 			return err
 		},
 	}
+}
+
+// findingWords says how a finding is named on the command line.
+const findingWords = "FINDING is the number that the report gives it, such as 1, or its fingerprint or the beginning of that."
+
+// findingNamed returns the fingerprint of the finding that an argument names: by its number in
+// the report, or by its fingerprint or the beginning of that.
+func findingNamed(v *gate.Verdict, arg string) (string, error) {
+	if n, err := strconv.Atoi(arg); err == nil && len(arg) < 4 { // fingerprints are named by four digits or more
+		if n < 1 || n > len(v.Findings) {
+			return "", usage(fmt.Errorf("there is no finding %d: the verdict has %d", n, len(v.Findings)), "waybill report shows them")
+		}
+		return v.Findings[n-1].Fingerprint, nil
+	}
+	if _, err := report.Find(v, arg); err != nil {
+		return "", usage(err, "the report of the gate gives the fingerprints")
+	}
+	return arg, nil
 }
 
 // loader brings messages of the runs that the verdict at path was reached from.

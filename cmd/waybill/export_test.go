@@ -65,3 +65,11 @@ func Sound(dir, text string) (*config.Config, error) {
 	}
 	return c, err
 }
+
+// Verbs are the verbs of waybill, each with what it does.
+func Verbs() (all [][2]string) {
+	for _, c := range (&program{}).app().Commands {
+		all = append(all, [2]string{c.Name, c.Usage})
+	}
+	return all
+}

@@ -35,7 +35,7 @@ func (p *program) gateVerb() *cli.Command {
 			&cli.BoolFlag{Name: "report-only", Usage: "exit with 0 where the release is blocked, and only there"},
 			&cli.BoolFlag{Name: "keep-state", Usage: "leave the folders in which the builds ran, and say where they are"},
 			&cli.IntFlag{Name: "concurrency", Usage: "`N` stimuli under way at once instead of what the configuration says"},
-			commitFlag(), seedFlag(), sameBuildFlag(), baseFlag(),
+			commitFlag(), seedFlag(), sameBuildFlag(), selfFlag(), baseFlag(),
 		}, nameFlags()...),
 		Action: p.gate,
 	}
@@ -70,6 +70,12 @@ func (p *program) gate(c *cli.Context) error {
 			return usage(fmt.Errorf("read approvals: %w", err), "")
 		}
 	}
+	folder := ""
+	if c.Bool("self") {
+		if folder, err = againstItself(conf); err != nil {
+			return err
+		}
+	}
 	if c.IsSet("json") {
 		conf.Report.JSON = c.String("json")
 	}
@@ -84,7 +90,10 @@ func (p *program) gate(c *cli.Context) error {
 	if err := p.settings(c, conf, in); err != nil {
 		return err
 	}
-	err = p.gather(c, conf, in)
+	if c.Bool("self") {
+		note(in, selfNote)
+	}
+	err = p.gather(c, conf, in, folder)
 	if stop := stoppedBy(c.Context); stop != nil {
 		return stop
 	}
@@ -95,8 +104,9 @@ func (p *program) gate(c *cli.Context) error {
 	return p.conclude(c, verdict.Decide(*in), places{conf.Report.JSON, conf.Path, c.String("approvals")}, o)
 }
 
-// gather replays every scenario and puts all evidence into the verdict's input.
-func (p *program) gather(c *cli.Context, conf *config.Config, in *verdict.Input) (err error) {
+// gather replays every scenario and puts all evidence into the verdict's input. The runs stand in
+// folder, or where they do if it is "".
+func (p *program) gather(c *cli.Context, conf *config.Config, in *verdict.Input, folder string) (err error) {
 	ctx := c.Context
 	in.Approvals, err = verdict.LoadApprovals(conf.Approvals.Path, verdict.Limits{Now: in.Now, MaxDays: conf.Approvals.MaxDays})
 	if err != nil {
@@ -105,7 +115,7 @@ func (p *program) gather(c *cli.Context, conf *config.Config, in *verdict.Input)
 	if err := p.weighApprovals(c, conf, in); err != nil {
 		return err
 	}
-	s, err := p.openSession(c.Context, conf, sessionOptions{concurrency: c.Int("concurrency"), keepState: c.Bool("keep-state")})
+	s, err := p.openSession(c.Context, conf, sessionOptions{folder: folder, concurrency: c.Int("concurrency"), keepState: c.Bool("keep-state")})
 	if err != nil {
 		return err
 	}

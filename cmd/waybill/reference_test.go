@@ -113,6 +113,12 @@ func with(t *testing.T, path, of string, value any) string {
 		}
 		at = inner
 	}
+	return encoded(t, doc)
+}
+
+// encoded is tables as a text of TOML.
+func encoded(t *testing.T, doc map[string]any) string {
+	t.Helper()
 	var b bytes.Buffer
 	if err := toml.NewEncoder(&b).Encode(doc); err != nil {
 		t.Fatal(err)
@@ -201,11 +207,7 @@ func without(t *testing.T, dir, path, of string) *config.Config {
 		at = at[n].(map[string]any)
 	}
 	delete(at, names[len(names)-1])
-	var b bytes.Buffer
-	if err := toml.NewEncoder(&b).Encode(doc); err != nil {
-		t.Fatal(err)
-	}
-	c, err := waybill.Sound(dir, b.String())
+	c, err := waybill.Sound(dir, encoded(t, doc))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -23,7 +23,7 @@ const (
 
 // Terminal writes v for a person: first the decision, then how far it reaches,
 // then what was found, most harmful first, what was not seen, what was masked,
-// what was counted, and what to type next.
+// what was counted, what to type next, and in the last line the decision again.
 func Terminal(w io.Writer, v *gate.Verdict, o Options) error {
 	r := &renderer{page: newPage(&o), names: newNames(v, &o), v: v, o: &o}
 	r.decision()
@@ -38,6 +38,7 @@ func Terminal(w io.Writer, v *gate.Verdict, o Options) error {
 	r.approvals()
 	r.notes()
 	r.next()
+	r.last()
 	if _, err := io.WriteString(w, r.b.String()); err != nil {
 		return fmt.Errorf("write report: %w", err)
 	}
@@ -55,20 +56,31 @@ type renderer struct {
 func open(s gate.State) bool { return s == gate.Open || s == gate.Expired || s == gate.Outgrown }
 
 func (r *renderer) decision() {
-	c := conclude(r.v, r.names)
-	code := c.code
-	word := map[string]style{"Pass": good, "Blocked": bad}
-	head, rest := span{careful, c.word + ": "}, span{bold, c.text}
-	if style, ok := word[c.word]; ok {
-		head.style = style
-	}
-	r.flow("", "  ", head, rest)
+	code := r.verdictLine().code
 	if len(r.v.Reasons) > 1 || len(r.v.Reasons) == 1 && r.v.Decision == gate.Blocked && code != gate.ExitBlocked {
 		for _, reason := range r.v.Reasons[:min(len(r.v.Reasons), maxGaps)] {
 			r.text(fmt.Sprintf("  exit %-3d ", reason.Code), "           ", r.names.prose(reason.Text))
 		}
 		r.more(len(r.v.Reasons)-maxGaps, "reason", "reasons")
 	}
+}
+
+// verdictLine writes the decision and what was found, in one sentence.
+func (r *renderer) verdictLine() conclusion {
+	c := conclude(r.v, r.names)
+	word := map[string]style{"Pass": good, "Blocked": bad}
+	head, rest := span{careful, c.word + ": "}, span{bold, c.text}
+	if style, ok := word[c.word]; ok {
+		head.style = style
+	}
+	r.flow("", "  ", head, rest)
+	return c
+}
+
+// last says the decision again, where whoever ran the gate looks first: above the prompt.
+func (r *renderer) last() {
+	r.blank()
+	r.verdictLine()
 }
 
 // blind says what was not seen although nothing failed, where the verdict is said.
