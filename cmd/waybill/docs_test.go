@@ -256,9 +256,18 @@ func TestDocsConfigurations(t *testing.T) {
 			tried++
 			where := fmt.Sprintf("%s:%d", p.path, b.line)
 			doc := parsed(t, b.body)
-			if _, whole := doc["staging"]; !whole { // a piece, or a recorder's
+			if _, whole := doc["corpus"]; !whole { // a piece, or a recorder's
 				full := parsed(t, base)
+				for _, role := range []string{"production", "staging"} { // whole where they are given
+					if _, given := doc[role]; given && doc["version"] == nil {
+						delete(full, role)
+						full[role] = map[string]any{"jobs": map[string]any{"drain": map[string]any{"command": []any{"./drain"}}}}
+					}
+				}
 				merge(full, doc)
+				if full["staging"].(map[string]any)["command"] == nil && full["staging"].(map[string]any)["doors"] == nil {
+					full["staging"] = map[string]any{"command": []any{"./app"}}
+				}
 				doc = full
 			}
 			if _, err := waybill.Sound(t.TempDir(), encoded(t, doc)); err != nil {

@@ -20,7 +20,7 @@ func (p *program) doctorVerb() *cli.Command {
 	return &cli.Command{
 		Name:      "doctor",
 		Usage:     "look whether everything that the gate needs is there, and change nothing",
-		UsageText: "waybill doctor [--config CONFIG]\nwaybill doctor --head",
+		UsageText: "waybill doctor [DIR|CONFIG]\nwaybill doctor --head",
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "config", Value: ".", Usage: "`CONFIG`, or the folder that holds it"},
 			&cli.BoolFlag{Name: "head", Usage: "print the commit that this workflow of GitHub Actions is to evaluate, and nothing else; exits with 3 where it is a fork's"},
@@ -30,8 +30,15 @@ func (p *program) doctorVerb() *cli.Command {
 }
 
 func (p *program) doctor(c *cli.Context) error {
-	if err := arguments(c, 0, 0); err != nil {
+	if err := arguments(c, 0, 1); err != nil {
 		return err
+	}
+	path := c.String("config")
+	if c.Args().Present() {
+		if c.IsSet("config") {
+			return usage(errors.New("doctor: the configuration is named twice"), "usage: "+c.Command.UsageText)
+		}
+		path = c.Args().First()
 	}
 	if c.Bool("head") {
 		e, err := publish.ReadEvent(p.getenv)
@@ -49,7 +56,7 @@ func (p *program) doctor(c *cli.Context) error {
 	d.look("waybill", func() (string, error) { return version(), nil })
 	var conf *config.Config
 	d.look("configuration", func() (_ string, err error) {
-		if conf, err = config.Load(c.String("config")); err != nil {
+		if conf, err = config.Load(path); err != nil {
 			return "", errors.New(firstLine(err.Error()))
 		}
 		return conf.Path, nil

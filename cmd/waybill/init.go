@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -22,26 +23,42 @@ func (p *program) initVerb() *cli.Command {
 		fmt.Fprintf(&about, "\n  %-12s %s", t.Kind, t.Doc)
 	}
 	return &cli.Command{
-		Name:        "init",
-		Usage:       "write a commented " + config.File + " to begin with",
-		UsageText:   "waybill init [--kind KIND] [DIR]",
-		Description: about.String(),
+		Name:      "init",
+		Usage:     "write a commented " + config.File + " to begin with",
+		UsageText: "waybill init [--kind KIND] [--production REF|FOLDER] [DIR]",
+		Description: "Looks at DIR (Procfile, package.json, go.mod, index.php, app.py, manage.py, the configuration of Postfix or Exim, and the environment\n" +
+			"variables that the sources read), and writes how both builds are started and where they send to. Production is the last tag of git,\n" +
+			"what --production names, or a folder production beside one called staging. With --kind, or where it finds nothing, it writes an example.\n\n" + about.String(),
 		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "kind", Value: kinds[0], Usage: "`KIND` of software: " + strings.Join(kinds, ", ")},
+			&cli.StringFlag{Name: "kind", Usage: "`KIND` of software: " + strings.Join(kinds, ", ")},
+			&cli.StringFlag{Name: "production", Usage: "what is in production: a `REF` of git (tag, branch, commit) or a folder of DIR"},
 		},
 		Action: func(c *cli.Context) error {
 			if err := arguments(c, 0, 1); err != nil {
 				return err
-			}
-			text, err := config.Init(c.String("kind"))
-			if err != nil {
-				return usage(err, "see waybill init --help")
 			}
 			dir := "."
 			if c.Args().Present() {
 				dir = c.Args().First()
 			}
 			path := filepath.Join(dir, config.File)
+			if _, err := os.Stat(path); err == nil {
+				return usage(fmt.Errorf("write %s: it is there already, and is not overwritten", path), "give another folder, or move it away")
+			}
+			var text, found string
+			var err error
+			if !c.IsSet("kind") {
+				if text, found, err = configurationOf(dir, c.String("production")); err != nil {
+					return err
+				}
+			}
+			if text == "" {
+				kind := cmp.Or(c.String("kind"), kinds[0])
+				if text, err = config.Init(kind); err != nil {
+					return usage(err, "see waybill init --help")
+				}
+				found = "it is an example of the kind " + kind + ", and is to be edited"
+			}
 			if err := os.MkdirAll(dir, 0o777); err != nil {
 				return usage(fmt.Errorf("make the folder of %s: %w", path, err), "")
 			}
@@ -51,7 +68,7 @@ func (p *program) initVerb() *cli.Command {
 				}
 				return usage(fmt.Errorf("write %s: %w", path, err), "")
 			}
-			_, err = fmt.Fprintf(p.stdout, "wrote %s\nedit it, and then type\n  waybill gate %s\n", path, dir)
+			_, err = fmt.Fprintf(p.stdout, "wrote %s\n%s\nread it, and then type\n  waybill doctor %s\n  waybill gate %s\n", path, found, dir, dir)
 			return err
 		},
 	}

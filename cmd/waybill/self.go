@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 
 	"github.com/urfave/cli/v2"
@@ -32,5 +33,8 @@ func againstItself(conf *config.Config) (folder string, err error) {
 	conf.Replay.Builds = config.InTurn // both may have one address
 	folder = filepath.Join(conf.Dir, ".waybill", "self")
 	conf.Report.JSON = filepath.Join(folder, "verdict.json")
+	if err := os.MkdirAll(filepath.Join(folder, "runs"), 0o700); err != nil {
+		return "", undecided(fmt.Errorf("gate --self: make the folder of its runs: %w", err), "")
+	}
 	return folder, nil
 }
