@@ -87,7 +87,7 @@ func (p *program) approve(c *cli.Context) error {
 	}
 	var list []gate.Approval
 	for _, arg := range c.Args().Slice() {
-		fingerprint, err := findingNamed(v, arg)
+		fingerprint, err := fingerprintOf(v, arg)
 		if err != nil {
 			return err
 		}

@@ -4,7 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"net"
+	"os"
 	"os/exec"
+	"reflect"
+	"slices"
 	"strings"
 	"time"
 
@@ -92,6 +97,7 @@ func (d *diagnosis) look(what string, is func() (string, error)) {
 }
 
 func (d *diagnosis) configured(conf *config.Config) {
+	d.ends(conf)
 	d.look("corpus", func() (string, error) {
 		keys, err := d.p.ownKeys(conf)
 		if err != nil {
@@ -140,6 +146,79 @@ func (d *diagnosis) configured(conf *config.Config) {
 			return exec.LookPath(name)
 		})
 	}
+}
+
+// ends looks at doors and sinks: their protocols' own keys, and the ports that are fixed.
+func (d *diagnosis) ends(conf *config.Config) {
+	for _, name := range slices.Sorted(maps.Keys(conf.Doors)) {
+		d.look("door "+name, func() (string, error) {
+			p, err := protocol(conf.Doors[name].Channel)
+			if err != nil {
+				return "", err
+			}
+			if keys := protocolKeys(p)["doors"]; keys != nil {
+				err = conf.Doors[name].Settings(reflect.New(keys).Interface())
+			}
+			return conf.Doors[name].Channel, err
+		})
+	}
+	for _, name := range slices.Sorted(maps.Keys(conf.Sinks)) {
+		d.look("sink "+name, func() (string, error) {
+			sink := conf.Sinks[name]
+			p, err := protocol(sink.Channel)
+			if err != nil {
+				return "", err
+			}
+			if _, err := freeze(p, sink.Settings); err != nil {
+				return "", err
+			}
+			l, err := net.Listen("tcp", sink.Address)
+			if err != nil {
+				return "", fmt.Errorf("its address cannot be listened on: %w", err)
+			}
+			address := sink.Address
+			if strings.HasSuffix(address, ":0") {
+				address = "a free port"
+			}
+			return sink.Channel + " at " + address, l.Close()
+		})
+	}
+	for _, role := range []gate.Role{gate.Production, gate.Staging} {
+		b := conf.Build(role)
+		if b == nil || strings.Contains(b.Dir, "${") {
+			continue
+		}
+		d.look(string(role)+" dir", func() (string, error) {
+			info, err := os.Stat(b.Dir)
+			if err == nil && !info.IsDir() {
+				err = fmt.Errorf("%s is no folder", b.Dir)
+			}
+			return b.Dir, err
+		})
+	}
+	d.look("told of sinks", func() (string, error) { return toldOfSinks(conf) })
+}
+
+// toldOfSinks reports whether every build that is started is told where its sinks are: by a
+// variable in what starts it. All are told by WAYBILL_SINK_NAME too, which few programs read.
+func toldOfSinks(conf *config.Config) (string, error) {
+	var quiet []string
+	for _, role := range []gate.Role{gate.Production, gate.Staging} {
+		b := conf.Build(role)
+		if b == nil || len(b.Command) == 0 {
+			continue // it runs already, and was told before
+		}
+		words := fmt.Sprint(b.Command, b.Setup, b.Env, b.Jobs)
+		for _, name := range slices.Sorted(maps.Keys(conf.Sinks)) {
+			if !strings.Contains(words, "${sink."+name) && strings.HasSuffix(conf.Sinks[name].Address, ":0") {
+				quiet = append(quiet, fmt.Sprintf("%s of %s", name, role))
+			}
+		}
+	}
+	if len(quiet) > 0 {
+		return "by WAYBILL_SINK_NAME alone, which the build must read itself: " + strings.Join(quiet, ", "), nil
+	}
+	return "by ${sink.NAME}, or at fixed addresses", nil
 }
 
 func (d *diagnosis) workflow() {

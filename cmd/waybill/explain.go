@@ -51,9 +51,12 @@ func (p *program) explainVerb() *cli.Command {
 			if err != nil {
 				return err
 			}
-			fingerprint, err := findingNamed(v, c.Args().First())
+			fingerprint, err := fingerprintOf(v, c.Args().First())
 			if err != nil {
 				return err
+			}
+			if _, err := report.Find(v, fingerprint); err != nil {
+				return usage(err, "the report of the gate gives the fingerprints")
 			}
 			conf, err := explainConfig(c.String("config"), c.String("verdict"))
 			if err != nil {
@@ -91,19 +94,17 @@ func (p *program) explainVerb() *cli.Command {
 // findingWords says how a finding is named on the command line.
 const findingWords = "FINDING is the number that the report gives it, such as 1, or its fingerprint or the beginning of that."
 
-// findingNamed returns the fingerprint of the finding that an argument names: by its number in
-// the report, or by its fingerprint or the beginning of that.
-func findingNamed(v *gate.Verdict, arg string) (string, error) {
-	if n, err := strconv.Atoi(arg); err == nil && len(arg) < 4 { // fingerprints are named by four digits or more
-		if n < 1 || n > len(v.Findings) {
-			return "", usage(fmt.Errorf("there is no finding %d: the verdict has %d", n, len(v.Findings)), "waybill report shows them")
-		}
-		return v.Findings[n-1].Fingerprint, nil
+// fingerprintOf returns the fingerprint that an argument names: that of the finding whose number
+// in the report it is, and else the argument.
+func fingerprintOf(v *gate.Verdict, arg string) (string, error) {
+	n, err := strconv.Atoi(arg)
+	if err != nil || len(arg) > 3 { // fingerprints are named by four digits or more
+		return arg, nil
 	}
-	if _, err := report.Find(v, arg); err != nil {
-		return "", usage(err, "the report of the gate gives the fingerprints")
+	if n < 1 || n > len(v.Findings) {
+		return "", usage(fmt.Errorf("there is no finding %d: the verdict has %d", n, len(v.Findings)), "waybill report shows them")
 	}
-	return arg, nil
+	return v.Findings[n-1].Fingerprint, nil
 }
 
 // loader brings messages of the runs that the verdict at path was reached from.

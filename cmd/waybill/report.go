@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -55,7 +56,7 @@ func (p *program) reportVerb() *cli.Command {
 	return &cli.Command{
 		Name:        "report",
 		Usage:       "show a verdict again, in another form",
-		UsageText:   "waybill report [--format FORMAT] [--out FILE] [flags]",
+		UsageText:   "waybill report [flags] [FORMAT]",
 		Description: "Formats:\n" + about.String() + "\nThe exit code says whether the report was written, and nothing of the verdict.",
 		Flags: append([]cli.Flag{
 			&cli.StringFlag{Name: "verdict", Value: defaultVerdict, Usage: "`FILE` with the verdict"},
@@ -71,16 +72,30 @@ func (p *program) reportVerb() *cli.Command {
 }
 
 func (p *program) report(c *cli.Context) error {
-	if err := arguments(c, 0, 0); err != nil {
+	if err := arguments(c, 0, 1); err != nil {
 		return err
 	}
 	o, err := p.reportOptions(c)
 	if err != nil {
 		return err
 	}
-	i := slices.IndexFunc(views(nil), func(f view) bool { return f.name == c.String("format") })
+	format := c.String("format")
+	if c.Args().Present() {
+		if c.IsSet("format") {
+			return usage(errors.New("report: the format is named twice"), "usage: "+c.Command.UsageText)
+		}
+		format = c.Args().First()
+		if short := map[string]string{"md": "markdown", "xml": "junit", "text": "terminal"}[format]; short != "" {
+			format = short
+		}
+	}
+	i := slices.IndexFunc(views(nil), func(f view) bool { return f.name == format })
 	if i < 0 {
-		return usage(fmt.Errorf("unknown format %q: the nearest known is %q", c.String("format"), nearest(c.String("format"), viewNames())), "formats: "+strings.Join(viewNames(), ", "))
+		err := fmt.Errorf("unknown format %q", format)
+		if near := nearest(format, viewNames()); near != "" {
+			err = fmt.Errorf("%w: the nearest known is %q", err, near)
+		}
+		return usage(err, "formats: "+strings.Join(viewNames(), ", "))
 	}
 	if c.IsSet("budget") && c.Int("budget") < minBudget {
 		return usage(fmt.Errorf("--budget %d: it must be at least %d", c.Int("budget"), minBudget), "")

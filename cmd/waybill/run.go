@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -73,6 +74,9 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 // call is the verb that args name.
 func (p *program) call(ctx context.Context, args []string) error {
 	app := p.app()
+	if len(args) == 2 && slices.Contains([]string{"--version", "-version", "-v"}, args[1]) {
+		args = []string{args[0], "version"}
+	}
 	return app.RunContext(ctx, flagsFirst(app.Commands, args))
 }
 
@@ -96,7 +100,9 @@ func (p *program) fail(err error) int {
 		fmt.Fprintln(p.stderr, "  | "+printable(line))
 	}
 	if f.hint != "" {
-		fmt.Fprintln(p.stderr, "  hint: "+printable(f.hint))
+		for i, line := range strings.Split(f.hint, "\n") { // a verb that is used in several ways has a line for each
+			fmt.Fprintln(p.stderr, map[bool]string{true: "  hint: ", false: "        "}[i == 0]+printable(line))
+		}
 	}
 	return f.code
 }

@@ -148,7 +148,7 @@ func (s *session) openCorpus() error {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return usage(fmt.Errorf("open the corpus %s: %w", path, fs.ErrNotExist),
-			"make one with waybill tape pack, and say in "+s.conf.Path+" where it is: [corpus] path")
+			"make one of production's traffic with waybill record or waybill import, or of JSON Lines with waybill tape pack, and say in "+s.conf.Path+" where it is: [corpus] path")
 	case err != nil:
 		return tapeFailure(fmt.Errorf("open the corpus: %w", err))
 	case r.Header.Content != gate.CorpusTape:

@@ -169,10 +169,32 @@ func inFile(file string, err error) error {
 		if m[1] != "" {
 			line = ":" + m[1]
 		}
-		return fmt.Errorf("%s%s: %w", file, line, reworded{"key " + quote(m[2]) + ": " + m[3], err})
+		return fmt.Errorf("%s%s: %w", file, line, reworded{"key " + quote(m[2]) + ": " + plainly(m[3]), err})
 	}
 	return fmt.Errorf("%s: %w", file, err)
 }
+
+// plainly words what the decoder says of types as whoever wrote the file thinks of them.
+func plainly(s string) string {
+	m := ofType.FindStringSubmatch(s)
+	if m == nil {
+		return s
+	}
+	named := map[string]string{"string": "a text", "slice": "a list", "map": "a table", "struct": "a table", "integer": "a whole number", "int": "a whole number",
+		"int64": "a whole number", "uint64": "a whole number", "float": "a number", "float64": "a number", "boolean": "true or false", "bool": "true or false"}
+	got, want := named[m[1]], named[m[2]]
+	if got == "" || want == "" {
+		return s
+	}
+	text := fmt.Sprintf("incompatible types: it is %s, and must be %s", got, want)
+	if m[1] == "string" && m[2] == "slice" {
+		text += `, one text for each word: ["node", "server.js"]`
+	}
+	return text
+}
+
+// ofType is how the decoder words a value of another type.
+var ofType = regexp.MustCompile(`^incompatible types: TOML value has type (\w+); destination has type (\w+)$`)
 
 // decoderError is how the decoder words an error of type.
 var decoderError = regexp.MustCompile(`^toml: (?:line (\d+) )?\(last key "(.*?)"\): (.*)$`)

@@ -53,6 +53,7 @@ const (
 //
 // A page is below 10 MB whatever the size of the run.
 func HTML(w io.Writer, v *gate.Verdict, load Loader, o Options) error {
+	v = causesFirst(v)
 	b := &htmlBuilder{names: newNames(v, &o), v: v, o: &o, load: load, index: map[string]int{}}
 	data, err := json.Marshal(b.page())
 	if err != nil {
@@ -188,9 +189,10 @@ func (b *htmlBuilder) head() {
 			plural(c.Equal, "delivery", "deliveries"), plural(len(c.Changes), "change", "changes"), plural(c.People, "recipient", "recipients")))
 	}
 	fact("drill", b.names.prose(v.Drill))
-	d.Blast = []htmlCount{{uint64(v.Blast.Gain), "gain something"}, {uint64(v.Blast.Lose), "lose something"},
-		{uint64(v.Blast.Exposed), "have data that somebody else receives"}, {uint64(v.Blast.Merged), "have messages joined with others'"},
-		{uint64(v.Blast.Parties), "outside parties"}}
+	d.Blast = []htmlCount{{uint64(v.Blast.Gain), either(v.Blast.Gain, "gains something", "gain something")}, {uint64(v.Blast.Lose), either(v.Blast.Lose, "loses something", "lose something")},
+		{uint64(v.Blast.Exposed), either(v.Blast.Exposed, "has data that somebody else receives", "have data that somebody else receives")},
+		{uint64(v.Blast.Merged), either(v.Blast.Merged, "has messages joined with others'", "have messages joined with others'")},
+		{uint64(v.Blast.Parties), either(v.Blast.Parties, "outside party", "outside parties")}}
 	for _, r := range v.Reasons {
 		d.Reasons = append(d.Reasons, fmt.Sprintf("exit %d: %s", r.Code, b.names.prose(r.Text)))
 	}

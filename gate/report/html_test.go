@@ -152,11 +152,13 @@ func TestHTMLIsReadInABrowser(t *testing.T) {
 	if got := ask[string](b, `document.querySelector("h1").textContent`); !strings.HasPrefix(got, "Blocked: 3 recipients") {
 		t.Errorf("its first line is %q", got)
 	}
-	if got := ask[int](b, `document.querySelectorAll("main details").length`); got != len(v.Findings) {
+	if got := ask[int](b, `document.querySelectorAll("main > div > details").length`); got != len(v.Findings) {
 		t.Errorf("%d findings are shown, want %d", got, len(v.Findings))
 	}
-	b.click("#f-0 > summary")
-	b.until(`document.querySelector("#f-0 .sides ins") !== null && document.querySelector("#f-0 .sides del") !== null`)
+	if got := ask[int](b, `document.querySelectorAll("main > div > details[open]").length`); got != 1 {
+		t.Errorf("%d findings are open, want the most harmful alone", got)
+	}
+	b.until(`document.querySelector("#f-0[open] .sides ins") !== null && document.querySelector("#f-0 .sides del") !== null`)
 	b.keep("finding")
 
 	// A name leads to what became of that person, and a cell of the plot to a message.

@@ -27,6 +27,7 @@ const tailBudget = 1500
 // character references: nothing in it can be a mention, a reference, a link, an
 // image, a table's edge, a comment, or a command to the log of a workflow.
 func Markdown(w io.Writer, v *gate.Verdict, o Options) error {
+	v = causesFirst(v)
 	o.Names = false
 	budget := o.Budget
 	if budget <= 0 {

@@ -1,6 +1,11 @@
 package report
 
-import "github.com/waybill-dev/waybill/gate"
+import (
+	"slices"
+	"strings"
+
+	"github.com/waybill-dev/waybill/gate"
+)
 
 // meanings says what each kind of gap is, in a sentence for whoever reads a verdict.
 var meanings = map[string]string{
@@ -44,3 +49,28 @@ func AboutGap(kind string) (meaning, todo string) { return meanings[kind], advic
 
 // GapKinds returns every kind of gap, sorted.
 func GapKinds() []string { return sortedKeys(meanings) }
+
+// consequences are kinds of gap that follow from others where there are any: a build that fails
+// sends nothing, and where nothing is sent no misdelivery can be planted.
+var consequences = map[string]int{
+	gate.GapAnswer: 1, gate.GapNotBound: 1, gate.GapNotReproduced: 2, gate.GapNothingSent: 3, gate.GapBlind: 4,
+}
+
+// causesFirst returns v with the reasons and gaps that may have caused others before those, and
+// else as they stand.
+func causesFirst(v *gate.Verdict) *gate.Verdict {
+	out := *v
+	out.Reasons, out.Gaps = slices.Clone(v.Reasons), slices.Clone(v.Gaps)
+	kind := func(r gate.Reason) string {
+		k, _, _ := strings.Cut(r.Text, ":")
+		return k
+	}
+	slices.SortStableFunc(out.Reasons, func(a, b gate.Reason) int {
+		if a.Code != b.Code {
+			return 0 // stronger codes stand first already
+		}
+		return consequences[kind(a)] - consequences[kind(b)]
+	})
+	slices.SortStableFunc(out.Gaps, func(a, b gate.Gap) int { return consequences[a.Kind] - consequences[b.Kind] })
+	return &out
+}

@@ -25,6 +25,7 @@ const (
 // then what was found, most harmful first, what was not seen, what was masked,
 // what was counted, what to type next, and in the last line the decision again.
 func Terminal(w io.Writer, v *gate.Verdict, o Options) error {
+	v = causesFirst(v)
 	r := &renderer{page: newPage(&o), names: newNames(v, &o), v: v, o: &o}
 	r.decision()
 	r.blind()
@@ -475,9 +476,13 @@ func (r *renderer) gaps() {
 	told := map[string]bool{}
 	for i := range r.v.Gaps {
 		kind := r.v.Gaps[i].Kind
-		if text := advice(kind); text != "" && !told[kind] {
-			told[kind] = true
-			r.text("  ", "    ", "what to do about "+kind+": "+text)
+		if told[kind] {
+			continue
+		}
+		told[kind] = true
+		if meaning, todo := AboutGap(kind); meaning != "" {
+			r.text("  ", "    ", kind+": "+meaning)
+			r.text("    what to do: ", "      ", todo)
 		}
 	}
 }

@@ -87,3 +87,11 @@ func plural[T int | uint64](n T, one, many string) string {
 	}
 	return count(n) + " " + many
 }
+
+// either is the words that go with n of something.
+func either[T int | uint64](n T, one, many string) string {
+	if n == 1 {
+		return one
+	}
+	return many
+}

@@ -49,8 +49,9 @@
     return both;
   }
 
+  const counted = (n, one, many) => number(n) + " " + (n === 1 ? one : many);
   function gains(c) {
-    return list(c.Gains).filter((g) => !g.Own).map((g) => make("div", {}, number(g.Facts), " facts of ", person(g.Owner),
+    return list(c.Gains).filter((g) => !g.Own).map((g) => make("div", {}, counted(g.Facts, "fact", "facts"), " of ", person(g.Owner),
       make("span", { class: "faint" }, " " + g.Bits + " bits" + (g.New ? ", never had before" : "")),
       list(g.Sample).length ? make("div", { class: "faint" }, g.Sample.join(", ")) : ""));
   }
@@ -80,7 +81,7 @@
       pairs([
         ["who gains", list(f.Gained).length ? people(f.Gained) : ""], ["who loses", list(f.Lost).length ? people(f.Lost) : ""],
         ["whose data", list(f.Owners).length ? people(f.Owners) : ""], ["outside", list(f.Parties).length ? people(f.Parties) : ""],
-        ["left out here", [f.More ? number(f.More) + " names" : "", f.MoreChanges ? number(f.MoreChanges) + " messages" : ""].filter(Boolean).join(", ")], ["where", f.Where], ["messages", number(f.Count)], ["state", f.Approval],
+        ["left out here", [f.More ? counted(f.More, "name", "names") : "", f.MoreChanges ? counted(f.MoreChanges, "message", "messages") : ""].filter(Boolean).join(", ")], ["where", f.Where], ["messages", number(f.Count)], ["state", f.Approval],
         ["fingerprint", make("code", {}, f.Fingerprint)], ["link", make("a", { href: href("findings", "id", f.Fingerprint) }, "to this finding")],
       ]),
       f.Example ? [make("h2", {}, "Example, whole"), change(f.Example)] : "",
@@ -131,7 +132,7 @@
         .filter(([f]) => wants([f.Check, f.Title, f.Fingerprint, f.State, f.Where].concat(list(f.Gained).concat(list(f.Lost), list(f.Owners), list(f.Parties)).map(name)).join(" ")));
       say(all.length, all.length === 1 ? "finding" : "findings");
       if (!all.length) return make("p", { class: "faint" }, data.findings && data.findings.length ? "No finding matches." : "Nothing was found.");
-      return more(all, ([f, i]) => finding(f, i, Boolean(q.id) || all.length === 1));
+      return more(all, ([f, i]) => finding(f, i, Boolean(q.id) || i === all[0][1])); // the most harmful is open
     },
     people(q) {
       const all = [...roles.keys()].filter((i) => (q.who ? name(i) === q.who : true) && wants(name(i)));
@@ -182,7 +183,7 @@
         if (x < 0 || y < 0) continue;
         shown++;
         const r = svg("rect", { class: "cell", x: left + x * size, y: head + y * size, width: size - 1, height: size - 1, "fill-opacity": (0.25 + 0.75 * c.bits / most).toFixed(2) });
-        r.append(svg("title", {}, name(c.to) + " gained " + number(c.facts) + " facts of " + name(c.of) + ", " + c.bits + " bits"));
+        r.append(svg("title", {}, name(c.to) + " gained " + counted(c.facts, "fact", "facts") + " of " + name(c.of) + ", " + c.bits + " bits"));
         r.addEventListener("click", () => { location.hash = href("messages", "n", String(c.k)); });
         plot.append(r);
       }
