@@ -221,11 +221,35 @@ func (t *Territory) Follows(g *gate.EditGroup) bool {
 	for _, i := range g.Changes {
 		ch := &t.c.Changes[i]
 		if ch.Kind != gate.Redirected || !IsPerson(ch.Before.Recipient) || !IsPerson(ch.After.Recipient) ||
-			!names(g.Before, ch.Before.Recipient) || !names(g.After, ch.After.Recipient) {
+			!(names(g.Before, ch.Before.Recipient) && names(g.After, ch.After.Recipient)) && !stepOf(g, ch.Before.Recipient, ch.After.Recipient) {
 			return false
 		}
 	}
 	return len(g.Changes) > 0
+}
+
+// stepOf reports whether g puts in what one recipient's id has where another's has something
+// else, and these are whole words of them: the "two" of "bus:ward-two/result".
+func stepOf(g *gate.EditGroup, before, after gate.Recipient) bool {
+	if before.Kind != gate.Other || after.Kind != gate.Other || g.Before == "" {
+		return false
+	}
+	for at := 0; ; at++ {
+		i := strings.Index(before.Address[at:], g.Before)
+		if i < 0 {
+			return false
+		}
+		at += i
+		start, end := before.Address[:at], before.Address[at+len(g.Before):]
+		namespaced := strings.IndexByte(start, ':') >= 0
+		if namespaced && !isAlnum(start[len(start)-1]) && (end == "" || !isAlnum(end[0])) && after.Address == start+g.After+end {
+			return true
+		}
+	}
+}
+
+func isAlnum(c byte) bool {
+	return '0' <= c && c <= '9' || 'A' <= c && c <= 'Z' || 'a' <= c && c <= 'z' || c >= 0x80
 }
 
 // names reports whether a value names one recipient, and that it is r.

@@ -103,6 +103,9 @@ func renderReading(out []gate.Decoded) string {
 		for _, s := range d.Decides {
 			fmt.Fprintf(&b, "\tdecides %s\n", s)
 		}
+		for _, s := range d.Once {
+			fmt.Fprintf(&b, "\tonce %s\n", s)
+		}
 		for _, g := range d.Gaps {
 			fmt.Fprintf(&b, "\tgap %s: %s\n", g.Kind, g.Detail)
 		}
