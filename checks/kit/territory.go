@@ -229,7 +229,7 @@ func (t *Territory) Follows(g *gate.EditGroup) bool {
 }
 
 // stepOf reports whether g puts in what one recipient's id has where another's has something
-// else, and these are whole words of them: the "two" of "bus:ward-two/result".
+// else, and these are whole steps of them: the "ward-two" of "bus:ward-two/result".
 func stepOf(g *gate.EditGroup, before, after gate.Recipient) bool {
 	if before.Kind != gate.Other || after.Kind != gate.Other || g.Before == "" {
 		return false
@@ -241,16 +241,14 @@ func stepOf(g *gate.EditGroup, before, after gate.Recipient) bool {
 		}
 		at += i
 		start, end := before.Address[:at], before.Address[at+len(g.Before):]
-		namespaced := strings.IndexByte(start, ':') >= 0
-		if namespaced && !isAlnum(start[len(start)-1]) && (end == "" || !isAlnum(end[0])) && after.Address == start+g.After+end {
+		if strings.IndexByte(start, ':') >= 0 && isStepEnd(start[len(start)-1:]) && (end == "" || isStepEnd(end[:1])) && after.Address == start+g.After+end {
 			return true
 		}
 	}
 }
 
-func isAlnum(c byte) bool {
-	return '0' <= c && c <= '9' || 'A' <= c && c <= 'Z' || 'a' <= c && c <= 'z' || c >= 0x80
-}
+// isStepEnd reports whether a character stands between the steps of an id, or around one.
+func isStepEnd(c string) bool { return strings.Contains("/:|[](){}<>", c) }
 
 // names reports whether a value names one recipient, and that it is r.
 func names(value string, r gate.Recipient) bool {
