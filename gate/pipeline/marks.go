@@ -314,14 +314,14 @@ func account(words []marked) int {
 
 // isVersion reports whether a marked word is a version, or a package with its version, in
 // what says which software sends.
-func (m marked) isVersion() bool {
-	switch m.mark {
+func (w marked) isVersion() bool {
+	switch w.mark {
 	case markNumber, markCode:
-		return !longNumber.MatchString(m.text)
+		return !longNumber.MatchString(w.text)
 	case markPhone:
-		return versionWords.MatchString(m.text)
+		return versionWords.MatchString(w.text)
 	case markHandle:
-		return scopedPackage.MatchString(m.text)
+		return scopedPackage.MatchString(w.text)
 	}
 	return false
 }
