@@ -71,7 +71,9 @@ func TestSignatures(t *testing.T) {
 			return fmt.Sprintf("X-Slack-Signature: v0=%s\r\nX-Slack-Request-Timestamp: 17723528%02d\r\n", hexOf(fmt.Sprint("slack", day)), day)
 		}, map[string]func(int) string{
 			"shape": func(int) string { return "X-Slack-Signature: v0=unsigned\r\nX-Slack-Request-Timestamp: 1772352801\r\n" },
-			"time":  func(int) string { return "X-Slack-Signature: v0=" + hexOf("slack") + "\r\nX-Slack-Request-Timestamp: never\r\n" },
+			"time": func(int) string {
+				return "X-Slack-Signature: v0=" + hexOf("slack") + "\r\nX-Slack-Request-Timestamp: never\r\n"
+			},
 		}},
 		{"Standard Webhooks", func(day int) string {
 			return fmt.Sprintf("Webhook-Id: msg_%s\r\nWebhook-Timestamp: 17723528%02d\r\nWebhook-Signature: v1,%s v1a,%s\r\n",
