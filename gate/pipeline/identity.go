@@ -9,7 +9,6 @@ import (
 	"encoding/hex"
 	"maps"
 	"math"
-	"math/bits"
 	"slices"
 	"strconv"
 	"strings"
@@ -53,6 +52,7 @@ type pool struct {
 	n              int                   // messages
 	repeats        bool                  // two messages of one replay have one value
 	moves          bool                  // two messages of different replays have one value
+	kept           int                   // values that a message has in two replays, for each two of them
 	seen           []map[uint64]struct{} // of each replay
 	names          map[uint64]int        // messages that have a value, by its texts in all replays
 }
@@ -86,9 +86,13 @@ func (p *pool) add(at *diff.Place) {
 		_, again := p.seen[k][h]
 		p.repeats = p.repeats || again && !known
 		for l := range p.seen {
-			if l != k && texts[min(l, len(texts)-1)] != t {
+			switch {
+			case l == k:
+			case texts[min(l, len(texts)-1)] != t:
 				_, elsewhere := p.seen[l][h]
 				p.moves = p.moves || elsewhere
+			case l < k:
+				p.kept++
 			}
 		}
 		p.seen[k][h] = struct{}{}
@@ -111,13 +115,19 @@ func (p *pool) value(t string) {
 	}
 	p.cased = p.cased || strings.ToLower(t) != t && strings.ToUpper(t) != t
 	around, figures := lastFigures(t)
-	n, err := strconv.ParseUint(figures, 10, 64)
+	n, isNumber := number(figures)
 	if p.around == "" {
 		p.around = around
 	}
-	if p.numbers = p.numbers && err == nil && len(figures) <= 18 && around == p.around; p.numbers {
+	if p.numbers = p.numbers && isNumber && around == p.around; p.numbers {
 		p.low, p.high = min(p.low, n), max(p.high, n)
 	}
+}
+
+// number returns what t is in figures alone, eighteen of them at the most.
+func number(t string) (n uint64, ok bool) {
+	n, err := strconv.ParseUint(t, 10, 64)
+	return n, err == nil && len(t) <= 18
 }
 
 // lastFigures cuts the last run of figures out of t: "comment-12" is "comment-#" and "12".
@@ -148,7 +158,7 @@ func (p *pool) bits() float64 {
 	case p.isTime():
 		return 0
 	case p.numbers:
-		return float64(bits.Len64(p.high - p.low))
+		return math.Log2(float64(p.high-p.low) + 1)
 	}
 	core := max(0, p.shortest-len(p.prefix)-len(p.suffix))
 	if d := p.drawnFrom(); d > 0 {
@@ -225,8 +235,9 @@ func (p *pool) distinct() bool {
 	}
 	from := math.Exp2(p.bits())
 	chance := 1.0
-	for i := range p.n {
-		chance *= max(0, 1-float64(i)/max(from, float64(p.n)))
+	different := len(p.names) // some messages have what others have in each replay
+	for i := range different {
+		chance *= max(0, 1-float64(i)/max(from, float64(different)))
 	}
 	return math.Pow(chance, float64(len(p.seen))) < 10*unlikely
 }
