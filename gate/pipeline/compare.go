@@ -217,11 +217,14 @@ func (c *comparer) steady() {
 				continue
 			}
 			m := *l.text(i)
-			all := len(m.Parts)
-			m.Parts = slices.DeleteFunc(slices.Clone(m.Parts), func(p gate.Part) bool {
-				return (p.Kind == gate.Value || isCiphertext(p.Name)) && places[withoutIndexes(p.Name)]
-			})
-			if len(m.Parts) < all {
+			m.Parts = slices.Clone(m.Parts)
+			varies := false
+			for j := range m.Parts {
+				if p := &m.Parts[j]; (p.Kind == gate.Value || isCiphertext(p.Name)) && places[withoutIndexes(p.Name)] {
+					p.Value, varies = "", true
+				}
+			}
+			if varies {
 				it.Steady = bodyOf(&m)
 			}
 		}

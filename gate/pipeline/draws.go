@@ -26,12 +26,27 @@ const (
 	leastVaried = 0.5
 )
 
+// A shownBy is what the values of a place, once all are known, show of it.
+type shownBy struct {
+	drawn bool    // see isDrawn
+	from  float64 // see drawnFrom
+}
+
+// shows returns what the values show.
+func (p *pool) shows() *shownBy {
+	if p.shown == nil {
+		p.shown = &shownBy{drawn: p.moves && !p.isTime() && p.recurs()}
+		p.shown.from = p.drawnFrom()
+	}
+	return p.shown
+}
+
 // isDrawn reports whether the values are nobody's: production's replays give them to one message
 // and to another. Of a nil pool they are not.
-func (p *pool) isDrawn() bool {
-	if p == nil || !p.moves || p.isTime() {
-		return false
-	}
+func (p *pool) isDrawn() bool { return p != nil && p.shows().drawn }
+
+// recurs reports whether most values stand in other messages in other replays.
+func (p *pool) recurs() bool {
 	all, recur := 0, 0
 	for k := range p.seen {
 		for l := range k {

@@ -55,6 +55,7 @@ type pool struct {
 	kept           int                   // values that a message has in two replays, for each two of them
 	seen           []map[uint64]struct{} // of each replay
 	names          map[uint64]int        // messages that have a value, by its texts in all replays
+	shown          *shownBy              // see shows; nil until it is asked
 }
 
 // mostOfOne is how many messages one value stands in, at one place, that is made anew for
@@ -69,6 +70,7 @@ func newPool() *pool {
 func (p *pool) add(at *diff.Place) {
 	texts := at.Texts
 	p.n++
+	p.shown = nil
 	p.form.Reach(at.Left, at.Right)
 	name := gate.HashWord(nameOf(texts))
 	again := p.names[name]
@@ -161,7 +163,7 @@ func (p *pool) bits() float64 {
 		return math.Log2(float64(p.high-p.low) + 1)
 	}
 	core := max(0, p.shortest-len(p.prefix)-len(p.suffix))
-	if d := p.drawnFrom(); d > 0 {
+	if d := p.shows().from; d > 0 {
 		return math.Log2(d)
 	}
 	each := 5.9
@@ -184,7 +186,7 @@ func (p *pool) drawnFrom() float64 {
 	for _, s := range p.seen {
 		maps.Copy(all, s)
 	}
-	if len(all) == met || p.n < 2 || !p.repeats {
+	if len(all) == met || p.n < 2 || !p.repeats && !p.shows().drawn {
 		return 0
 	}
 	return 2 * float64(len(all))
