@@ -62,10 +62,10 @@ func (p *pool) recurs() bool {
 }
 
 // has reports whether production had a value at the place, or a number within those that it had.
-func (p *pool) has(value string) bool {
-	if p.inRange(value) {
-		return true
-	}
+func (p *pool) has(value string) bool { return p.inRange(value) || p.met(value) }
+
+// met reports whether production had a value at the place.
+func (p *pool) met(value string) bool {
 	h := gate.HashWord(value)
 	return slices.ContainsFunc(p.seen, func(of map[uint64]struct{}) bool { _, ok := of[h]; return ok })
 }
@@ -154,6 +154,7 @@ func (c *comparer) draws(all []pairing) {
 		return
 	}
 	found := map[drawnPlace][]drawnHunk{}
+	strange := map[route]uint64{} // messages that have a number that none of those had whose numbers change places
 	for i := range all {
 		p := &all[i]
 		if p.B < 0 || p.A < 0 || c.first[i] != i || c.before.items[p.B].Recipient != c.after.items[p.A].Recipient {
@@ -165,6 +166,15 @@ func (c *comparer) draws(all []pairing) {
 				found[k] = append(found[k], drawnHunk{i, j})
 			}
 		}
+		if slices.ContainsFunc(p.values, func(v diff.Value) bool {
+			o := c.noise.pools[poolKey{route, withoutIndexes(v.Part), v.Span}]
+			return v.Masked && o.isDrawn() && !o.repeats && !o.met(v.After)
+		}) {
+			strange[route]++
+		}
+	}
+	for _, class := range slices.SortedFunc(maps.Keys(strange), route.compare) {
+		c.gaps.add(arrivalGap(class, strange[class]))
 	}
 	moved := map[drawnHunk]drawnAs{}
 	for _, k := range slices.SortedFunc(maps.Keys(found), drawnPlace.compare) {
@@ -221,9 +231,7 @@ func (c *comparer) drawnAt(all []pairing, k drawnPlace, pools []*pool, hunks []d
 		if !repeats && len(now[after]) > 1 { // in production nobody has what another has
 			continue
 		}
-		has := func(text string) bool {
-			return slices.ContainsFunc(pools, func(p *pool) bool { return (p.moves || isDrawn) && p.has(text) })
-		}
+		has := func(text string) bool { return slices.ContainsFunc(pools, func(p *pool) bool { return p.has(text) }) }
 		fits := slices.ContainsFunc(pools, func(p *pool) bool {
 			return (p.numbers || isDrawn || byChance) && p.form.Fits(before) && p.form.Fits(after)
 		})
@@ -233,16 +241,20 @@ func (c *comparer) drawnAt(all []pairing, k drawnPlace, pools []*pool, hunks []d
 			moved[h] = drawnNobodys
 		case fits && byChance:
 			moved[h] = drawnAnew
-		case moves && (known || fits):
+		case known, moves && fits:
 			moved[h] = drawnNobodys
 			gaps++
 		}
 	}
 	if gaps > 0 {
-		c.gaps.add(gate.Gap{
-			Kind: gate.GapArrival, Where: k.class, Count: gaps,
-			Detail: "values of these messages follow the order in which requests arrive, or are drawn out of few: replay production more often, or one request at a time",
-		})
+		c.gaps.add(arrivalGap(k.route, gaps))
+	}
+}
+
+func arrivalGap(class route, n uint64) gate.Gap {
+	return gate.Gap{
+		Kind: gate.GapArrival, Where: class.class, Count: n,
+		Detail: "values of these messages follow the order in which requests arrive, or are drawn out of few: replay production more often, or one request at a time",
 	}
 }
 

@@ -236,6 +236,9 @@ func (p *pool) distinct() bool {
 		return false
 	}
 	from := math.Exp2(p.bits())
+	if d := p.shows().from; d > 0 {
+		from = d / 2 // there are as many as were met, or more repeated ones would have been
+	}
 	chance := 1.0
 	different := len(p.names) // some messages have what others have in each replay
 	for i := range different {
