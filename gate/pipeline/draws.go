@@ -61,6 +61,11 @@ func (p *pool) recurs() bool {
 	return float64(recur-p.kept) >= leastDrawn*float64(all)
 }
 
+// unique reports whether no two messages of one replay have one value.
+func (p *pool) unique() bool {
+	return !slices.ContainsFunc(p.seen, func(of map[uint64]struct{}) bool { return len(of) < p.n })
+}
+
 // has reports whether production had a value at the place, or a number within those that it had.
 func (p *pool) has(value string) bool { return p.inRange(value) || p.met(value) }
 
@@ -168,7 +173,7 @@ func (c *comparer) draws(all []pairing) {
 		}
 		if slices.ContainsFunc(p.values, func(v diff.Value) bool {
 			o := c.noise.pools[poolKey{route, withoutIndexes(v.Part), v.Span}]
-			return v.Masked && o.isDrawn() && !o.repeats && !o.met(v.After)
+			return v.Masked && o.isDrawn() && o.unique() && !o.met(v.After)
 		}) {
 			strange[route]++
 		}
@@ -197,11 +202,11 @@ func (c *comparer) draws(all []pairing) {
 // drawnAt puts into moved the hunks at one place that are of values drawn there.
 func (c *comparer) drawnAt(all []pairing, k drawnPlace, pools []*pool, hunks []drawnHunk, moved map[drawnHunk]drawnAs) {
 	varied := 0
-	repeats, isDrawn, moves := false, false, false
+	unique, isDrawn, moves := true, false, false
 	bits := math.Inf(1)
 	for _, p := range pools {
 		varied = max(varied, p.n)
-		repeats, isDrawn, moves = repeats || p.repeats, isDrawn || p.isDrawn(), moves || p.moves
+		unique, isDrawn, moves = unique && p.unique(), isDrawn || p.isDrawn(), moves || p.moves
 		bits = min(bits, p.bits())
 	}
 	messages := max(float64(c.p.classes[classKey(k.channel, k.sink, k.class)]), float64(varied))
@@ -228,7 +233,7 @@ func (c *comparer) drawnAt(all []pairing, k drawnPlace, pools []*pool, hunks []d
 	gaps := uint64(0)
 	for _, h := range hunks {
 		before, after := text(h)
-		if !repeats && len(now[after]) > 1 { // in production nobody has what another has
+		if unique && len(now[after]) > 1 { // in production nobody has what another has
 			continue
 		}
 		has := func(text string) bool { return slices.ContainsFunc(pools, func(p *pool) bool { return p.has(text) }) }
