@@ -135,6 +135,32 @@ func (k drawnPlace) compare(o drawnPlace) int {
 // A drawnHunk is one that may be of a value that is drawn.
 type drawnHunk struct{ pairing, index int }
 
+// strangers adds the gaps for messages that have a value of those that change places, one for each
+// message, which no such message of production had, or which another has too.
+func (c *comparer) strangers(all []occurrence) {
+	type held struct {
+		*pool
+		value string
+	}
+	holders := map[held]int{}
+	closed := func(o *occurrence) bool { return o.value.Masked && o.pool.isDrawn() && o.pool.unique() }
+	for i := range all {
+		if o := &all[i]; closed(o) {
+			holders[held{o.pool, o.value.After}]++
+		}
+	}
+	strange := map[route]uint64{}
+	for i := range all {
+		o := &all[i]
+		if o.pairing >= 0 && closed(o) && (!o.pool.met(o.value.After) || holders[held{o.pool, o.value.After}] > 1) {
+			strange[o.pool.route]++
+		}
+	}
+	for _, class := range slices.SortedFunc(maps.Keys(strange), route.compare) {
+		c.gaps.add(arrivalGap(class, strange[class]))
+	}
+}
+
 // A drawnAs says why what varies is not stated: it is nobody's, or made anew, and may be somebody's
 // all the same.
 type drawnAs int
@@ -159,7 +185,6 @@ func (c *comparer) draws(all []pairing) {
 		return
 	}
 	found := map[drawnPlace][]drawnHunk{}
-	strange := map[route]uint64{} // messages that have a number that none of those had whose numbers change places
 	for i := range all {
 		p := &all[i]
 		if p.B < 0 || p.A < 0 || c.first[i] != i || c.before.items[p.B].Recipient != c.after.items[p.A].Recipient {
@@ -171,15 +196,6 @@ func (c *comparer) draws(all []pairing) {
 				found[k] = append(found[k], drawnHunk{i, j})
 			}
 		}
-		if slices.ContainsFunc(p.values, func(v diff.Value) bool {
-			o := c.noise.pools[poolKey{route, withoutIndexes(v.Part), v.Span}]
-			return v.Masked && o.isDrawn() && o.unique() && !o.met(v.After)
-		}) {
-			strange[route]++
-		}
-	}
-	for _, class := range slices.SortedFunc(maps.Keys(strange), route.compare) {
-		c.gaps.add(arrivalGap(class, strange[class]))
 	}
 	moved := map[drawnHunk]drawnAs{}
 	for _, k := range slices.SortedFunc(maps.Keys(found), drawnPlace.compare) {

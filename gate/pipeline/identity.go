@@ -41,6 +41,7 @@ type poolKey struct {
 // A pool holds what production's values at one volatile place have in common over all
 // messages of a class and all replays.
 type pool struct {
+	route          route
 	form           diff.Form
 	prefix, suffix string                // that all values have
 	shortest       int                   // bytes
@@ -355,14 +356,18 @@ func decoded(t string) string {
 // leastCoded is how many characters are taken for the base64 of a text, where it is printable.
 const leastCoded = 6
 
-// bare is t in lower case, letters and figures alone.
+// bare is t in lower case, letters and figures alone; all of t where it has none of these.
 func bare(t string) string {
-	return strings.Map(func(r rune) rune {
+	b := strings.Map(func(r rune) rune {
 		if unicode.IsLetter(r) || unicode.IsDigit(r) {
 			return unicode.ToLower(r)
 		}
 		return -1
 	}, t)
+	if b == "" {
+		return t
+	}
+	return b
 }
 
 // broken returns the values that are equal, or not equal, to another's otherwise than in

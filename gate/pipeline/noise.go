@@ -148,6 +148,7 @@ func (n *noise) pool(k poolKey) *pool {
 	p := n.pools[k]
 	if p == nil {
 		p = newPool()
+		p.route = k.route
 		n.pools[k] = p
 	}
 	return p

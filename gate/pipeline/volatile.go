@@ -55,6 +55,7 @@ func (c *comparer) volatile(ctx context.Context, all []pairing) error {
 		}
 	}
 	if len(ids.all) > answers {
+		c.strangers(ids.all[answers:])
 		broken, single := ids.broken()
 		for _, b := range broken {
 			c.unmask(all, b.pairing, b.value, renamedOf(b.value))
