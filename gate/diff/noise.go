@@ -199,7 +199,9 @@ func tokensOfOneBox(x, y string) bool {
 		rest := localX[end:]
 		localX, localY = localX[:end], strings.TrimSuffix(localY, rest)
 	}
-	fresh := func(s string) bool { return fields.FreshID(s) || !strings.ContainsAny(s, ".-_") && sortsOf(s)&(lower|upper) == lower|upper && !isWordy(s, sortsOf(s)) }
+	fresh := func(s string) bool {
+		return fields.FreshID(s) || !strings.ContainsAny(s, ".-_") && sortsOf(s)&(lower|upper) == lower|upper && !isWordy(s, sortsOf(s))
+	}
 	return start > 0 && len(localX) >= minToken && len(localY) >= minToken && inToken(localX) && inToken(localY) && (fresh(localX) || fresh(localY))
 }
 
