@@ -3,6 +3,7 @@ package diff
 import (
 	"cmp"
 	"maps"
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -206,10 +207,11 @@ func tokensOfOneBox(x, y string) bool {
 }
 
 // recipientsAt gives the recipient that a whole value reads as, or, where that is none, the
-// word around what stands at an offset of it; "" where neither is.
+// word around what stands at an offset of it; "" where neither is. A machine of the build's own
+// network, which another takes the place of, is none.
 func recipientsAt(value, text string, at int) string {
 	if r, ok := gate.ReadsAsRecipient(value); ok {
-		return r.ID()
+		return partyID(r)
 	}
 	end := min(at+len(text), len(value))
 	for at > 0 && !isBreak(value[at-1]) {
@@ -219,9 +221,24 @@ func recipientsAt(value, text string, at int) string {
 		end++
 	}
 	if r, ok := gate.ReadsAsRecipient(strings.Trim(value[at:end], ".:!?'*")); ok {
-		return r.ID()
+		return partyID(r)
 	}
 	return ""
+}
+
+// partyID is the id of r; "" where it is an address of a private network (RFC 1918, RFC 4193) or of
+// this machine.
+func partyID(r gate.Recipient) string {
+	if r.Kind == gate.Host {
+		host := r.Address
+		if at, err := netip.ParseAddrPort(host); err == nil {
+			host = at.Addr().String()
+		}
+		if ip, err := netip.ParseAddr(strings.Trim(host, "[]")); err == nil && (ip.IsPrivate() || ip.IsLoopback() || ip.IsLinkLocalUnicast()) {
+			return ""
+		}
+	}
+	return r.ID()
 }
 
 // isBreak reports whether c ends a word in running text, of which an address or a URL may be one.

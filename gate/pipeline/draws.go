@@ -218,11 +218,12 @@ func (c *comparer) draws(all []pairing) {
 // drawnAt puts into moved the hunks at one place that are of values drawn there.
 func (c *comparer) drawnAt(all []pairing, k drawnPlace, pools []*pool, hunks []drawnHunk, moved map[drawnHunk]drawnAs) {
 	varied := 0
-	unique, isDrawn, moves := true, false, false
+	unique, distinct, isDrawn, moves := true, true, false, false
 	bits := math.Inf(1)
 	for _, p := range pools {
 		varied = max(varied, p.n)
-		unique, isDrawn, moves = unique && p.unique(), isDrawn || p.isDrawn(), moves || p.moves
+		unique, distinct = unique && p.unique(), distinct && p.distinct()
+		isDrawn, moves = isDrawn || p.isDrawn(), moves || p.moves
 		bits = min(bits, p.bits())
 	}
 	messages := max(float64(c.p.classes[classKey(k.channel, k.sink, k.class)]), float64(varied))
@@ -249,7 +250,8 @@ func (c *comparer) drawnAt(all []pairing, k drawnPlace, pools []*pool, hunks []d
 	gaps := uint64(0)
 	for _, h := range hunks {
 		before, after := text(h)
-		if unique && len(now[after]) > 1 { // in production nobody has what another has
+		twice := len(now[after]) > 1
+		if distinct && twice { // in production nobody has what another has
 			continue
 		}
 		has := func(text string) bool { return slices.ContainsFunc(pools, func(p *pool) bool { return p.has(text) }) }
@@ -258,7 +260,7 @@ func (c *comparer) drawnAt(all []pairing, k drawnPlace, pools []*pool, hunks []d
 		})
 		known := has(before) && has(after)
 		switch {
-		case isDrawn && known && mostly:
+		case isDrawn && known && mostly && !(unique && twice):
 			moved[h] = drawnNobodys
 		case fits && byChance:
 			moved[h] = drawnAnew
