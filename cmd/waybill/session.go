@@ -308,7 +308,7 @@ func (s *session) replay(ctx context.Context, scenario config.Scenario, role gat
 	bar := s.p.bar(what, s.total())
 	defer bar.done()
 	result, err := replay.Run(ctx, replay.Plan{
-		Stimuli: s.own(stimuli(corpus)), Total: s.total(), Needs: s.needs, Headers: s.fields,
+		Stimuli: s.own(stimuli(corpus)), Total: s.total(), Needs: s.needs, Part: s.part != nil, Headers: s.fields,
 		Store: w, Sinks: s.sinks(role), Doors: s.doors(b),
 		Start: func(ctx context.Context, sinks map[string]string) (replay.Build, error) {
 			started, err := site.Start(ctx, build.Start{Scenario: scenario.Name, Sinks: sinks, Doors: s.stood})

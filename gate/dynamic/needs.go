@@ -2,16 +2,20 @@ package dynamic
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/waybill-dev/waybill/gate"
 )
 
-// Needs are the values of answers that the bindings of a corpus ask for: what a
+// Needs are the values of answers and messages that the bindings of a corpus ask for: what a
 // replay has to keep, and how often it will be used. It grows with the answers that
 // are needed and not with the corpus.
 type Needs struct {
 	options Options
 	answers map[string]*Need  // by id of the stimulus
+	causes  map[string]bool   // ids of stimuli because of which needed messages are sent
+	sent    []gate.Binding    // one of each message that is needed, and place
+	known   map[string]bool   // of these
 	places  map[string]string // each once, for they are few
 }
 
@@ -23,7 +27,7 @@ type Need struct {
 
 // NewNeeds makes the needs of an empty corpus. Of o, Ignore counts.
 func NewNeeds(o Options) *Needs {
-	return &Needs{options: o, answers: make(map[string]*Need), places: make(map[string]string)}
+	return &Needs{options: o, answers: make(map[string]*Need), causes: make(map[string]bool), known: make(map[string]bool), places: make(map[string]string)}
 }
 
 // Add adds those of one stimulus.
@@ -31,6 +35,10 @@ func (n *Needs) Add(s *gate.Stimulus) {
 	for i := range s.Bindings {
 		b := &s.Bindings[i]
 		if !n.Wants(b) {
+			continue
+		}
+		if b.Sent != nil {
+			n.message(b)
 			continue
 		}
 		need := n.answers[b.From]
@@ -43,6 +51,38 @@ func (n *Needs) Add(s *gate.Stimulus) {
 			need.Places = append(need.Places, n.once(b.Place))
 		}
 	}
+}
+
+// message adds the need of a message.
+func (n *Needs) message(b *gate.Binding) {
+	if b.From != "" {
+		n.causes[b.From] = true
+	}
+	k := b.Sent.Channel + "\x00" + strings.Join(b.Sent.To, "\x00") + "\x00\x00" + loosen(b.Place, b.Value)
+	if !n.known[k] {
+		n.known[k] = true
+		n.sent = append(n.sent, *b)
+	}
+}
+
+// Causes reports whether a needed message is sent because of a stimulus.
+func (n *Needs) Causes(id string) bool { return n != nil && n.causes[id] }
+
+// Messages reports whether any message is needed.
+func (n *Needs) Messages() bool { return n != nil && len(n.sent) > 0 }
+
+// Letter reads a message where one like it is needed; nil: none is.
+func (n *Needs) Letter(m *gate.Message) *Letter {
+	if !n.Messages() {
+		return nil
+	}
+	l := Read(m)
+	for i := range n.sent {
+		if l.Fits(&n.sent[i], false) {
+			return l
+		}
+	}
+	return nil
 }
 
 // once keeps equal strings in one memory.

@@ -83,9 +83,13 @@ type Plan struct {
 	Total   uint64
 
 	// Needs are those of all stimuli: values that the build gives in its answers and
-	// that stand in later stimuli in place of the recorded ones. nil: every stimulus
-	// is sent as it was recorded.
+	// messages, and that stand in later stimuli in place of the recorded ones. nil: every
+	// stimulus is sent as it was recorded. A stimulus that needs a message waits for it, at
+	// most AnswerTimeout.
 	Needs *dynamic.Needs
+
+	// Part says that Stimuli are a part of the corpus that Needs are of.
+	Part bool
 
 	// Headers are set on each stimulus of HTTP in place of what was recorded.
 	Headers map[string]string

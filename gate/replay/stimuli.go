@@ -47,7 +47,7 @@ func (r *run) stimulate(ctx context.Context) {
 			}
 		}
 		read++
-		i := &item{Stimulus: s, place: read, due: pace.due(s.At), after: r.answers.before(&s), needed: r.plan.Needs.Of(s.ID) != nil}
+		i := &item{Stimulus: s, place: read, due: pace.due(s.At), after: r.answers.before(&s), needed: r.plan.Needs.Of(s.ID) != nil || r.plan.Needs.Causes(s.ID)}
 		if ctx.Err() == nil && waitUntil(ctx, i.due) && q.put(i) {
 			continue
 		}
@@ -98,7 +98,8 @@ func (r *run) send(ctx context.Context, i *item) {
 	var o gate.Outcome
 	switch {
 	case ok:
-		s = r.bound(s)
+		s = r.bound(ctx, s)
+		r.mailbox.begin(s)
 		r.ledger.begin()
 		within, cancel := context.WithTimeout(ctx, r.plan.AnswerTimeout)
 		o = driver.Do(within, s)
@@ -108,6 +109,7 @@ func (r *run) send(ctx context.Context, i *item) {
 		cancel()
 		r.ledger.end()
 	case s.Channel == channelExec:
+		r.mailbox.begin(s)
 		r.ledger.begin()
 		o = r.build.Job(ctx, firstLine(s.Head), s.Body)
 		r.ledger.end()
@@ -117,6 +119,7 @@ func (r *run) send(ctx context.Context, i *item) {
 	}
 	o.Stimulus, o.Channel, o.Key, o.Phase = s.ID, s.Channel, s.Key, *r.ledger.phase.Load()
 	r.answers.keep(&o)
+	r.mailbox.end(s, &o)
 	r.shorten(s, &o)
 	r.ledger.outcome(&o)
 	if g, bad := r.judge(s, &o); bad {
