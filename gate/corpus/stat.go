@@ -10,6 +10,7 @@ import (
 
 	"github.com/waybill-dev/waybill/gate"
 	"github.com/waybill-dev/waybill/gate/channel"
+	"github.com/waybill-dev/waybill/gate/dynamic"
 	"github.com/waybill-dev/waybill/gate/tape"
 )
 
@@ -35,12 +36,13 @@ type Summary struct {
 
 	Stimuli  uint64 `json:"stimuli"`
 	Messages uint64 `json:"messages"`
-	Bytes    uint64 `json:"bytes"`          // of heads and bodies
-	Sessions Number `json:"sessions"`       // keys of stimuli
-	Bound    uint64 `json:"bound"`          // stimuli with values that an earlier answer gave
-	Cut      uint64 `json:"cut"`            // stimuli and messages whose bodies were cut
-	Unread   uint64 `json:"unread"`         // stimuli and messages that could not be decoded
-	First    int64  `json:"first,omitzero"` // the earliest and latest time, nanoseconds since 1970 UTC; 0 is not known
+	Bytes    uint64 `json:"bytes"`           // of heads and bodies
+	Sessions Number `json:"sessions"`        // keys of stimuli
+	Bound    uint64 `json:"bound"`           // stimuli with values that an earlier answer or message gave
+	Mailed   uint64 `json:"mailed,omitzero"` // of these, those with a value that a message gave
+	Cut      uint64 `json:"cut"`             // stimuli and messages whose bodies were cut
+	Unread   uint64 `json:"unread"`          // stimuli and messages that could not be decoded
+	First    int64  `json:"first,omitzero"`  // the earliest and latest time, nanoseconds since 1970 UTC; 0 is not known
 	Last     int64  `json:"last,omitzero"`
 
 	Received People     `json:"received"` // of stimuli
@@ -51,6 +53,16 @@ type Summary struct {
 	Times    []Moment   `json:"times"`    // ascending
 	Step     int64      `json:"step"`     // between moments, seconds
 	Gaps     []gate.Gap `json:"gaps,omitempty"`
+
+	// Unbound are places of stimuli where values stand that look made by the application and
+	// that nothing on the tape gave, by how often: a replay sends them as they were recorded.
+	Unbound []Place `json:"unbound,omitempty"`
+}
+
+// A Place is one of a kind of stimuli, as package dynamic names places.
+type Place struct {
+	Name  string `json:"name"`
+	Count uint64 `json:"count"` // of stimuli
 }
 
 // A Tape is one of the corpora of a [Summary].
@@ -191,13 +203,15 @@ type counts struct {
 	sessions        distinct
 	bytes, cut      uint64
 	bound, unread   uint64
+	mailed          uint64
+	unbound         map[string]uint64
 	first, last     int64
 	sizes           sizes
 	times           series
 }
 
 func newCounts() *counts {
-	return &counts{routes: map[classKey]*Class{}, classes: map[classKey]*Class{}}
+	return &counts{routes: map[classKey]*Class{}, classes: map[classKey]*Class{}, unbound: map[string]uint64{}}
 }
 
 type worker struct {
@@ -253,6 +267,14 @@ func (w *worker) stimulus(s *gate.Stimulus, size uint64) {
 	}
 	if len(s.Bindings) > 0 {
 		w.bound++
+	}
+	if slices.ContainsFunc(s.Bindings, func(b gate.Binding) bool { return b.Sent != nil }) {
+		w.mailed++
+	}
+	for _, place := range dynamic.Unbound(s) {
+		if _, known := w.unbound[place]; known || len(w.unbound) < mostClasses {
+			w.unbound[place]++
+		}
 	}
 	if s.Cut > 0 {
 		w.cut++
@@ -387,6 +409,10 @@ func (c *counts) add(d *counts) {
 	c.out.from.join(&d.out.from)
 	c.out.to.join(&d.out.to)
 	c.sessions.join(&d.sessions)
+	c.mailed += d.mailed
+	for place, n := range d.unbound {
+		c.unbound[place] += n
+	}
 	c.bytes, c.cut, c.bound, c.unread = c.bytes+d.bytes, c.cut+d.cut, c.bound+d.bound, c.unread+d.unread
 	if d.first != 0 && (c.first == 0 || d.first < c.first) {
 		c.first = d.first
@@ -398,7 +424,11 @@ func (c *counts) add(d *counts) {
 
 func (c *counts) into(s *Summary) {
 	s.Bytes, s.Cut, s.Bound, s.Unread, s.First, s.Last = c.bytes, c.cut, c.bound, c.unread, c.first, c.last
-	s.Sessions = c.sessions.number()
+	s.Sessions, s.Mailed = c.sessions.number(), c.mailed
+	for place, n := range c.unbound {
+		s.Unbound = append(s.Unbound, Place{place, n})
+	}
+	slices.SortFunc(s.Unbound, func(a, b Place) int { return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.Name, b.Name)) })
 	s.Received = People{c.in.from.number(), c.in.to.number()}
 	s.Sent = People{c.out.from.number(), c.out.to.number()}
 	s.Routes, s.Classes = ranked(c.routes), ranked(c.classes)

@@ -260,3 +260,30 @@ func TestPagesGive(t *testing.T) {
 		}
 	}
 }
+
+// What looks made and was given by nothing is said with its place; what is bound, or was
+// chosen by somebody, is not.
+func TestUnbound(t *testing.T) {
+	bound := func(s *gate.Stimulus, v string) *gate.Stimulus {
+		s.Bindings = append(s.Bindings, gate.Binding{From: "1", Place: "text", Value: v})
+		return s
+	}
+	for _, test := range []struct {
+		s    *gate.Stimulus
+		want string
+	}{
+		{request("/reset?user=alice&key=aB3xK9Lm2Qp7Zt5w", "", ""), "query/key"},
+		{bound(request("/reset?key=aB3xK9Lm2Qp7Zt5w", "", ""), "aB3xK9Lm2Qp7Zt5w"), ""},
+		{request("/confirm/0123456789abcdef0123456789abcdef", "", ""), "path"},
+		{request("/", "Cookie: lang=en; PHPSESSID=a1b2c3d4e5f6a7b8\n", ""), "cookie/PHPSESSID"},
+		{request("/", "Authorization: Bearer aB3xK9Lm2Qp7Zt5waB3x\n", ""), "header/authorization"},
+		{request("/login", asForm, "otp=483920&name=Alice+Smith&mail=alice%40example.org"), "form/otp"},
+		{request("/login", asJSON, `{"csrf_token":"aB3xK9Lm2Qp7"}`), "json/$.csrf_token"},
+		{request("/blog/2026-11-30/how-to-write-a-very-long-title-of-a-page?q=some+words&page=12", "User-Agent: Mozilla/5.0 (X11; Linux x86_64)\n", ""), ""},
+		{request("/static/app.0123456789abcdef0123.js", "", ""), ""},
+	} {
+		if got := strings.Join(dynamic.Unbound(test.s), " "); got != test.want {
+			t.Errorf("%s%s: %q, want %q", test.s.Head, test.s.Body, got, test.want)
+		}
+	}
+}

@@ -16,6 +16,8 @@ type Needs struct {
 	causes  map[string]bool   // ids of stimuli because of which needed messages are sent
 	sent    []gate.Binding    // one of each message that is needed, and place
 	known   map[string]bool   // of these
+	unbound uint64            // stimuli with values that look made and that nothing gave
+	first   string            // where one of them stands
 	places  map[string]string // each once, for they are few
 }
 
@@ -32,6 +34,11 @@ func NewNeeds(o Options) *Needs {
 
 // Add adds those of one stimulus.
 func (n *Needs) Add(s *gate.Stimulus) {
+	if places := Unbound(s); len(places) > 0 {
+		if n.unbound++; n.first == "" {
+			n.first = places[0]
+		}
+	}
 	for i := range s.Bindings {
 		b := &s.Bindings[i]
 		if !n.Wants(b) {
@@ -105,6 +112,15 @@ func (n *Needs) Of(id string) *Need {
 		return nil
 	}
 	return n.answers[id]
+}
+
+// Unbound is how many stimuli hold values that look made by the application and that nothing
+// on the tape gave, with the place of the first: see [Unbound].
+func (n *Needs) Unbound() (stimuli uint64, first string) {
+	if n == nil {
+		return 0, ""
+	}
+	return n.unbound, n.first
 }
 
 // Any reports whether anything is wanted at all.
