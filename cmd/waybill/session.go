@@ -321,7 +321,7 @@ func (s *session) replay(ctx context.Context, scenario config.Scenario, role gat
 			}
 			return started, nil
 		},
-		Scenario: scenario, Pace: s.conf.Replay.Pace, Concurrency: s.conf.Replay.Concurrency,
+		Scenario: scenario, Pace: s.conf.Replay.Pace, Concurrency: s.conf.Replay.Concurrency, Order: s.conf.Replay.Order,
 		AnswerTimeout: s.conf.Replay.AnswerTimeout.Duration, QuietTimeout: b.Quiet.Timeout.Duration,
 		Settle: settle(b), Lag: s.knownLag(), StopSends: b.Stop.Sends,
 		Linger: s.linger(n), Lingered: out.lingered, Until: out.until,

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/waybill-dev/waybill/gate"
+	"github.com/waybill-dev/waybill/gate/config"
 	"github.com/waybill-dev/waybill/gate/dynamic"
 	"github.com/waybill-dev/waybill/gate/replay"
 )
@@ -233,4 +234,57 @@ func TestMailedLinksInPart(t *testing.T) {
 			t.Errorf("%v, gaps %v", time.Since(begun), st.gaps)
 		}
 	})
+}
+
+// Whatever is about one thing is not overtaken by what may change it, and the other way
+// round; where the order is the recorded one nothing is overtaken at all.
+func TestOrder(t *testing.T) {
+	lines := []string{"POST /orders", "GET /orders/17", "PUT /orders/17", "GET /orders/17/items", "GET /news", "DELETE /orders/17", "GET /v2/news"}
+	for _, order := range []config.Sequence{config.BySessions, config.InSequence} {
+		synctest.Test(t, func(t *testing.T) {
+			var mu sync.Mutex
+			var begun, ended []string
+			m := &memory{do: func(_ context.Context, s *gate.Stimulus) gate.Outcome {
+				mu.Lock()
+				begun = append(begun, s.ID)
+				mu.Unlock()
+				time.Sleep(time.Duration(100-len(s.ID)) * time.Millisecond * time.Duration(1+len(begun)%3))
+				mu.Lock()
+				ended = append(ended, s.ID)
+				mu.Unlock()
+				return gate.Outcome{Status: 200}
+			}}
+			list := stimuli(7*20, func(i int, s *gate.Stimulus) {
+				s.Key = fmt.Sprint("k", i%5, i%7)
+				s.Head = []byte(lines[i%7] + " HTTP/1.1\r\n")
+			})
+			var st store
+			p := m.plan(&st, list...)
+			p.Concurrency, p.Order = 8, order
+			_, err := replay.Run(t.Context(), p)
+			must(t, err)
+			if order == config.InSequence {
+				for i, id := range begun {
+					if id != fmt.Sprint("s", i) {
+						t.Fatalf("%s began as number %d", id, i)
+					}
+				}
+			}
+			at := func(list []string, i int) int { return slices.Index(list, fmt.Sprint("s", i)) }
+			for i := range list {
+				for k := range i {
+					a, b := lines[k%7], lines[i%7]
+					if !strings.Contains(a, "/17") || !strings.Contains(b, "/17") || strings.HasPrefix(a, "GET") && strings.HasPrefix(b, "GET") {
+						continue
+					}
+					if at(ended, k) > at(ended, i) {
+						t.Fatalf("%s: %s (s%d) was over before %s (s%d)", order, b, i, a, k)
+					}
+				}
+			}
+			if order == config.BySessions && slices.Equal(begun, ended) {
+				t.Error("nothing was under way beside anything else")
+			}
+		})
+	}
 }

@@ -103,11 +103,12 @@ type Plan struct {
 
 	Scenario      config.Scenario
 	Pace          config.Pace
-	Concurrency   int           // stimuli under way at once
-	AnswerTimeout time.Duration // for one stimulus
-	QuietTimeout  time.Duration // for the build to become quiet
-	MaxMessages   uint64        // more is a flood
-	MaxAnswer     int64         // bytes of an answer's body that are kept; 0 is 64 KiB
+	Concurrency   int             // stimuli under way at once
+	Order         config.Sequence // in which they begin; "" is [config.BySessions]
+	AnswerTimeout time.Duration   // for one stimulus
+	QuietTimeout  time.Duration   // for the build to become quiet
+	MaxMessages   uint64          // more is a flood
+	MaxAnswer     int64           // bytes of an answer's body that are kept; 0 is 64 KiB
 
 	// Settle is how long nothing must happen for idleness; with a probe, between its two
 	// answers. 0 is, for idleness, three times the longest gap between a cause and its last

@@ -15,7 +15,7 @@ import (
 // stimulate sends the corpus, with the outage of the scenario between its bounds.
 // It returns when all stimuli are answered or work is abandoned.
 func (r *run) stimulate(ctx context.Context) {
-	q := newQueue(r.plan.Concurrency)
+	q := newQueue(r.plan.Concurrency, r.plan.Order == config.InSequence)
 	defer q.endWith(ctx)()
 	var workers sync.WaitGroup
 	for range r.plan.Concurrency {
@@ -48,6 +48,7 @@ func (r *run) stimulate(ctx context.Context) {
 		}
 		read++
 		i := &item{Stimulus: s, place: read, due: pace.due(s.At), after: r.answers.before(&s), needed: r.plan.Needs.Of(s.ID) != nil || r.plan.Needs.Causes(s.ID)}
+		i.resource, i.writes = resourceOf(&s)
 		if ctx.Err() == nil && waitUntil(ctx, i.due) && q.put(i) {
 			continue
 		}
