@@ -22,6 +22,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/waybill-dev/waybill/gate"
+	"github.com/waybill-dev/waybill/gate/channel/http"
 	"github.com/waybill-dev/waybill/gate/corpus"
 )
 
@@ -67,7 +68,7 @@ func (p *program) corpusStat(c *cli.Context) error {
 	}
 	stop, done := p.counted(c, "corpus stat")
 	defer done()
-	s, err := corpus.Stat(corpus.Reading{Keys: keys, Decoder: o.Decoder, Canon: o.Canon, Stop: stop}, c.Args().Slice())
+	s, err := corpus.Stat(corpus.Reading{Keys: keys, Decoder: o.Decoder, Canon: o.Canon, Stop: stop, SessionBy: http.SessionBy}, c.Args().Slice())
 	if c.Args().Len() == 1 {
 		if outline, claimed := p.outline(keys, c.Args().First(), err); outline != nil {
 			return p.printOutline(c, &checked{Path: outline.Path, Whole: claimed == nil, Outline: outline}, claimed)
@@ -77,6 +78,11 @@ func (p *program) corpusStat(c *cli.Context) error {
 		return corpusFailure(err)
 	}
 	unnamed := p.unnamed()
+	for i := range s.SessionsBy {
+		if name, ok := strings.CutPrefix(s.SessionsBy[i].Name, "cookie "); ok {
+			s.SessionsBy[i].Name = "cookie " + unnamed(name)
+		}
+	}
 	for i := range s.Unbound {
 		s.Unbound[i].Name = unnamed(s.Unbound[i].Name)
 	}
@@ -119,6 +125,13 @@ func (p *program) printSummary(b *bytes.Buffer, s *corpus.Summary, top int) {
 		mailed = fmt.Sprintf(", %d of them to a message", s.Mailed)
 	}
 	fmt.Fprintf(w, "stimuli\t%d\tin %s sessions; %d bound to an earlier answer%s\n", s.Stimuli, count(s.Sessions), s.Bound, mailed)
+	if len(s.SessionsBy) > 0 {
+		var by []string
+		for _, what := range s.SessionsBy[:min(len(s.SessionsBy), 5)] {
+			by = append(by, fmt.Sprintf("%d by %s", what.Count, what.Name))
+		}
+		fmt.Fprintf(w, "\t\tsessions told apart: %s\n", printable(strings.Join(by, ", ")))
+	}
 	fmt.Fprintf(w, "\t\tfrom %s senders, to %s recipients\n", count(s.Received.Senders), count(s.Received.Recipients))
 	fmt.Fprintf(w, "messages\t%d\tfrom %s senders, to %s recipients\n", s.Messages, count(s.Sent.Senders), count(s.Sent.Recipients))
 	fmt.Fprintf(w, "bytes\t%d\tof heads and bodies; %d bodies were cut, %d could not be decoded\n", s.Bytes, s.Cut, s.Unread)

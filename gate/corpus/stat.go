@@ -25,6 +25,9 @@ type Reading struct {
 	// Canon makes a message canonical whose class its protocol does not tell. It must be pure.
 	Canon func(*gate.Message, *gate.Decoded, gate.Ref) gate.Canonical
 
+	// SessionBy says what of a request's head tells its session; "" is nothing. nil: not asked.
+	SessionBy func(head []byte) string
+
 	Workers int // goroutines that decode; 0 is one for each processor
 
 	Stop func() error // see [Options]
@@ -53,6 +56,11 @@ type Summary struct {
 	Times    []Moment   `json:"times"`    // ascending
 	Step     int64      `json:"step"`     // between moments, seconds
 	Gaps     []gate.Gap `json:"gaps,omitempty"`
+
+	// Sessions of HTTP by what in their requests tells them, the most first: "cookie PHPSESSID",
+	// "authorization"; "address" is none of these. One that begins without a cookie and is given
+	// one counts for that.
+	SessionsBy []Place `json:"sessions_by,omitempty"`
 
 	// Unbound are places of stimuli where values stand that look made by the application and
 	// that nothing on the tape gave, by how often: a replay sends them as they were recorded.
@@ -205,13 +213,14 @@ type counts struct {
 	bound, unread   uint64
 	mailed          uint64
 	unbound         map[string]uint64
+	by              map[string]string // of each session, by key: what tells it
 	first, last     int64
 	sizes           sizes
 	times           series
 }
 
 func newCounts() *counts {
-	return &counts{routes: map[classKey]*Class{}, classes: map[classKey]*Class{}, unbound: map[string]uint64{}}
+	return &counts{routes: map[classKey]*Class{}, classes: map[classKey]*Class{}, unbound: map[string]uint64{}, by: map[string]string{}}
 }
 
 type worker struct {
@@ -264,6 +273,7 @@ func (w *worker) stimulus(s *gate.Stimulus, size uint64) {
 	w.sizes.add(len(s.Body))
 	if s.Key != "" {
 		w.sessions.add(s.Key)
+		w.told(s)
 	}
 	if len(s.Bindings) > 0 {
 		w.bound++
@@ -292,6 +302,20 @@ func (w *worker) stimulus(s *gate.Stimulus, size uint64) {
 	}
 	c.Statuses[status(s.Status)]++
 }
+
+// told takes down what tells the session of s; what a request has goes before nothing.
+func (w *worker) told(s *gate.Stimulus) {
+	if w.o.SessionBy == nil || s.Channel != "http" {
+		return
+	}
+	old, known := w.by[s.Key]
+	if by := w.o.SessionBy(s.Head); !known && len(w.by) < maxSessions || known && (old == "" || by != "" && by < old) {
+		w.by[s.Key] = by
+	}
+}
+
+// maxSessions is of how many sessions it is known what tells them.
+const maxSessions = 1 << 20
 
 // maxLine bounds the name of a job, in bytes.
 const maxLine = 200
@@ -410,6 +434,11 @@ func (c *counts) add(d *counts) {
 	c.out.to.join(&d.out.to)
 	c.sessions.join(&d.sessions)
 	c.mailed += d.mailed
+	for key, by := range d.by {
+		if old, known := c.by[key]; !known || old == "" || by != "" && by < old {
+			c.by[key] = by
+		}
+	}
 	for place, n := range d.unbound {
 		c.unbound[place] += n
 	}
@@ -425,15 +454,27 @@ func (c *counts) add(d *counts) {
 func (c *counts) into(s *Summary) {
 	s.Bytes, s.Cut, s.Bound, s.Unread, s.First, s.Last = c.bytes, c.cut, c.bound, c.unread, c.first, c.last
 	s.Sessions, s.Mailed = c.sessions.number(), c.mailed
-	for place, n := range c.unbound {
-		s.Unbound = append(s.Unbound, Place{place, n})
+	s.Unbound = places(c.unbound)
+	by := map[string]uint64{}
+	for _, what := range c.by {
+		by[cmp.Or(what, "address")]++
 	}
-	slices.SortFunc(s.Unbound, func(a, b Place) int { return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.Name, b.Name)) })
+	s.SessionsBy = places(by)
 	s.Received = People{c.in.from.number(), c.in.to.number()}
 	s.Sent = People{c.out.from.number(), c.out.to.number()}
 	s.Routes, s.Classes = ranked(c.routes), ranked(c.classes)
 	s.Sizes = c.sizes.list()
 	s.Times, s.Step = c.times.list()
+}
+
+// places is the places, the most frequent first.
+func places(m map[string]uint64) []Place {
+	var out []Place
+	for name, n := range m {
+		out = append(out, Place{name, n})
+	}
+	slices.SortFunc(out, func(a, b Place) int { return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.Name, b.Name)) })
+	return out
 }
 
 // ranked is the classes, the most frequent first.
