@@ -116,7 +116,7 @@ func marshal(v string) []byte {
 // Whatever kind of message gave a value, the stimulus that brings it back is bound to it,
 // and finds there what another build gave.
 func TestMessagesGive(t *testing.T) {
-	made := rapid.OneOf(rapid.StringMatching(`[A-Za-z]{4}[0-9][A-Za-z0-9]{11,20}`), rapid.StringMatching(`[1-9][0-9]{5}`), rapid.StringMatching(`[0-9a-f]{6}a1[0-9a-f]{24}`))
+	made := rapid.OneOf(rapid.StringMatching(`[A-Za-z]{4}[0-9][A-Za-z0-9]{11,20}`), rapid.StringMatching(`[1-9][0-9]{5}`), rapid.StringMatching(`[0-9a-f]{6}a1[0-9a-f]{24}`), rapid.StringMatching(`[b-t]{9}[!$%&+~#_:,-][1-9][0-9]`))
 	for name, kind := range kinds {
 		t.Run(name, func(t *testing.T) {
 			rapid.Check(t, func(t *rapid.T) {
@@ -130,7 +130,7 @@ func TestMessagesGive(t *testing.T) {
 				ask.ID = "ask"
 				l.Learn(ask, &gate.Outcome{Status: 200})
 				l.Message(kind(to, was))
-				use := request("/use?v="+was, "", "")
+				use := request("/use?v="+url.QueryEscape(was), "", "")
 				l.Learn(use, nil)
 				if len(use.Bindings) != 1 || use.Bindings[0].Sent == nil || use.Bindings[0].From != "ask" || use.Bindings[0].Value != was || use.Bindings[0].Sent.Nth != 1 {
 					t.Fatalf("bindings %+v", use.Bindings)

@@ -61,8 +61,8 @@ func (w *walk) link(raw string, depth int) {
 			w.distinct(front+"?"+name, plain)
 		}
 	}
-	if strings.ContainsAny(u.Fragment, "/?=") {
-		w.link("/"+strings.TrimPrefix(strings.TrimPrefix(u.Fragment, "!"), "/"), depth+1)
+	if f := u.EscapedFragment(); strings.ContainsAny(f, "/?=") {
+		w.link("/"+strings.TrimPrefix(strings.TrimPrefix(f, "!"), "/"), depth+1)
 	}
 }
 
@@ -78,21 +78,32 @@ func (w *walk) prose(text string) {
 		w.link(strings.TrimRight(text[at[0]:at[1]], ".,;:!?*_"), 0)
 	}
 	var before [2]string
-	for word := range strings.FieldsFuncSeq(urls.ReplaceAllString(text, " "), isBreak) {
-		word = strings.Trim(word, "-_")
-		if word == "" {
-			continue
-		}
+	for token := range strings.FieldsSeq(urls.ReplaceAllString(text, " ")) {
 		place := "text/" + strings.TrimSpace(before[0]+" "+before[1])
-		looks := made(place, word)
-		if looks {
-			w.distinct(place, word)
-			if front, rest, ok := strings.Cut(word, "-"); ok && len(front) == 1 && made(place, rest) {
-				w.distinct(place, rest) // G-483920
-			}
-			word = "#"
+		token = strings.Trim(token, `"'()<>[]{},.;:!?*`)
+		whole := made(place, token)
+		if whole { // a password may have marks within
+			w.distinct(place, token)
 		}
-		before = [2]string{before[1], strings.ToLower(word)}
+		for word := range strings.FieldsFuncSeq(token, isBreak) {
+			if word = strings.Trim(word, "-_"); word == "" {
+				continue
+			}
+			if made(place, word) {
+				w.distinct(place, word)
+				if front, rest, ok := strings.Cut(word, "-"); ok && len(front) == 1 && made(place, rest) {
+					w.distinct(place, rest) // G-483920
+				}
+				word = "#"
+			}
+			if whole {
+				word = "#"
+			}
+			before = [2]string{before[1], strings.ToLower(word)}
+			if !whole {
+				place = "text/" + strings.TrimSpace(before[0]+" "+before[1])
+			}
+		}
 		if w.over {
 			return
 		}
