@@ -5,6 +5,7 @@ import (
 	"compress/gzip"
 	"context"
 	"crypto/sha256"
+	"encoding/base64"
 	"encoding/hex"
 	"fmt"
 	"path/filepath"
@@ -29,6 +30,7 @@ type portal struct {
 	run    string                           // what is fresh in it
 	reply  func(kind string, m *guest) bool // alters m before it is answered; false: no answer changes
 	edit   func(kind string, m *guest, head, body string) (string, string)
+	asks   func(kind string, m *guest) (head, body string) // the stimulus; nil, or an empty head: a plain request
 	packed bool
 }
 
@@ -100,6 +102,11 @@ func (p *portal) write(t *testing.T, path string, h gate.Header) {
 			if kind == "mail" {
 				s.Channel, s.Door, s.Head, s.Body = smtp.Name, "mx", []byte("HELO a\r\nMAIL FROM:<"+m.mail+">\r\nRCPT TO:<desk@portal.example>\r\n"), []byte("Subject: hello\r\n\r\nhello\r\n")
 			}
+			if p.asks != nil && kind != "mail" {
+				if head, body := p.asks(kind, &m); head != "" {
+					s.Head, s.Body = []byte(head), []byte(body)
+				}
+			}
 			rec := gate.Record{Kind: gate.KindStimulus, Stimulus: &s}
 			if h.Content == gate.RunTape {
 				head, body := p.answer(kind, m)
@@ -134,8 +141,9 @@ func judgeReplies(t *testing.T, staging *portal) *gate.Verdict {
 	dir := t.TempDir()
 	o := pipeline.Options{
 		Canon: c.Message, Corpus: filepath.Join(dir, "corpus.tape"),
-		Asked: func(s *gate.Stimulus) string { return protocols[s.Channel].Asked(s) },
-		Reply: func(name string, o *gate.Outcome) (gate.Decoded, error) { return protocols[name].Reply(o) },
+		Decoder: func(name, _, _ string) (channel.Decoder, error) { return protocols[name].Decode(nil) },
+		Asked:   func(s *gate.Stimulus) string { return protocols[s.Channel].Asked(s) },
+		Reply:   func(name string, o *gate.Outcome) (gate.Decoded, error) { return protocols[name].Reply(o) },
 	}
 	staging.run = "c"
 	staging.write(t, o.Corpus, gate.Header{Content: gate.CorpusTape})
@@ -214,7 +222,7 @@ func TestReplies(t *testing.T) {
 		{"a network of caches is told to keep pages", portal{edit: replacing("page", -1, "Vary:", "Cloudflare-CDN-Cache-Control: max-age=600\r\nVary:")}, "cacheability-changed", []string{"session:s4"}},
 		{"a session lives for years", portal{edit: replacing("login", -1, "; Secure", "; Secure; Expires=Mon, 30 Nov 2037 10:00:00 GMT")}, "cookie-scope-changed", []string{"session:s3"}},
 		{"a redirect for good", portal{edit: replacing("login", -1, "302 Found", "301 Moved Permanently")}, "reply-status-changed", []string{"session:s3"}},
-		{"a mail is refused", portal{edit: replacing("mail", 5, "250 2.0.0 queued", "550 5.7.1 not you")}, "reply-status-changed", []string{"session:s5"}},
+		{"a mail is refused", portal{edit: replacing("mail", 5, "250 2.0.0 queued", "550 5.7.1 not you")}, "reply-status-changed", []string{"mail:frank@member.example"}},
 		{"one value differs for one", portal{edit: replacing("record", 0, `"light"`, `"dark"`)}, "personal-content-changed", []string{"session:s0"}},
 		{"a script of a stranger", portal{edit: replacing("page", -1, "<script", `<script src="https://collect.example.org/t.js"></script><script`)}, "new-party", nil},
 	} {
@@ -232,6 +240,9 @@ func TestReplies(t *testing.T) {
 			}
 			if v.Decision != gate.Blocked || test.check != "" && !slices.Contains(by, test.check) {
 				t.Fatalf("%s by %q, want %s\n%s", v.Decision, by, test.check, shown(v))
+			}
+			if test.check == "reply-status-changed" && len(by) != 1 {
+				t.Errorf("one cause is told by %q\n%s", by, shown(v))
 			}
 			for _, id := range test.names {
 				if !named[id] {
@@ -286,4 +297,71 @@ func TestRepliesHarmless(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A session is the person who signed in with it; of whom nobody did, or two, it is a session.
+func TestAskers(t *testing.T) {
+	const host = " HTTP/1.1\r\nHost: portal.example\r\n"
+	form := func(body string) (string, string) {
+		return "POST /login" + host + "Content-Type: application/x-www-form-urlencoded\r\n", body
+	}
+	token := func(claims string) string {
+		return "eyJhbGciOiJIUzI1NiJ9." + base64.RawURLEncoding.EncodeToString([]byte(claims)) + ".c2lnbmF0dXJl"
+	}
+	for name, test := range map[string]struct {
+		asks func(m *guest) (head, body string)
+		who  string
+	}{
+		"nothing": {func(*guest) (string, string) { return "", "" }, "session:s0"},
+		"a form":  {func(m *guest) (string, string) { return form("user%5Bemail%5D=" + m.mail + "&user%5Bpassword%5D=x") }, "mail:alice@member.example"},
+		"JSON": {func(m *guest) (string, string) {
+			return "POST /login" + host + "Content-Type: application/json\r\n", `{"login":"` + m.mail + `","pwd":"x"}`
+		}, "mail:alice@member.example"},
+		"credentials": {func(m *guest) (string, string) {
+			return "GET /login" + host + "Authorization: Basic " + base64.StdEncoding.EncodeToString([]byte(m.mail+":x")) + "\r\n", ""
+		}, "mail:alice@member.example"},
+		"a bearer token": {func(m *guest) (string, string) {
+			return "GET /login" + host + "Authorization: Bearer " + token(`{"email":"`+m.mail+`","sub":"17"}`) + "\r\n", ""
+		}, "mail:alice@member.example"},
+		"a token in a cookie": {func(m *guest) (string, string) {
+			return "GET /login" + host + "Cookie: session=" + token(`{"sub":"`+m.mail+`"}`) + "\r\n", ""
+		}, "mail:alice@member.example"},
+		"a proxy": {func(m *guest) (string, string) {
+			return "GET /login" + host + "X-Forwarded-Email: " + m.mail + "\r\n", ""
+		}, "mail:alice@member.example"},
+		"an invitation": {func(m *guest) (string, string) { return form("email=" + m.mail + "&role=guest") }, "session:s0"},
+		"a friend beside": {func(m *guest) (string, string) {
+			return form("email=" + m.mail + "&friend=x%40member.example&password=x")
+		}, "session:s0"},
+		"an issuer in a token": {func(*guest) (string, string) {
+			return "GET /login" + host + "Cookie: t=" + token(`{"iss":"id@member.example"}`) + "\r\n", ""
+		}, "session:s0"},
+		"a password in a query": {func(m *guest) (string, string) { return "GET /login?u=" + m.mail + "&pass=x" + host, "" }, "mail:alice@member.example"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			v := judgeReplies(t, &portal{
+				asks: func(kind string, m *guest) (string, string) {
+					if kind != "login" {
+						return "", ""
+					}
+					return test.asks(m)
+				},
+				edit: replacing("record", 0, `"light"`, `"dark"`),
+			})
+			if v.Decision != gate.Blocked || len(v.Findings) != 1 || !slices.Equal(v.Findings[0].Gained, []string{test.who}) {
+				t.Errorf("%s, %+v; want one finding, of %s", v.Decision, v.Findings, test.who)
+			}
+		})
+	}
+	t.Run("two people of one session", func(t *testing.T) {
+		v := judgeReplies(t, &portal{
+			asks: func(kind string, m *guest) (string, string) {
+				return form("email=" + kind + "%40member.example&password=x")
+			},
+			edit: replacing("record", 0, `"light"`, `"dark"`),
+		})
+		if len(v.Findings) != 1 || !slices.Equal(v.Findings[0].Gained, []string{"session:s0"}) {
+			t.Errorf("%+v; want the session", v.Findings)
+		}
+	})
 }

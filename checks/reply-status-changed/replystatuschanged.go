@@ -33,6 +33,7 @@ func run(c *gate.Comparison) ([]gate.Finding, error) {
 		if group.Alike && (!permanent(group.After) || permanent(group.Before)) && group.Before != "" && group.After != "" && group.Before[0] == group.After[0] {
 			k.Variant = within
 		}
+		k.Part = "status" // and codes of the lines that lead to it
 		e := s.At(k)
 		e.Group(g)
 		for _, i := range group.Changes {

@@ -1,60 +1,14 @@
 package pipeline
 
 import (
-	"cmp"
 	"context"
 	"fmt"
-	"io"
 
 	"github.com/waybill-dev/waybill/gate"
 )
 
 // An answer is a delivery too: from the build to the person who asked. The answers of two
 // runs are compared as their messages are, each with the answers to its own stimulus.
-
-// An asker is who sent a stimulus, and what it asked for.
-type asker struct {
-	channel, door, class string
-	who                  gate.Recipient
-}
-
-// askers are who sent the stimuli of a corpus, by the ids of these.
-type askers map[string]*asker
-
-// askersOf reads them.
-func askersOf(ctx context.Context, o *Options) (askers, error) {
-	r, err := o.Keys.Open(o.Corpus)
-	if err != nil {
-		return nil, err
-	}
-	defer r.Close()
-	all := askers{}
-	shared := map[asker]*asker{} // one person asks for one thing often
-	for ctx.Err() == nil {
-		rec, _, err := r.Next()
-		if err == io.EOF {
-			return all, nil
-		}
-		if err != nil {
-			return nil, fmt.Errorf("read %s: %w", o.Corpus, err)
-		}
-		s := rec.Stimulus
-		if s == nil {
-			continue
-		}
-		a := asker{s.Channel, s.Door, o.Asked(s), whoAsked(s.Key, s.ID)}
-		if shared[a] == nil {
-			shared[a] = &a
-		}
-		all[s.ID] = shared[a]
-	}
-	return nil, ctx.Err()
-}
-
-// whoAsked is who sent a stimulus: a session, or, where none is known, whoever sent this one.
-func whoAsked(key, stimulus string) gate.Recipient {
-	return gate.Recipient{Kind: gate.Session, Address: cmp.Or(key, stimulus), Role: gate.Asker}
-}
 
 // answered reports whether o is the answer to a stimulus of the corpus. That there was none is
 // a gap of the run.
