@@ -16,6 +16,7 @@ type Needs struct {
 	causes  map[string]bool   // ids of stimuli because of which needed messages are sent
 	sent    []gate.Binding    // one of each message that is needed, and place
 	known   map[string]bool   // of these
+	people  map[string]string // who gets them, by how stimuli may call each
 	unbound uint64            // stimuli with values that look made and that nothing gave
 	first   string            // where one of them stands
 	places  map[string]string // each once, for they are few
@@ -29,7 +30,7 @@ type Need struct {
 
 // NewNeeds makes the needs of an empty corpus. Of o, Ignore counts.
 func NewNeeds(o Options) *Needs {
-	return &Needs{options: o, answers: make(map[string]*Need), causes: make(map[string]bool), known: make(map[string]bool), places: make(map[string]string)}
+	return &Needs{options: o, answers: make(map[string]*Need), causes: make(map[string]bool), known: make(map[string]bool), people: make(map[string]string), places: make(map[string]string)}
 }
 
 // Add adds those of one stimulus.
@@ -62,6 +63,9 @@ func (n *Needs) Add(s *gate.Stimulus) {
 
 // message adds the need of a message.
 func (n *Needs) message(b *gate.Binding) {
+	for _, to := range b.Sent.To {
+		n.call(to)
+	}
 	if b.From != "" {
 		n.causes[b.From] = true
 	}
@@ -70,6 +74,32 @@ func (n *Needs) message(b *gate.Binding) {
 		n.known[k] = true
 		n.sent = append(n.sent, *b)
 	}
+}
+
+// call takes down how stimuli may call somebody who gets a needed message.
+func (n *Needs) call(to string) {
+	n.people[strings.ToLower(to)] = to
+	if local, _, ok := strings.Cut(to, "@"); ok && len(local) >= 3 {
+		n.people[strings.ToLower(local)] = to
+	}
+}
+
+// People gives those of who gets needed messages that a stimulus names, by their address or
+// the local part of it, as the whole of a value: a form that signs somebody up, and one that
+// asks for a new password of the same. Sorted; nil is nobody.
+func (n *Needs) People(s *gate.Stimulus) []string {
+	if !n.Messages() || s.Channel != "http" {
+		return nil
+	}
+	var named []string
+	eachOf(s, &walk{count: map[string]int{}, found: func(_, value string) bool {
+		if who, ok := n.people[strings.ToLower(value)]; ok {
+			named = append(named, "to "+who)
+		}
+		return true
+	}})
+	slices.Sort(named)
+	return slices.Compact(named)
 }
 
 // Causes reports whether a needed message is sent because of a stimulus.

@@ -29,9 +29,9 @@ type item struct {
 	needed   bool     // others need its answer
 	blockers int      // how many it still waits for
 
-	resource string  // what it is about, where that has a name of its own; "" is not known
-	writes   bool    // it may change that
-	blocks   []*item // that wait for it because of that
+	about  []string // what it is about, where that has a name of its own
+	writes bool     // it may change that
+	blocks []*item  // that wait for it because of that
 }
 
 func (i *item) size() int64 { return int64(len(i.Head) + len(i.Body)) }
@@ -39,7 +39,7 @@ func (i *item) size() int64 { return int64(len(i.Head) + len(i.Body)) }
 // A queue hands stimuli to workers. Stimuli of one key are handed out in order,
 // each when the one before it is done; other keys do not wait for them. One that
 // needs the answers to others is handed out when these are done, and so is one about a
-// resource that one before it may change, or that it may change itself: they were put
+// resource or a person that one before it may change, or that it may change itself: they were put
 // before it, so the first of all that are not done waits for nothing. Of those that
 // wait for nothing the one that was recorded first is handed out: with one worker
 // all are sent in the order of the corpus, and where it is strict with more, none is handed
@@ -54,7 +54,7 @@ type queue struct {
 	ready   earliest           // that a worker may take
 	waiting map[string][]*item // by key under way: those behind it
 	open    map[string][]*item // by id of a needed one that is not done: those that need it
-	touched map[string][]*item // by resource: those that are not done
+	touched map[string][]*item // by what they are about: those that are not done
 	pending int                // put and not done
 	next    uint64             // place of the next that is handed out, where it is strict
 	bytes   int64
@@ -97,14 +97,14 @@ func (q *queue) put(i *item) bool {
 	if i.needed {
 		q.open[i.ID] = nil
 	}
-	if i.resource != "" {
-		for _, other := range q.touched[i.resource] {
+	for _, resource := range i.about {
+		for _, other := range q.touched[resource] {
 			if i.writes || other.writes {
 				other.blocks = append(other.blocks, i)
 				i.blockers++
 			}
 		}
-		q.touched[i.resource] = append(q.touched[i.resource], i)
+		q.touched[resource] = append(q.touched[resource], i)
 	}
 	if i.Key != "" {
 		behind, busy := q.waiting[i.Key]
@@ -173,10 +173,10 @@ func (q *queue) done(i *item) {
 	for _, other := range i.blocks {
 		q.unblock(other)
 	}
-	if i.resource != "" {
-		left := slices.DeleteFunc(q.touched[i.resource], func(other *item) bool { return other == i })
-		if q.touched[i.resource] = left; len(left) == 0 {
-			delete(q.touched, i.resource)
+	for _, resource := range i.about {
+		left := slices.DeleteFunc(q.touched[resource], func(other *item) bool { return other == i })
+		if q.touched[resource] = left; len(left) == 0 {
+			delete(q.touched, resource)
 		}
 	}
 	if behind, ok := q.waiting[i.Key]; ok && i.Key != "" {

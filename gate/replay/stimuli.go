@@ -48,7 +48,10 @@ func (r *run) stimulate(ctx context.Context) {
 		}
 		read++
 		i := &item{Stimulus: s, place: read, due: pace.due(s.At), after: r.answers.before(&s), needed: r.plan.Needs.Of(s.ID) != nil || r.plan.Needs.Causes(s.ID)}
-		i.resource, i.writes = resourceOf(&s)
+		resource, writes := resourceOf(&s)
+		if i.about, i.writes = r.plan.Needs.People(&s), writes; resource != "" {
+			i.about = append(i.about, resource)
+		}
 		if ctx.Err() == nil && waitUntil(ctx, i.due) && q.put(i) {
 			continue
 		}
