@@ -33,8 +33,9 @@ func Run(ctx context.Context, p Plan) (Result, error) {
 	r := &run{
 		plan: &p, abandon: abandon, drivers: make(map[string]channel.Driver),
 		ledger: newLedger(p.Store, p.MaxMessages, abandon),
-		result: Result{Sinks: make(map[string]string)}, answers: newAnswers(p.Needs),
+		result: Result{Sinks: make(map[string]string)}, answers: newAnswers(p.Needs), mailbox: newMailbox(&p),
 	}
+	r.ledger.arrival = r.mailbox.arrive
 	stop := r.progress()
 	defer stop()
 	err := r.perform(ctx, work)
@@ -46,6 +47,7 @@ type run struct {
 	plan    *Plan
 	ledger  *ledger
 	answers *answers
+	mailbox *mailbox
 	abandon func(error)
 	result  Result
 

@@ -15,7 +15,7 @@ import (
 // stimulate sends the corpus, with the outage of the scenario between its bounds.
 // It returns when all stimuli are answered or work is abandoned.
 func (r *run) stimulate(ctx context.Context) {
-	q := newQueue(r.plan.Concurrency)
+	q := newQueue(r.plan.Concurrency, r.plan.Order == config.InSequence)
 	defer q.endWith(ctx)()
 	var workers sync.WaitGroup
 	for range r.plan.Concurrency {
@@ -47,7 +47,11 @@ func (r *run) stimulate(ctx context.Context) {
 			}
 		}
 		read++
-		i := &item{Stimulus: s, place: read, due: pace.due(s.At), after: r.answers.before(&s), needed: r.plan.Needs.Of(s.ID) != nil}
+		i := &item{Stimulus: s, place: read, due: pace.due(s.At), after: r.answers.before(&s), needed: r.plan.Needs.Of(s.ID) != nil || r.plan.Needs.Causes(s.ID)}
+		resource, writes := resourceOf(&s)
+		if i.about, i.writes = r.plan.Needs.People(&s), writes; resource != "" {
+			i.about = append(i.about, resource)
+		}
 		if ctx.Err() == nil && waitUntil(ctx, i.due) && q.put(i) {
 			continue
 		}
@@ -98,7 +102,8 @@ func (r *run) send(ctx context.Context, i *item) {
 	var o gate.Outcome
 	switch {
 	case ok:
-		s = r.bound(s)
+		s = r.bound(ctx, s)
+		r.mailbox.begin(s)
 		r.ledger.begin()
 		within, cancel := context.WithTimeout(ctx, r.plan.AnswerTimeout)
 		o = driver.Do(within, s)
@@ -108,6 +113,7 @@ func (r *run) send(ctx context.Context, i *item) {
 		cancel()
 		r.ledger.end()
 	case s.Channel == channelExec:
+		r.mailbox.begin(s)
 		r.ledger.begin()
 		o = r.build.Job(ctx, firstLine(s.Head), s.Body)
 		r.ledger.end()
@@ -117,6 +123,7 @@ func (r *run) send(ctx context.Context, i *item) {
 	}
 	o.Stimulus, o.Channel, o.Key, o.Phase = s.ID, s.Channel, s.Key, *r.ledger.phase.Load()
 	r.answers.keep(&o)
+	r.mailbox.end(s, &o)
 	r.shorten(s, &o)
 	r.ledger.outcome(&o)
 	if g, bad := r.judge(s, &o); bad {
