@@ -281,6 +281,7 @@ const (
 	BlindQuiet      BlindKind = "quiet"      // what is sent after the build was taken for quiet
 	BlindRecipients BlindKind = "recipients" // requests of which only the host is known
 	BlindRefused    BlindKind = "refused"    // a user's mask that was refused for some messages
+	BlindUnfollowed BlindKind = "unfollowed" // links that were not asked for, where others were
 	BlindUnreplayed BlindKind = "unreplayed" // requests of the corpus that cannot be replayed: WebSockets, tunnels
 )
 

@@ -40,6 +40,7 @@ type Config struct {
 	Scenarios  []Scenario      `toml:"scenarios"` // never empty
 	Masks      []Mask          `toml:"masks"`
 	Replies    Replies         `toml:"replies"`
+	Follow     *Follow         `toml:"follow"` // nil: no links are asked for
 	Policy     Policy          `toml:"policy"`
 	Approvals  Approvals       `toml:"approvals"`
 	Report     Report          `toml:"report"`

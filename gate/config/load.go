@@ -187,6 +187,7 @@ func (c *Config) fill() {
 		}
 	}
 	c.fillRecord()
+	c.Follow.fill(c.Doors)
 	if len(c.Scenarios) == 0 {
 		c.Scenarios = []Scenario{{Name: "steady", Kind: Steady}}
 	}

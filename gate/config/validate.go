@@ -93,6 +93,7 @@ func (c *Config) Validate() error {
 	c.validateScenarios(&p)
 	c.validateMasks(&p)
 	c.validateReplies(&p)
+	c.validateFollow(&p)
 	c.validatePolicy(&p)
 	named(&p, "jobs", c.Jobs)
 	if c.Production == nil && c.Baseline != Recorded {

@@ -153,6 +153,7 @@ func (c *comparer) blind() {
 			c.Blind = append(c.Blind, gate.BlindSpot{Kind: gate.BlindRecipients, Channel: f.Channel, Sink: f.Sink, Count: f.Nameless})
 		}
 	}
+	c.Blind = append(c.Blind, c.p.skipped.spots(c.s.skipped)...)
 	for _, m := range c.Masks {
 		if rule, ok := strings.CutPrefix(m.Rule, gate.RefusedMask); ok {
 			c.Blind = append(c.Blind, gate.BlindSpot{Kind: gate.BlindRefused, Part: m.Part, Count: m.Count, Detail: rule})

@@ -90,6 +90,9 @@ type Plan struct {
 	// Headers are set on each stimulus of HTTP in place of what was recorded.
 	Headers map[string]string
 
+	// Follow says which links that the build sent are asked for once it is quiet; nil: none.
+	Follow *Follow
+
 	Store Store
 	Sinks []Sink
 	Doors map[string]Door // by name; stimuli of channel "exec" without a door are jobs of the build

@@ -12,6 +12,7 @@ import (
 	"github.com/waybill-dev/waybill/gate"
 	"github.com/waybill-dev/waybill/gate/channel"
 	"github.com/waybill-dev/waybill/gate/config"
+	"github.com/waybill-dev/waybill/gate/dynamic"
 )
 
 const (
@@ -33,8 +34,9 @@ func Run(ctx context.Context, p Plan) (Result, error) {
 	r := &run{
 		plan: &p, abandon: abandon, drivers: make(map[string]channel.Driver),
 		ledger: newLedger(p.Store, p.MaxMessages, abandon),
-		result: Result{Sinks: make(map[string]string)}, answers: newAnswers(p.Needs),
+		result: Result{Sinks: make(map[string]string)}, answers: newAnswers(p.Needs), links: newLinks(p.Follow),
 	}
+	r.ledger.kept = r.links.take
 	stop := r.progress()
 	defer stop()
 	err := r.perform(ctx, work)
@@ -46,8 +48,11 @@ type run struct {
 	plan    *Plan
 	ledger  *ledger
 	answers *answers
+	links   *links // nil: none are asked for
 	abandon func(error)
 	result  Result
+
+	sessions dynamic.Sessions // of those who asked, where links are asked for
 
 	sinks   []openSink
 	build   Build
@@ -220,6 +225,13 @@ func (r *run) play(ctx context.Context) {
 	}
 	if ctx.Err() == nil {
 		r.quiet = r.awaitQuiet(ctx)
+	}
+	if r.links != nil && r.quiet != "" {
+		r.follow(ctx)
+		if r.quiet = ""; ctx.Err() == nil {
+			r.quiet = r.awaitQuiet(ctx)
+		}
+		r.tellSkipped()
 	}
 	if r.quiet != "" {
 		r.linger(ctx)

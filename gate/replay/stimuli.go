@@ -117,6 +117,9 @@ func (r *run) send(ctx context.Context, i *item) {
 	}
 	o.Stimulus, o.Channel, o.Key, o.Phase = s.ID, s.Channel, s.Key, *r.ledger.phase.Load()
 	r.answers.keep(&o)
+	if r.links != nil {
+		r.sessions.Saw(s, &o)
+	}
 	r.shorten(s, &o)
 	r.ledger.outcome(&o)
 	if g, bad := r.judge(s, &o); bad {
