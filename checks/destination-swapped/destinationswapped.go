@@ -2,6 +2,8 @@
 package destinationswapped
 
 import (
+	"strings"
+
 	"github.com/waybill-dev/waybill/checks/kit"
 	"github.com/waybill-dev/waybill/gate"
 )
@@ -21,6 +23,9 @@ tenant differs in its path alone. Content and recipients in it may be as before,
 
 const operator = "operator"
 
+// alike reports whether a finding is of hosts of one operator.
+func alike(k kit.Key) bool { return strings.HasPrefix(k.Variant, operator) }
+
 func run(c *gate.Comparison) ([]gate.Finding, error) {
 	s, err := kit.NewSheet("destination-swapped", c)
 	if err != nil {
@@ -31,14 +36,15 @@ func run(c *gate.Comparison) ([]gate.Finding, error) {
 		if ch.Kind != gate.Redirected || kit.IsPerson(ch.Before.Recipient) || kit.IsPerson(ch.After.Recipient) {
 			continue
 		}
-		k := kit.RouteOf(ch.After)
+		// One host in the place of another is one cause, whatever is sent to it.
+		k := kit.Key{Channel: ch.After.Channel, Sink: ch.After.Sink, Variant: ch.Before.Recipient.ID() + " " + ch.After.Recipient.ID()}
 		if gate.SameOperator(ch.Before.Recipient, ch.After.Recipient) {
-			k.Variant = operator
+			k.Variant = operator + " " + k.Variant
 		}
 		e := s.At(k)
 		e.Change(i)
 		e.Lose(ch.Before.Recipient)
-		if k.Variant == operator {
+		if alike(k) {
 			e.Gain(ch.After.Recipient)
 		} else {
 			e.Receive(ch.After)
@@ -47,7 +53,7 @@ func run(c *gate.Comparison) ([]gate.Finding, error) {
 	}
 	s.Owned(func(i int, _ *gate.EditGroup, k kit.Key) { s.At(k).Group(i) })
 	return s.Findings(func(e *kit.Entry) (gate.Severity, string) {
-		if e.Key.Variant == operator {
+		if alike(e.Key) {
 			return gate.Warn, kit.N(e.Count(), "request", "requests") + " would go to another host of the same operator"
 		}
 		switch e.Key.Part {

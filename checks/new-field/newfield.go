@@ -23,7 +23,10 @@ func run(c *gate.Comparison) ([]gate.Finding, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.Owned(func(i int, _ *gate.EditGroup, k kit.Key) { s.At(k).Group(i) })
+	s.Owned(func(i int, g *gate.EditGroup, k kit.Key) {
+		k.Class, k.Variant = "", c.Changes[g.Changes[0]].Recipient().ID() // one field of one party is one cause, in whatever is sent there
+		s.At(k).Group(i)
+	})
 	return s.Findings(func(e *kit.Entry) (gate.Severity, string) {
 		return gate.Block, kit.N(e.Edits(), "value", "values") + " in a field that is new in " + kit.N(e.Count(), "request", "requests") + " to " + e.ReachedWhom()
 	}), nil

@@ -26,6 +26,7 @@ func run(c *gate.Comparison) ([]gate.Finding, error) {
 		return nil, err
 	}
 	s.Owned(func(i int, g *gate.EditGroup, k kit.Key) {
+		k.Class = "" // one field that says where answers go is one cause, in whatever it stands
 		e := s.At(k)
 		if g.Kind == gate.Value || !e.Identify(g) { // the value of a thread or a notice is nobody's address
 			e.Group(i)
