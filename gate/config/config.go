@@ -185,6 +185,7 @@ const (
 	Steady ScenarioKind = "steady" // the corpus, and then the jobs
 	Outage ScenarioKind = "outage" // the corpus, while sinks turn away what comes; they recover; and then the jobs
 	Alone  ScenarioKind = "job"    // the jobs alone, no stimuli
+	Cache  ScenarioKind = "cache"  // the corpus, one stimulus at a time; what each asks for is asked for again by another session, and by none
 )
 
 // A Scenario is a condition under which the corpus is replayed.

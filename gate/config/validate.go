@@ -234,7 +234,10 @@ func (c *Config) validateScenarios(p *complaint) {
 			p.at(key, "two scenarios have this name")
 		}
 		seen[s.Name] = true
-		oneOf(p, key+".kind", s.Kind, Steady, Outage, Alone)
+		oneOf(p, key+".kind", s.Kind, Steady, Outage, Alone, Cache)
+		if s.Kind == Cache {
+			c.validateAsking(p, key)
+		}
 		if s.Kind == Outage {
 			c.validateOutage(p, key, s)
 		} else if len(s.Sinks) > 0 || s.Mood != "" || s.From != 0 || s.To != 0 {
@@ -254,6 +257,19 @@ func (c *Config) validateScenarios(p *complaint) {
 				}
 			}
 		}
+	}
+}
+
+// validateAsking complains of a scenario of which all that it does is to have answers compared.
+func (c *Config) validateAsking(p *complaint, key string) {
+	if len(httpDoors(c.Doors)) == 0 {
+		p.at(key+".kind", "there is no door of channel http to ask at")
+	}
+	if c.Replies.Compare == Off {
+		p.at(key+".kind", "it compares what is answered, and replies.compare is off")
+	}
+	if c.Baseline == Recorded {
+		p.at(key+".kind", "baseline = %q has no production to ask the same", Recorded)
 	}
 }
 

@@ -141,6 +141,49 @@ func Location(o *gate.Outcome) string {
 	return ""
 }
 
+// Again returns the head of the request that s is, as v sends it: without what says in s who
+// sent it, and without conditions on what that one has already (RFC 9110, 13.1).
+func (v *Visitor) Again(s *gate.Stimulus) []byte {
+	var head []byte
+	at := 0
+	for _, f := range fieldsOf(s.Head) {
+		switch f.name {
+		case "x-requested-with", "x-forwarded-proto", "x-forwarded-host", "x-forwarded-port":
+			continue
+		case "cookie", "referer", "range", "traceparent", "tracestate":
+		default:
+			if !names(f.name) && !strings.HasPrefix(f.name, "if-") {
+				continue
+			}
+		}
+		head = append(head, s.Head[at:f.start]...)
+		at = f.end
+	}
+	head = append(head, s.Head[at:]...)
+	if len(head) > 0 && head[len(head)-1] != '\n' {
+		head = append(head, "\r\n"...)
+	}
+	for _, f := range v.fields {
+		switch f[0] {
+		case "x-requested-with", "x-forwarded-proto", "x-forwarded-host", "x-forwarded-port":
+		default:
+			head = appendField(head, f[0], f[1])
+		}
+	}
+	return v.appendCookies(head)
+}
+
+func (v *Visitor) appendCookies(head []byte) []byte {
+	if len(v.cookies) == 0 {
+		return head
+	}
+	pairs := make([]string, len(v.cookies))
+	for i, c := range v.cookies {
+		pairs[i] = c[0] + "=" + c[1]
+	}
+	return appendField(head, "Cookie", strings.Join(pairs, "; "))
+}
+
 // Get returns the head of a request for target at host, as v sends it. secure says that the
 // address was one of https, which a proxy in front would say.
 func (v *Visitor) Get(target, host string, secure bool) []byte {
@@ -155,12 +198,5 @@ func (v *Visitor) Get(target, host string, secure bool) []byte {
 	if secure && !forwarded {
 		head = appendField(head, "X-Forwarded-Proto", "https")
 	}
-	if len(v.cookies) > 0 {
-		pairs := make([]string, len(v.cookies))
-		for i, c := range v.cookies {
-			pairs[i] = c[0] + "=" + c[1]
-		}
-		head = appendField(head, "Cookie", strings.Join(pairs, "; "))
-	}
-	return head
+	return v.appendCookies(head)
 }

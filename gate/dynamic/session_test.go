@@ -41,6 +41,23 @@ func TestSessions(t *testing.T) {
 	}
 }
 
+// TestAgain asks for what another asked for, and leaves out what said who that was and what it
+// had already.
+func TestAgain(t *testing.T) {
+	var known dynamic.Sessions
+	known.Saw(&gate.Stimulus{Channel: "http", Key: "b", Head: []byte("GET /b HTTP/1.1\r\nAuthorization: Bearer b\r\nX-Forwarded-Proto: http\r\nCookie: sid=b\r\n")},
+		&gate.Outcome{Status: 200, Head: []byte("HTTP/1.1 200 OK\r\n")})
+	asked := &gate.Stimulus{Channel: "http", Key: "a", Head: []byte("GET /a?x=1 HTTP/1.1\r\nHost: h\r\nAccept: text/html\r\nAuthorization: Bearer a\r\n" +
+		"X-Forwarded-Proto: https\r\nX-User: a\r\nIf-None-Match: \"a\"\r\nReferer: http://h/a\r\nCookie: sid=a\r\nAccept-Encoding: gzip")}
+	const rest = "GET /a?x=1 HTTP/1.1\nHost: h\nAccept: text/html\nX-Forwarded-Proto: https\nAccept-Encoding: gzip\n"
+	for key, want := range map[string]string{"b": rest + "authorization: Bearer b\nCookie: sid=b\n", "nobody": rest} {
+		v, _ := known.Of(key)
+		if got := strings.ReplaceAll(string(v.Again(asked)), "\r\n", "\n"); got != want {
+			t.Errorf("%s asks %q, want %q", key, got, want)
+		}
+	}
+}
+
 func TestLocation(t *testing.T) {
 	for status, want := range map[int]string{200: "", 201: "", 302: "/next", 303: "/next", 304: "", 308: "/next"} {
 		if got := dynamic.Location(&gate.Outcome{Status: status, Head: []byte("HTTP/1.1 3 X\r\nlocation: /next\r\n")}); got != want {

@@ -24,6 +24,9 @@ func (d *decoding) asked(o *gate.Outcome) (*asker, []gate.Recipient) {
 	if d.o.Asked != nil {
 		a.class = d.o.Asked(&gate.Stimulus{Channel: o.Channel, Door: o.Ask.Door, Head: []byte(o.Ask.Request + "\r\n")})
 	}
+	if as := d.askers[o.Ask.As]; as != nil {
+		a.who = as.who
+	}
 	if len(o.Ask.To) == 0 {
 		return a, []gate.Recipient{a.who}
 	}

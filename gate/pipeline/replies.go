@@ -77,6 +77,8 @@ func (d *decoding) reply(o *gate.Outcome, ref gate.Ref) ([]gate.Canonical, error
 	decoded.Traces = []string{answerTo(o.Stimulus)}
 	if o.Ask != nil {
 		decoded.Recipients = to
+	}
+	if o.Ask != nil && o.Ask.Link != "" {
 		decoded.Traces[0] = "link:" + to[0].ID() + " " + a.class // what it was asked for by follows the order of arrival
 	}
 	for i := range decoded.Gaps {

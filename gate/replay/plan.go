@@ -183,7 +183,7 @@ func (p *Plan) validate() error {
 	}
 	s := &p.Scenario
 	switch s.Kind {
-	case config.Steady, config.Alone:
+	case config.Steady, config.Alone, config.Cache:
 	case config.Outage:
 		need(s.From >= 0 && float64(s.To) > s.From && s.To <= 1, "an outage must be from before to, both fractions")
 		need(s.Mood == config.Refuse || s.Mood == config.Drop, fmt.Sprintf("unknown mood %q", s.Mood))

@@ -29,6 +29,9 @@ func Run(ctx context.Context, p Plan) (Result, error) {
 	if err := p.validate(); err != nil {
 		return Result{}, err
 	}
+	if p.Scenario.Kind == config.Cache {
+		p.Concurrency = 1 // who asked before whom is the same in each replay
+	}
 	work, abandon := context.WithCancelCause(ctx)
 	defer abandon(nil)
 	r := &run{
@@ -52,7 +55,8 @@ type run struct {
 	abandon func(error)
 	result  Result
 
-	sessions dynamic.Sessions // of those who asked, where links are asked for
+	sessions dynamic.Sessions // of those who asked, where the gate asks by itself
+	visits   visits
 
 	sinks   []openSink
 	build   Build

@@ -117,7 +117,7 @@ func (r *run) send(ctx context.Context, i *item) {
 	}
 	o.Stimulus, o.Channel, o.Key, o.Phase = s.ID, s.Channel, s.Key, *r.ledger.phase.Load()
 	r.answers.keep(&o)
-	if r.links != nil {
+	if r.links != nil || r.plan.Scenario.Kind == config.Cache {
 		r.sessions.Saw(s, &o)
 	}
 	r.shorten(s, &o)
@@ -127,6 +127,9 @@ func (r *run) send(ctx context.Context, i *item) {
 		if g.Kind == gate.GapJobFailed {
 			r.jobFailed(firstLine(s.Head), &o)
 		}
+	}
+	if r.plan.Scenario.Kind == config.Cache && o.Error == "" {
+		r.askAgain(ctx, s)
 	}
 }
 
