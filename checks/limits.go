@@ -12,7 +12,7 @@ func Limits() []Limit {
 	return []Limit{
 		{"corpus", "What the corpus does not make a build send. A fault that only other data, another configuration or another day brings about is not seen."},
 		{"both-replays", "A fault that every replay of production shows alike: it is taken for what is right."},
-		{"race", "A race that this run did not lose. The larger the run and its concurrency, the less likely."},
+		{"race", "A race that this run did not lose. The larger the run and its concurrency, the less likely; a scenario of kind \"contention\" makes requests meet, and says how rare a race may be that it missed."},
 		{"after-quiet", "What a build sends after the replay ended. It is watched for a while after it was taken for quiet ([replay] linger), and what it sends then makes the verdict undecided; a job that is due an hour later is not seen."},
 		{"unreplayed", "What production does because of WebSockets and tunnels (CONNECT). They are counted when traffic is recorded, and make no stimulus."},
 		{"outside", "What does not pass a sink and is no answer to a stimulus: files, push services that no sink stands for, what scripts do in a browser, and everything that a build which is not sealed sends elsewhere."},

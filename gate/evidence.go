@@ -212,6 +212,7 @@ type Footer struct {
 	Quiet    string `json:"quiet,omitempty"`    // how the end of the run was known: "probe", "idle", "stopped"
 	Settle   int64  `json:"settle,omitempty"`   // nanoseconds in which nothing happened, where it was known by idleness
 	Linger   int64  `json:"linger,omitempty"`   // nanoseconds for which the build was left running after that, at least
+	Exposed  uint64 `json:"exposed,omitempty"`  // of a contention: requests that were under way together with another session's
 }
 
 // A Ref points at one message of one run.

@@ -193,6 +193,10 @@ func (c *Config) fill() {
 	}
 	for i := range c.Scenarios {
 		s := &c.Scenarios[i]
+		if s.Kind == Contention && s.GiveUp == nil {
+			share := DefaultGiveUp
+			s.GiveUp = &share
+		}
 		if s.Kind != Outage {
 			continue
 		}

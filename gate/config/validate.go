@@ -234,9 +234,23 @@ func (c *Config) validateScenarios(p *complaint) {
 			p.at(key, "two scenarios have this name")
 		}
 		seen[s.Name] = true
-		oneOf(p, key+".kind", s.Kind, Steady, Outage, Alone, Cache)
-		if s.Kind == Cache {
+		oneOf(p, key+".kind", s.Kind, Steady, Outage, Alone, Cache, Contention)
+		switch {
+		case s.Kind == Contention:
 			c.validateAsking(p, key)
+			if g := s.GiveUp; g != nil && !(0 <= *g && *g <= 1) {
+				p.at(key+".giveup", "%v is no share from 0 to 1", *g)
+			}
+			if c.Replay.Concurrency < 2 {
+				p.at(key+".kind", "nothing contends where replay.concurrency is 1")
+			}
+		case s.Kind == Cache:
+			c.validateAsking(p, key)
+			fallthrough
+		default:
+			if s.Seed != 0 || s.GiveUp != nil {
+				p.at(key, "seed and giveup are of a contention only")
+			}
 		}
 		if s.Kind == Outage {
 			c.validateOutage(p, key, s)

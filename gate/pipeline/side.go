@@ -148,7 +148,7 @@ func (t *tapeSide) records(ctx context.Context, r *tape.Reader, a *about, work c
 		if err == io.EOF {
 			if f, ok := r.Footer(); ok {
 				a.facts.Refused, a.facts.Quiet = f.Refused, f.Quiet
-				a.facts.Settle, a.facts.Linger = f.Settle, f.Linger
+				a.facts.Settle, a.facts.Linger, a.facts.Exposed = f.Settle, f.Linger, f.Exposed
 				a.whole = true
 			}
 			return nil

@@ -296,16 +296,22 @@ func (r *run) ask(ctx context.Context, s *gate.Stimulus, as *gate.Ask) (gate.Out
 	o := driver.Do(within, &sent)
 	cancel()
 	r.ledger.end()
+	return o, r.asked(s, &o, as)
+}
+
+// asked takes down the answer to what is no stimulus of the corpus, and reports whether there is
+// one.
+func (r *run) asked(s *gate.Stimulus, o *gate.Outcome, as *gate.Ask) bool {
 	if o.Error == "" && o.Status == 0 {
 		o.Error = "the driver brought no status back"
 	}
 	o.Stimulus, o.Channel, o.Key, o.Phase, o.Ask = s.ID, s.Channel, s.Key, *r.ledger.phase.Load(), as
-	r.shorten(s, &o)
-	r.ledger.outcome(&o)
+	r.shorten(s, o)
+	r.ledger.outcome(o)
 	if o.Error != "" {
 		r.gap(gate.Gap{Kind: gate.GapNoAnswer, Where: "request of the gate", Detail: "the build did not answer what the gate asked by itself in phase " + o.Phase, Stimulus: s.ID})
 	}
-	return o, o.Error == ""
+	return o.Error == ""
 }
 
 // channelHTTP is the channel that links are of.

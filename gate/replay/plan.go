@@ -184,6 +184,8 @@ func (p *Plan) validate() error {
 	s := &p.Scenario
 	switch s.Kind {
 	case config.Steady, config.Alone, config.Cache:
+	case config.Contention:
+		need(p.Concurrency > 1, "nothing contends with a concurrency of 1")
 	case config.Outage:
 		need(s.From >= 0 && float64(s.To) > s.From && s.To <= 1, "an outage must be from before to, both fractions")
 		need(s.Mood == config.Refuse || s.Mood == config.Drop, fmt.Sprintf("unknown mood %q", s.Mood))

@@ -40,6 +40,7 @@ func Run(ctx context.Context, p Plan) (Result, error) {
 		result: Result{Sinks: make(map[string]string)}, answers: newAnswers(p.Needs), links: newLinks(p.Follow),
 	}
 	r.ledger.kept = r.links.take
+	r.contention = newContention(&p.Scenario)
 	stop := r.progress()
 	defer stop()
 	err := r.perform(ctx, work)
@@ -57,6 +58,8 @@ type run struct {
 
 	sessions dynamic.Sessions // of those who asked, where the gate asks by itself
 	visits   visits
+
+	contention *contention // nil: the scenario is another
 
 	sinks   []openSink
 	build   Build
@@ -110,6 +113,9 @@ func (r *run) perform(ctx, work context.Context) error {
 	}
 	r.closeSinks(ctx)
 	r.result.Lag = r.ledger.longestLag()
+	if r.contention != nil {
+		r.result.Footer.Exposed = r.contention.exposed
+	}
 	r.account()
 	err = errors.Join(err, r.tellWhy(ctx, work), r.ledger.close())
 	r.result.Footer.Messages = r.ledger.messages.Load()

@@ -21,7 +21,12 @@ func (r *run) stimulate(ctx context.Context) {
 	for range r.plan.Concurrency {
 		workers.Go(func() {
 			for i := q.take(); i != nil; i = q.take() {
-				r.send(ctx, i)
+				if other := r.together(q, i); other != nil {
+					r.sendBoth(ctx, i, other)
+					q.done(other)
+				} else {
+					r.send(ctx, i)
+				}
 				q.done(i)
 			}
 		})
@@ -48,6 +53,7 @@ func (r *run) stimulate(ctx context.Context) {
 		}
 		read++
 		i := &item{Stimulus: s, place: read, due: pace.due(s.At), after: r.answers.before(&s), needed: r.plan.Needs.Of(s.ID) != nil}
+		i.rank = r.contention.rank(i)
 		if ctx.Err() == nil && waitUntil(ctx, i.due) && q.put(i) {
 			continue
 		}
@@ -99,14 +105,14 @@ func (r *run) send(ctx context.Context, i *item) {
 	switch {
 	case ok:
 		s = r.bound(s)
+		r.contention.before(ctx, driver, s)
+		f := r.contention.begin(s)
 		r.ledger.begin()
 		within, cancel := context.WithTimeout(ctx, r.plan.AnswerTimeout)
 		o = driver.Do(within, s)
-		if o.Error == "" && o.Status == 0 && s.Channel != channelExec {
-			o.Error = "the driver brought no status back"
-		}
 		cancel()
 		r.ledger.end()
+		r.contention.end(f)
 	case s.Channel == channelExec:
 		r.ledger.begin()
 		o = r.build.Job(ctx, firstLine(s.Head), s.Body)
@@ -115,21 +121,30 @@ func (r *run) send(ctx context.Context, i *item) {
 		r.gap(gate.Gap{Kind: gate.GapNotReplayed, Where: "door " + s.Door, Detail: "there is no such door: add it to the configuration", Stimulus: s.ID})
 		return
 	}
-	o.Stimulus, o.Channel, o.Key, o.Phase = s.ID, s.Channel, s.Key, *r.ledger.phase.Load()
-	r.answers.keep(&o)
-	if r.links != nil || r.plan.Scenario.Kind == config.Cache {
-		r.sessions.Saw(s, &o)
-	}
-	r.shorten(s, &o)
-	r.ledger.outcome(&o)
-	if g, bad := r.judge(s, &o); bad {
-		r.gap(g)
-		if g.Kind == gate.GapJobFailed {
-			r.jobFailed(firstLine(s.Head), &o)
-		}
-	}
+	r.answered(s, &o)
 	if r.plan.Scenario.Kind == config.Cache && o.Error == "" {
 		r.askAgain(ctx, s)
+	}
+	r.dawdle(ctx, driver, s)
+}
+
+// answered takes down what became of a stimulus.
+func (r *run) answered(s *gate.Stimulus, o *gate.Outcome) {
+	if o.Error == "" && o.Status == 0 && s.Channel != channelExec {
+		o.Error = "the driver brought no status back"
+	}
+	o.Stimulus, o.Channel, o.Key, o.Phase = s.ID, s.Channel, s.Key, *r.ledger.phase.Load()
+	r.answers.keep(o)
+	if r.links != nil || r.plan.Scenario.Kind == config.Cache {
+		r.sessions.Saw(s, o)
+	}
+	r.shorten(s, o)
+	r.ledger.outcome(o)
+	if g, bad := r.judge(s, o); bad {
+		r.gap(g)
+		if g.Kind == gate.GapJobFailed {
+			r.jobFailed(firstLine(s.Head), o)
+		}
 	}
 }
 
