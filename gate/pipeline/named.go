@@ -33,7 +33,7 @@ var ownPort = regexp.MustCompile(`(://[0-9A-Za-z.\-]+:)(3[2-9]|[45][0-9]|6[0-5])
 func named(text string, at int64) string {
 	if at != 0 {
 		text = moments.ReplaceAllStringFunc(text, func(m string) string {
-			if t, ok := moment(m); ok && t.Sub(time.Unix(0, at)).Abs() <= farOff {
+			if t, ok := readsMoment(m); ok && t.Sub(time.Unix(0, at)).Abs() <= farOff {
 				return diff.Fresh
 			}
 			return m
@@ -62,7 +62,7 @@ func named(text string, at int64) string {
 	return out.String()
 }
 
-func moment(s string) (time.Time, bool) {
+func readsMoment(s string) (time.Time, bool) {
 	for _, layout := range []string{
 		time.RFC3339Nano, "2006-01-02 15:04:05Z07:00", "2006-01-02 15:04:05 Z0700", "2006-01-02T15:04:05Z0700", "2006-01-02T15:04:05", "2006-01-02T15:04", "2006-01-02 15:04:05", "2006-01-02 15:04",
 		"2 Jan 2006 15:04:05 -0700", "2 Jan 2006 15:04:05 MST", "2 Jan 2006 15:04:05", "2 Jan 2006 15:04",

@@ -3,22 +3,27 @@ package pipeline
 import (
 	"regexp"
 	"strings"
-	"time"
 	"unicode"
 
 	"github.com/waybill-dev/waybill/gate/diff"
 )
 
-// A date or a number that is written in another form says what it said.
+// A date, a time of day or a number that is written in another form says what it said.
 
-// reformatted reports whether what differs, with the whole words around it, is one date, or
-// one number, in two forms.
+// reformatted reports whether what differs, with the whole words around it, is one date, one
+// time or one number, in two forms.
 func reformatted(h *diff.Hunk) bool {
-	if h.NewPart || h.GonePart || h.Before == "" || h.After == "" {
+	if h.NewPart || h.GonePart {
+		return false
+	}
+	if sameLine(h) || sameMoment(h) || sameTelephone(h) {
+		return true
+	}
+	if h.Before == "" || h.After == "" {
 		return false
 	}
 	before, after := widened(h.Around[0], h.Before), widened(h.Around[1], h.After)
-	return before != after && (sameNumber(before, after) || sameDate(before, after))
+	return before != after && sameNumber(before, after)
 }
 
 // widened is what differs with what stands beside it up to spaces, without the punctuation of
@@ -59,28 +64,4 @@ func sameNumber(x, y string) bool {
 		return -1
 	}, g[2])
 	return g[1] == p[1] && digits == p[2] && g[3] == p[3] && g[4] == p[4]
-}
-
-// Forms of a date whose order is beyond doubt: the month is a word, or the year comes first.
-var dateForms = []string{
-	"2006-01-02", "2006/01/02", "2006.01.02", "20060102",
-	"2 January 2006", "02 January 2006", "2 Jan 2006", "02 Jan 2006", "2-Jan-2006", "02-Jan-2006",
-	"January 2, 2006", "January 2 2006", "Jan 2, 2006", "Jan 2 2006",
-	"Monday, 2 January 2006", "Monday, January 2, 2006", "Mon, 2 Jan 2006", "Mon, Jan 2, 2006", "2 January, 2006",
-}
-
-// sameDate reports whether two texts are one day in two forms.
-func sameDate(x, y string) bool {
-	day := func(s string) (time.Time, bool) {
-		s = strings.Join(strings.Fields(s), " ")
-		for _, form := range dateForms {
-			if t, err := time.Parse(form, s); err == nil {
-				return t, true
-			}
-		}
-		return time.Time{}, false
-	}
-	tx, okx := day(x)
-	ty, oky := day(y)
-	return okx && oky && tx.Equal(ty)
 }

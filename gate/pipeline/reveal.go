@@ -41,6 +41,7 @@ type revealing struct {
 	places map[uint64]struct{} // see placeKey
 	odd    map[uint64]idForm   // places at which what looks as this is hidden
 	masked map[uint64]struct{} // what users' masks hide, by maskedKey
+	shared map[uint64]struct{} // ids that messages have in common, by ownKey
 }
 
 // placeKey names a place over all classes of a sink: a release may call a class otherwise.
@@ -55,6 +56,9 @@ func placeOf(m *gate.Canonical, part string) uint64 { return placeKey(m, &gate.H
 func (r *revealing) reveal(m *gate.Canonical) {
 	if r != nil && len(r.odd) > 0 {
 		r.conceal(m)
+	}
+	if r != nil && len(r.shared) > 0 {
+		r.tellShared(m)
 	}
 	var apart []int // of m.Hidden: those that are parts now
 	for i := range m.Hidden {
@@ -389,7 +393,7 @@ func (h *hiddenFacts) compact() {
 // first is of production, and so are again; known says which texts are new in each replay.
 func revealed(ctx context.Context, rs *runs, first *scanned, again []*scanned, staging *scanned) (*revealing, error) {
 	o := rs.o
-	r := &revealing{facts: map[exposure.Key]struct{}{}, places: map[uint64]struct{}{}, masked: map[uint64]struct{}{}, odd: map[uint64]idForm{}}
+	r := &revealing{facts: map[exposure.Key]struct{}{}, places: map[uint64]struct{}{}, masked: map[uint64]struct{}{}, odd: map[uint64]idForm{}, shared: map[uint64]struct{}{}}
 	if err := r.stable(ctx, o, first, again); err != nil {
 		return nil, err
 	}
@@ -405,6 +409,9 @@ func revealed(ctx context.Context, rs *runs, first *scanned, again []*scanned, s
 	runs := append([]*scanned{first, staging}, again...)
 	if len(again) > 0 {
 		r.uneven(runs)
+	}
+	if err := r.sharedIDs(ctx, o, append([]*scanned{first}, again...), staging); err != nil {
+		return nil, err
 	}
 	for sort := range factSorts {
 		var lists []hashes
@@ -448,7 +455,7 @@ func revealed(ctx context.Context, rs *runs, first *scanned, again []*scanned, s
 			r.facts[k] = struct{}{}
 		}
 	}
-	if len(r.facts) == 0 && len(r.places) == 0 && len(r.masked) == 0 && len(r.odd) == 0 {
+	if len(r.facts) == 0 && len(r.places) == 0 && len(r.masked) == 0 && len(r.odd) == 0 && len(r.shared) == 0 {
 		return nil, nil
 	}
 	return r, nil

@@ -51,6 +51,7 @@ type scanned struct {
 	steps   map[uint64][]step    // per cause, sink and recipient, in order of arrival
 	index   *runIndex            // of a run of production, where one is kept
 	hidden  hiddenFacts          // of what masks left out
+	shared  uint64               // see sharing
 	held    []*filter            // of the facts of production; none: not known
 	numbers hashes               // those of them that are numbers, where no index is made
 }
@@ -218,6 +219,7 @@ func sumUp(a about, s side, tallies []*tally) *scanned {
 	r.memory = newEntries(total)
 	r.entries = r.memory.list[:0]
 	var people hashes
+	var shared sharing
 	for _, t := range tallies {
 		r.entries = t.entries.appendTo(r.entries)
 		people = append(people, t.people...)
@@ -236,6 +238,7 @@ func sumUp(a about, s side, tallies []*tally) *scanned {
 		r.traced += t.traced
 		if t.hidden != nil {
 			r.hidden.take(t.hidden)
+			shared.join(&t.sharing)
 		}
 		if t.held != nil {
 			r.held = append(r.held, t.held)
@@ -243,6 +246,7 @@ func sumUp(a about, s side, tallies []*tally) *scanned {
 		}
 	}
 	r.hidden.compact()
+	r.shared = shared.count()
 	r.numbers.compact()
 	r.sinks = sumSinks(tallies)
 	people.compact()
@@ -272,6 +276,7 @@ type tally struct {
 	cut     int32             // of level, when steps were last made fewer
 	gather  *gatherWorker     // nil where nothing is gathered
 	hidden  *hider            // nil where nothing hidden is searched
+	sharing sharing
 	find    *exposure.Gatherer
 	held    *filter // of what find finds; nil: nothing is looked for
 	numbers hashes  // of that
@@ -334,6 +339,7 @@ func (t *tally) message(at place, c *gate.Canonical) {
 	}
 	if t.hidden != nil {
 		t.hidden.message(c, t.causes)
+		t.sharing.message(c, content)
 	}
 	if t.held != nil {
 		t.find.Keys(c.Parts)

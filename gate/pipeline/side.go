@@ -379,7 +379,7 @@ type memorySide struct {
 
 // at gives a message as it is compared: what is given is not changed.
 func (m memorySide) at(i int) *gate.Canonical {
-	if len(m.messages[i].Hidden) == 0 {
+	if r := m.o.revealing; len(m.messages[i].Hidden) == 0 && (r == nil || len(r.shared) == 0) {
 		return &m.messages[i]
 	}
 	c := m.messages[i]

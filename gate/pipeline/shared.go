@@ -1,0 +1,116 @@
+package pipeline
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/waybill-dev/waybill/gate"
+)
+
+// A message's own id is hidden, since it is made anew. That two messages have one in common
+// is not: of two mails with one Message-ID a mailbox keeps the first (RFC 5322, 3.6.4), of two
+// calls with one Idempotency-Key a provider takes the first, and of two answers with one ETag a
+// cache takes one for the other (RFC 9110, 8.8.3). So where more messages of staging have an id in
+// common than of any replay of production, each message whose id another one has, which says
+// something else, has a part that says so.
+
+// isOwnID reports whether a part is an id that no two different messages may have.
+func isOwnID(part string) bool {
+	at := strings.Index(part, "header/")
+	if at < 0 || at > 0 && part[at-1] != '/' {
+		return false
+	}
+	switch part[at+len("header/"):] {
+	case "message-id", "idempotency-key", "x-idempotency-key", "etag":
+		return true
+	}
+	return false
+}
+
+// ownIDs calls each for the ids of m that no other message may have, hidden or not.
+func ownIDs(m *gate.Canonical, each func(part, value string)) {
+	for i := range m.Hidden {
+		if h := &m.Hidden[i]; isOwnID(h.Part) {
+			each(h.Part, cmp.Or(h.Shown, h.Value))
+		}
+	}
+	for i := range m.Parts {
+		if p := &m.Parts[i]; isOwnID(p.Name) {
+			each(p.Name, p.Value)
+		}
+	}
+}
+
+// ownKey names the value of an id at a place.
+func ownKey(m *gate.Canonical, part, value string) uint64 {
+	return placeOf(m, part)*hashPrime ^ gate.HashWord(value)
+}
+
+// sharing counts, while a run is scanned, the messages that have an id in common.
+type sharing struct{ ids, pairs hashes }
+
+// message notes the ids of m, whose content is that.
+func (s *sharing) message(m *gate.Canonical, content gate.Digest) {
+	ownIDs(m, func(part, value string) {
+		id := ownKey(m, part, value)
+		s.ids.add(id)
+		s.pairs.add(id*hashPrime ^ bodyKey(content))
+	})
+}
+
+func (s *sharing) join(o *sharing) {
+	s.ids, s.pairs = append(s.ids, o.ids...), append(s.pairs, o.pairs...)
+}
+
+// count is how many messages have an id that one before them has, which says something else.
+func (s *sharing) count() uint64 {
+	s.ids.compact()
+	s.pairs.compact()
+	return uint64(len(s.pairs) - len(s.ids))
+}
+
+// sharedIDs finds the ids that messages of a run have in common, where staging has more such.
+func (r *revealing) sharedIDs(ctx context.Context, o *Options, production []*scanned, staging *scanned) error {
+	if slices.ContainsFunc(production, func(s *scanned) bool { return s.shared >= staging.shared }) {
+		return nil
+	}
+	for _, s := range append(production[:len(production):len(production)], staging) {
+		if s.shared == 0 {
+			continue
+		}
+		var mu sync.Mutex
+		first := map[uint64]uint64{} // by the id: what the first message says that has it
+		_, err := s.side.stream(ctx, o.workers(), func() func(place, *gate.Canonical) {
+			var d gate.Digester
+			return func(_ place, m *gate.Canonical) {
+				content := bodyKey(d.Content(m))
+				mu.Lock()
+				defer mu.Unlock()
+				ownIDs(m, func(part, value string) {
+					id := ownKey(m, part, value)
+					if had, ok := first[id]; !ok {
+						first[id] = content
+					} else if had != content {
+						r.shared[id] = struct{}{}
+					}
+				})
+			}
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// tellShared gives m a part for each of its ids that it has in common with another message.
+func (r *revealing) tellShared(m *gate.Canonical) {
+	ownIDs(m, func(part, value string) {
+		if _, ok := r.shared[ownKey(m, part, value)]; ok {
+			m.Parts = append(slices.Clip(m.Parts), gate.Part{Name: "shared/" + part, Kind: gate.Value, Value: "in common with other messages"})
+		}
+	})
+}

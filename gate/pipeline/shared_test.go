@@ -1,0 +1,98 @@
+package pipeline_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/waybill-dev/waybill/gate"
+)
+
+// An id that is made anew for each message is hidden; that a release gives one to several messages,
+// which receivers then take for one, is not.
+func TestIDsInCommon(t *testing.T) {
+	hidden := func(rule string) func(*gate.Canonical, string) {
+		return func(c *gate.Canonical, id string) {
+			c.Hidden = append(c.Hidden, gate.Hidden{Rule: rule, Part: "header/" + rule, Value: id})
+		}
+	}
+	shown := func(c *gate.Canonical, id string) {
+		c.Parts = append(c.Parts, gate.Part{Name: "header/etag", Kind: gate.Value, Value: id})
+	}
+	for kind, give := range map[string]func(*gate.Canonical, string){
+		"ids of mails": hidden("message-id"), "keys of calls": hidden("idempotency-key"), "validators": hidden("etag"), "validators in the open": shown,
+	} {
+		// run gives each person a message, whose id is use's, fresh unless that says otherwise.
+		run := func(n int, use func(i int) string) []gate.Canonical {
+			var out []gate.Canonical
+			for i, name := range people {
+				id := use(i)
+				if id == "" {
+					id = fmt.Sprintf("%08x%08x", (n+1)*7919*(i+3), 104729*(i+1)*(n+5))
+				}
+				c := gate.Canonical{
+					Channel: "smtp", Sink: "mail", Class: "info", Recipients: []gate.Recipient{{Kind: gate.Mail, Address: name + "@example.org", Role: gate.Envelope}},
+					Parts: []gate.Part{{Name: "text", Kind: gate.Text, Value: "Dear " + name}},
+				}
+				give(&c, id)
+				out = append(out, c)
+			}
+			return out
+		}
+		each := func(int) string { return "" }
+		all := func(int) string { return "aa41bb52cc63dd74" }
+		two := func(i int) string {
+			if i < 2 {
+				return "ee85ff96aa07bb18"
+			}
+			return ""
+		}
+		for name, test := range map[string]struct {
+			production, staging func(int) string
+			changed             int
+		}{
+			"each its own":              {each, each, 0},
+			"one for all":               {each, all, len(people)},
+			"one for two":               {each, two, 2},
+			"as in production":          {two, two, 0},
+			"no longer in common":       {two, each, 0},
+			"one for all, as it was":    {all, all, 0},
+			"of two, become one of all": {two, all, len(people) - 2},
+		} {
+			if kind == "validators in the open" && (name == "no longer in common" || strings.HasPrefix(name, "each")) {
+				continue // what stands in the open is compared as it is
+			}
+			t.Run(kind+"/"+name, func(t *testing.T) {
+				c := compare(t, run(3, test.staging), run(1, test.production), run(2, test.production))
+				told := 0
+				for i := range c.Changes {
+					for _, e := range c.Changes[i].Edits {
+						if strings.HasPrefix(e.Part, "shared/") {
+							told++
+						}
+					}
+				}
+				if told != test.changed {
+					t.Errorf("%d changes of what is in common, want %d: %+v", told, test.changed, c.Changes)
+				}
+			})
+		}
+	}
+
+	t.Run("copies", func(t *testing.T) {
+		run := func(n int) []gate.Canonical {
+			var out []gate.Canonical
+			for _, name := range people[:3] {
+				out = append(out, gate.Canonical{
+					Channel: "smtp", Sink: "mail", Class: "info", Recipients: []gate.Recipient{{Kind: gate.Mail, Address: name + "@example.org", Role: gate.Envelope}},
+					Parts:  []gate.Part{{Name: "text", Kind: gate.Text, Value: "Dear all"}},
+					Hidden: []gate.Hidden{{Rule: "message-id", Part: "header/message-id", Value: fmt.Sprintf("0a1b2c3d%08x", n*7919)}},
+				})
+			}
+			return out
+		}
+		if c := compare(t, run(3), run(1), run(2)); len(c.Changes) > 0 {
+			t.Errorf("one mail to three has one id: %+v", c.Changes)
+		}
+	})
+}
