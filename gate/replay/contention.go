@@ -196,4 +196,6 @@ func (r *run) sendBoth(ctx context.Context, x, y *item) {
 	r.contention.end(fy)
 	r.answered(sx, &ox)
 	r.answered(sy, &oy)
+	r.dawdle(ctx, driver, sx)
+	r.dawdle(ctx, driver, sy)
 }
