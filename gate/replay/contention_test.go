@@ -127,7 +127,7 @@ func TestContentionSeed(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			c, _, _ := contend(t, seed, 100)
 			for _, h := range c.how {
-				if strings.HasPrefix(h, "abandon") {
+				if strings.HasPrefix(h, "abandon") || strings.HasPrefix(h, "dawdle") {
 					how = append(how, h)
 				}
 			}
