@@ -278,7 +278,7 @@ const (
 	BlindUnanchored BlindKind = "unanchored" // a volatile value that stands once, and belongs to no cause
 	BlindOpaque     BlindKind = "opaque"     // content that varies and cannot be read, and was accepted so
 	BlindOrder      BlindKind = "order"      // the order of one recipient's messages was not compared
-	BlindArrival    BlindKind = "arrival"    // values that depend on the order in which requests arrived
+	BlindArrival    BlindKind = "arrival"    // values that production's replays give to one message and to another: by order of arrival, or drawn out of few
 	BlindQuiet      BlindKind = "quiet"      // what is sent after the build was taken for quiet
 	BlindRecipients BlindKind = "recipients" // requests of which only the host is known
 	BlindRefused    BlindKind = "refused"    // a user's mask that was refused for some messages

@@ -46,7 +46,7 @@ func advice(kind string) string {
 	case gate.GapOpaque:
 		return "let a test build send it in clear, or accept it for its class, with a reason: [[policy.opaque]]"
 	case gate.GapArrival:
-		return "replay production until its values are known: [replay] replays = \"auto\"; or one request at a time: concurrency = 1"
+		return "replay production until its values are known: [replay] replays = \"auto\", which is the default, and a higher max_replays; or one request at a time: concurrency = 1"
 	case gate.GapUnanchored:
 		return "let the build carry the trace of the request (traceparent, or Message-ID) into the message, so that its value is known to belong to it"
 	case gate.GapTornTape:

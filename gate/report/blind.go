@@ -85,7 +85,8 @@ func blindLine(spots []gate.BlindSpot, n *names) string {
 	case gate.BlindRefused:
 		return "Masks refused: what they match is somebody's, or all that a part says, so that it was compared as it stands" + at
 	case gate.BlindArrival:
-		return "Not judged: " + of + have + " a value that depends on the order in which requests arrive" + at + "; replay with concurrency = 1 to compare it"
+		return "Not judged: " + of + have + " a value that production gives to one message and, in another replay, to another" + at +
+			": by the order in which requests arrive, which concurrency = 1 would compare, or drawn out of few"
 	case gate.BlindRecipients:
 		return "Not known: of " + plural(messages, "request", "requests") + " only the host is known, not whom it is about" + at +
 			"; name recipients by a fanout rule, or carry the trace of the request"
