@@ -24,8 +24,8 @@ var update = flag.Bool("update", false, "write what is made of the code into the
 
 const docsFolder = "../../.github/docs"
 
-// A page is one document that users read.
-type page struct {
+// A manualPage is one document that users read.
+type manualPage struct {
 	path   string // from here
 	text   string
 	blocks []block
@@ -51,19 +51,19 @@ type block struct {
 
 var directive = regexp.MustCompile(`^<!-- test: (.*?) -->$`)
 
-func readPages(t *testing.T) []page {
+func readPages(t *testing.T) []manualPage {
 	t.Helper()
 	paths, err := filepath.Glob(filepath.Join(docsFolder, "*.md"))
 	if err != nil || len(paths) < 5 {
 		t.Fatalf("%d pages: %v", len(paths), err)
 	}
-	var pages []page
+	var pages []manualPage
 	for _, path := range append([]string{"../../README.md", "../../fixtures/examples/README.md"}, paths...) {
 		b, err := os.ReadFile(path)
 		if err != nil {
 			t.Fatal(err)
 		}
-		pages = append(pages, page{path, string(b), blocksOf(string(b))})
+		pages = append(pages, manualPage{path, string(b), blocksOf(string(b))})
 	}
 	return pages
 }
@@ -180,7 +180,7 @@ func TestDocsMadeOfTheCode(t *testing.T) {
 var (
 	mentioned = regexp.MustCompile("`waybill ([a-z][a-z -]*[a-z])")
 	commanded = regexp.MustCompile(`(?m)^(?:\$ )?(?:[A-Z_]+=\S+ )*waybill (.*)$`)
-	links     = regexp.MustCompile(`\]\(([^)#:]+)(#[^)]*)?\)`)
+	inPages   = regexp.MustCompile(`\]\(([^)#:]+)(#[^)]*)?\)`)
 	goCommand = regexp.MustCompile(`\bgo (?:run|test|install) (\./[a-z/.]+)(?: [a-z]+ ([a-z0-9/-]+))?`)
 )
 
@@ -189,7 +189,7 @@ var (
 func TestDocsNameWhatIsThere(t *testing.T) {
 	commands := 0
 	for _, p := range readPages(t) {
-		for _, link := range links.FindAllStringSubmatch(p.text, -1) {
+		for _, link := range inPages.FindAllStringSubmatch(p.text, -1) {
 			if _, err := os.Stat(filepath.Join(filepath.Dir(p.path), link[1])); err != nil {
 				t.Errorf("%s links to %s: %v", p.path, link[1], err)
 			}
@@ -326,7 +326,7 @@ func TestDocsRun(t *testing.T) {
 var exitCode = regexp.MustCompile(`^(.*?)\s+# .*exit code ([0-9]+)\b.*$`)
 
 // storyOf makes a script of the blocks of a page.
-func storyOf(t *testing.T, p *page) (string, bool) {
+func storyOf(t *testing.T, p *manualPage) (string, bool) {
 	t.Helper()
 	var script, files strings.Builder
 	ports := map[string]string{}

@@ -67,6 +67,8 @@ var keyTables = []struct{ path, about string }{
 	{"scenarios", "Conditions under which they are"},
 	{"masks", "What is hidden before comparison"},
 	{"replies", "What builds answer"},
+	{"follow", "Links that are asked for once a build is quiet"},
+	{"people", "What reports call people whom messages address by ids"},
 	{"policy", "What becomes of what a comparison cannot see"},
 	{"approvals", "What somebody accepted"},
 	{"report", "Files that are written"},

@@ -94,6 +94,9 @@ func with(t *testing.T, path, of string, value any) string {
 		}
 		needs := needed[strings.ReplaceAll(strings.Join(names[:i+1], "."), "[]", "")]
 		needs = strings.ReplaceAll(needs, "CHANNEL", cmp.Or(of, "http"))
+		if last := names[len(names)-1]; names[0] == "scenarios[]" && (last == "seed" || last == "giveup") {
+			needs = strings.ReplaceAll(needs, "outage", "contention")
+		}
 		if next, ok := at[n].(map[string]any); ok && !list {
 			at = next
 			continue
@@ -220,7 +223,11 @@ func plain(c *config.Config) string {
 	d.Doors, d.Sinks, d.Record.Taps = nil, nil, nil
 	production, staging := *d.Production, *d.Staging
 	d.Production, d.Staging = nil, nil
-	return fmt.Sprintf("%+v %+v %+v", d, production, staging)
+	var follow config.Follow
+	if d.Follow != nil {
+		follow, d.Follow = *d.Follow, nil
+	}
+	return fmt.Sprintf("%+v %+v %+v %+v", d, production, staging, follow)
 }
 
 // firstDifference shows where two texts part.

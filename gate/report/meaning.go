@@ -40,6 +40,7 @@ var meanings = map[string]string{
 	gate.GapUnanchored:       "Nothing but a value that is new in each replay tells this message from others, so nobody can say whose it is.",
 	gate.GapSameBuild:        "Production and staging are one build: nothing of a release was compared.",
 	gate.GapNotBound:         "The build was to give a value that later stimuli need (a session, an id), and did not. The recorded value was sent instead.",
+	gate.GapNotFollowed:      "Links that were to be asked for ([follow]) were not: there were too many, or the build was gone.",
 	gate.GapNotReplayable:    "Traffic that cannot be replayed, such as a WebSocket. It is counted when it is recorded. This is the only kind that leaves a verdict decided.",
 }
 
