@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strconv"
@@ -305,6 +306,10 @@ func TestDocsRun(t *testing.T) {
 		if filepath.Base(filepath.Dir(p.path)) == "examples" {
 			name = "examples"
 		}
+		if lacks := missingPrograms(script); lacks != "" {
+			t.Run(name, func(t *testing.T) { unavailable(t, "%s is not installed", lacks) })
+			continue
+		}
 		if err := os.WriteFile(filepath.Join(dir, name+".txtar"), []byte(script), 0o666); err != nil {
 			t.Fatal(err)
 		}
@@ -320,6 +325,22 @@ func TestDocsRun(t *testing.T) {
 		},
 		"prints": prints,
 	})
+}
+
+// missingPrograms returns the first program that a story runs and that is not there, or "".
+func missingPrograms(script string) string {
+	for _, program := range []string{"npm", "node", "python3", "curl", "git", "smtp-sink"} {
+		if !regexp.MustCompile(`\b` + program + `\b`).MatchString(script) {
+			continue
+		}
+		if _, err := exec.LookPath(program); err == nil {
+			continue
+		}
+		if _, err := os.Stat(filepath.Join("/usr/sbin", program)); err != nil {
+			return program
+		}
+	}
+	return ""
 }
 
 // exitCode is what a command in a page ends with, where that is not 0.

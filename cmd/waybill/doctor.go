@@ -24,7 +24,7 @@ import (
 func (p *program) doctorVerb() *cli.Command {
 	return &cli.Command{
 		Name:      "doctor",
-		Usage:     "look whether everything that the gate needs is there, and change nothing",
+		Usage:     "check that everything the gate needs is present, and change nothing",
 		UsageText: "waybill doctor [DIR|CONFIG]\nwaybill doctor --head",
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "config", Value: ".", Usage: "`CONFIG`, or the folder that holds it"},

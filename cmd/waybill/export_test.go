@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"io"
 	"reflect"
 	"time"
 
@@ -21,7 +22,16 @@ var (
 )
 
 // Stories do not wait as long as people do.
-func init() { leastSettle, longestLinger = 300*time.Millisecond, 100*time.Millisecond }
+func init() {
+	leastSettle, longestLinger = 300*time.Millisecond, 100*time.Millisecond
+	plainEvery = 24 * time.Hour // what stories print depends on no load
+}
+
+// PlainLine is what a stage says where there is no terminal.
+func PlainLine(what string, total, done uint64, took time.Duration) string {
+	b := (&program{stderr: io.Discard}).bar(what, total)
+	return b.line(done, took)
+}
 
 // The keys of waybill.toml, and what is written of them.
 var (

@@ -146,6 +146,7 @@ func (p *program) gather(c *cli.Context, conf *config.Config, in *verdict.Input,
 	}
 	options.Keys = s.keys
 	s.settled = settling(options)
+	s.planned = plannedReplays(conf)
 	proven := false
 	for _, scenario := range conf.Scenarios {
 		production, staging, err := s.both(ctx, scenario)

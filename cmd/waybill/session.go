@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/waybill-dev/waybill/gate"
@@ -54,6 +55,9 @@ type session struct {
 	locked    *os.File
 	guard     string                   // how runs are kept from the builds
 	made      map[gate.Role]gate.Built // what was replayed in a role, before its set-up
+
+	planned string       // how many replays there will be, in words; "" is not known
+	begun   atomic.Int64 // how many of them were
 
 	mu      sync.Mutex
 	lag     time.Duration     // the longest gap between a cause and its last effect in replays of production so far
@@ -310,7 +314,7 @@ func (s *session) replay(ctx context.Context, scenario config.Scenario, role gat
 		return errors.Join(tapeFailure(fmt.Errorf("open the corpus: %w", err)), w.Abort())
 	}
 	defer corpus.Close()
-	bar := s.p.bar(what, s.total())
+	bar := s.p.bar(s.nth(what), s.total())
 	defer bar.done()
 	result, err := replay.Run(ctx, replay.Plan{
 		Stimuli: s.own(stimuli(corpus)), Total: s.total(), Needs: s.needs, Part: s.part != nil, Headers: s.fields,
