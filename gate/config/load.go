@@ -187,11 +187,16 @@ func (c *Config) fill() {
 		}
 	}
 	c.fillRecord()
+	c.Follow.fill(c.Doors)
 	if len(c.Scenarios) == 0 {
 		c.Scenarios = []Scenario{{Name: "steady", Kind: Steady}}
 	}
 	for i := range c.Scenarios {
 		s := &c.Scenarios[i]
+		if s.Kind == Contention && s.GiveUp == nil {
+			share := DefaultGiveUp
+			s.GiveUp = &share
+		}
 		if s.Kind != Outage {
 			continue
 		}
