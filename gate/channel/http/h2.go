@@ -26,7 +26,7 @@ const maxStreams = 1000
 func (c *session) serveHTTP2() {
 	counter := &streamCounter{Conn: c.conn, in: c.in}
 	var handled atomic.Uint64
-	one := newOneListener(counter)
+	one := newOneListener(newSchemeMender(counter))
 	protocols := new(nethttp.Protocols)
 	protocols.SetUnencryptedHTTP2(true)
 	server := &nethttp.Server{
