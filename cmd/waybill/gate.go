@@ -63,6 +63,9 @@ func (p *program) gate(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := withPeople(&o, conf); err != nil {
+		return err
+	}
 	if c.IsSet("approvals") {
 		conf.Approvals.Path = c.String("approvals")
 		if _, err := os.Stat(conf.Approvals.Path); err != nil { // what was asked for by name must be there

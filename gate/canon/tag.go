@@ -459,6 +459,8 @@ func (h *htmlReader) attribute(tag atom.Atom, attrs attributes, a *attribute) {
 		}
 	default:
 		switch {
+		case a.value == "" && isScope(a.key):
+			h.plain = append(append(h.plain, a.key...), ' ')
 		case strings.HasPrefix(a.key, "data-"):
 			h.part("data", gate.Value, a.key+"="+collapse(a.value))
 		case strings.HasPrefix(a.key, "on"):
@@ -467,6 +469,17 @@ func (h *htmlReader) attribute(tag atom.Atom, attrs attributes, a *attribute) {
 			h.other(attrs, a)
 		}
 	}
+}
+
+// isScope reports whether an attribute is one by which a framework keeps the style of a component
+// to it, which is called otherwise in each release: Vue, Astro and Angular make such.
+func isScope(key string) bool {
+	for _, prefix := range [...]string{"data-v-", "data-astro-cid-", "_ngcontent-", "_nghost-"} {
+		if id, ok := strings.CutPrefix(key, prefix); ok {
+			return len(id) >= 4 && len(id) <= 24 && strings.Trim(id, "0123456789abcdefghijklmnopqrstuvwxyz-") == ""
+		}
+	}
+	return false
 }
 
 // fewAttributes is how many attributes of one tag become a part each.

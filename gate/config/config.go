@@ -43,6 +43,7 @@ type Config struct {
 	Policy     Policy          `toml:"policy"`
 	Approvals  Approvals       `toml:"approvals"`
 	Report     Report          `toml:"report"`
+	People     People          `toml:"people"`
 	HTTP       HTTP            `toml:"http"`
 	Dynamic    Dynamic         `toml:"dynamic"`
 	Record     Record          `toml:"record"`

@@ -176,7 +176,7 @@ func knownOnly(name string, md *toml.MetaData) error {
 
 // fill sets what the file left out and makes paths absolute.
 func (c *Config) fill() {
-	for _, p := range []*string{&c.Corpus.Path, &c.Approvals.Path, &c.Approvals.KeyFile, &c.Report.JSON} {
+	for _, p := range []*string{&c.Corpus.Path, &c.Approvals.Path, &c.Approvals.KeyFile, &c.Report.JSON, &c.People.File} {
 		if *p != "" {
 			*p = c.under(*p)
 		}

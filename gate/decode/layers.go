@@ -565,12 +565,28 @@ func isBase32(s string) bool {
 	return true
 }
 
-// isDigest reports whether hexadecimal is as long as an MD5, SHA-1 or SHA-256 digest and is
-// not text in disguise.
+// leastWritten is how many bytes in a row of an address, a name or a number no digest has, but
+// for one in two thousand.
+const leastWritten = 8
+
+// isDigest reports whether hexadecimal is as long as an MD5, SHA-1 or SHA-256 digest and holds
+// no text in disguise.
 func isDigest(w string) bool {
 	if len(w) != 32 && len(w) != 40 && len(w) != 64 {
 		return false
 	}
 	b, err := hex.DecodeString(w)
-	return err != nil || !Printable(b)
+	if err != nil {
+		return true
+	}
+	run := 0
+	for _, c := range b {
+		if c != '@' && c != '.' && c != '-' && c != '_' && c != ' ' && (c < '0' || c > '9') && (c|0x20 < 'a' || c|0x20 > 'z') {
+			run = -1
+		}
+		if run++; run == leastWritten {
+			return false
+		}
+	}
+	return true
 }

@@ -86,6 +86,7 @@ func TestLayers(t *testing.T) {
 		{"raw deflate", std.EncodeToString(zipped(t, strings.Repeat(fact, 3))[2:][:len(zipped(t, strings.Repeat(fact, 3)))-6]), "base64", decode.Deflate},
 		{"protobuf", std.EncodeToString(proto), "base64", decode.Protobuf},
 		{"hex", hex.EncodeToString([]byte(fact)), "hex", decode.JSON},
+		{"hex, as long as a digest", hex.EncodeToString(append([]byte{0x0a, 26}, "frank.northern@example.org\x10\x07\x18\x03"...)), "hex", decode.Protobuf},
 		{"base32", base32.StdEncoding.EncodeToString([]byte("erin@example.org has that")), "base32", decode.Text},
 		{"JWT", token, "jwt", decode.JSON},
 		{"JWT, deflated", jwt(`{"alg":"HS256","zip":"DEF"}`, string(zipped(t, fact)[2:len(zipped(t, fact))-4]), make([]byte, 32)), "jwt", decode.JSON},

@@ -363,7 +363,7 @@ func isProseWithin(part string) bool {
 
 // isHidden reports whether readers do not see parts of this name, though they are sent.
 func isHidden(part string, kind gate.PartKind) bool {
-	if part == "html/data" { // attributes for scripts
+	if part == "html/data" || part == "html/meta" { // for scripts, and for programs that show pages
 		return true
 	}
 	if kind != gate.Text {
