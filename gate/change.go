@@ -195,6 +195,7 @@ type RunFacts struct {
 	Quiet      string `json:"quiet,omitempty"`
 	Settle     int64  `json:"settle,omitempty"` // as in [Footer]
 	Linger     int64  `json:"linger,omitempty"`
+	Exposed    uint64 `json:"exposed,omitempty"`
 }
 
 // ClassFacts counts the deliveries of one class.
@@ -281,6 +282,8 @@ const (
 	BlindQuiet      BlindKind = "quiet"      // what is sent after the build was taken for quiet
 	BlindRecipients BlindKind = "recipients" // requests of which only the host is known
 	BlindRefused    BlindKind = "refused"    // a user's mask that was refused for some messages
+	BlindRace       BlindKind = "race"       // how rare a race may be that a contention did not lose
+	BlindUnfollowed BlindKind = "unfollowed" // links that were not asked for, where others were
 	BlindUnreplayed BlindKind = "unreplayed" // requests of the corpus that cannot be replayed: WebSockets, tunnels
 )
 

@@ -40,6 +40,7 @@ type Config struct {
 	Scenarios  []Scenario      `toml:"scenarios"` // never empty
 	Masks      []Mask          `toml:"masks"`
 	Replies    Replies         `toml:"replies"`
+	Follow     *Follow         `toml:"follow"` // nil: no links are asked for
 	Policy     Policy          `toml:"policy"`
 	Approvals  Approvals       `toml:"approvals"`
 	Report     Report          `toml:"report"`
@@ -149,6 +150,7 @@ type Replay struct {
 	Pace          Pace     `toml:"pace"`
 	Concurrency   int      `toml:"concurrency"` // stimuli under way at once, 1 to 4096
 	Replays       Replays  `toml:"replays"`     // of production; fewer than 2 cannot measure noise
+	Order         Sequence `toml:"order"`       // in which stimuli begin; one at a time they always begin as recorded
 	MaxReplays    int      `toml:"max_replays"` // with "auto": at most so many, 2 to 20
 	Builds        Order    `toml:"builds"`
 	AnswerTimeout Duration `toml:"answer_timeout"` // for one stimulus
@@ -168,6 +170,15 @@ type AllowLess struct {
 	Reason   string `toml:"reason"`
 }
 
+// Sequence says in which order stimuli begin where several are under way.
+type Sequence string
+
+// The two sequences.
+const (
+	BySessions Sequence = "sessions" // sessions run side by side; a stimulus waits for those that it depends on
+	InSequence Sequence = "recorded" // none begins before one that was recorded before it
+)
+
 // Order says whether builds run one after the other.
 type Order string
 
@@ -185,6 +196,11 @@ const (
 	Steady ScenarioKind = "steady" // the corpus, and then the jobs
 	Outage ScenarioKind = "outage" // the corpus, while sinks turn away what comes; they recover; and then the jobs
 	Alone  ScenarioKind = "job"    // the jobs alone, no stimuli
+	Cache  ScenarioKind = "cache"  // the corpus, one stimulus at a time; what each asks for is asked for again by another session, and by none
+
+	// Contention is the corpus in an order of its own, with requests that are given up half way,
+	// sent behind others on one connection, or whose answers are read slowly.
+	Contention ScenarioKind = "contention"
 )
 
 // A Scenario is a condition under which the corpus is replayed.
@@ -196,6 +212,10 @@ type Scenario struct {
 	From  float64      `toml:"from"` // outage: fraction of the corpus before it, at least 0
 	To    Fraction     `toml:"to"`   // outage: fraction of the corpus at its end, greater than From, at most 1
 	Jobs  []string     `toml:"jobs"` // run afterwards, in this order
+
+	// Of a contention.
+	Seed   uint64   `toml:"seed"`   // of its order, and of what is given up when
+	GiveUp *float64 `toml:"giveup"` // share of the GETs before which the same is asked for and given up; 0.25 where it is not given
 
 	// Whole: what it makes a build send depends on several sessions, as where it gathers them in
 	// batches. It is then replayed by one shard, and never split. An outage, jobs and sinks that
@@ -317,6 +337,9 @@ const (
 	DefaultJobTimeout    = 5 * time.Minute
 	DefaultHookTimeout   = 10 * time.Minute
 )
+
+// DefaultGiveUp is the share of GETs before which a contention asks for the same and gives up.
+const DefaultGiveUp = 0.25
 
 // Regexp is a compiled pattern.
 type Regexp struct{ *regexp.Regexp }

@@ -99,7 +99,7 @@ func parse(name, dir string, data []byte) (*Config, error) {
 		Path: name, Dir: dir,
 		Baseline: Replayed,
 		Replay: Replay{
-			Concurrency: DefaultConcurrency, Replays: Replays{Count: DefaultReplays, Auto: true}, MaxReplays: DefaultMaxReplays, Builds: InTurn,
+			Concurrency: DefaultConcurrency, Replays: Replays{Count: DefaultReplays, Auto: true}, MaxReplays: DefaultMaxReplays, Builds: InTurn, Order: BySessions,
 			AnswerTimeout: Duration{DefaultAnswerTimeout}, MaxMessages: DefaultMaxMessages, Linger: Duration{DefaultLinger},
 		},
 		Replies:   Replies{Compare: On, MaxAnswer: DefaultMaxAnswer},
@@ -187,11 +187,16 @@ func (c *Config) fill() {
 		}
 	}
 	c.fillRecord()
+	c.Follow.fill(c.Doors)
 	if len(c.Scenarios) == 0 {
 		c.Scenarios = []Scenario{{Name: "steady", Kind: Steady}}
 	}
 	for i := range c.Scenarios {
 		s := &c.Scenarios[i]
+		if s.Kind == Contention && s.GiveUp == nil {
+			share := DefaultGiveUp
+			s.GiveUp = &share
+		}
 		if s.Kind != Outage {
 			continue
 		}

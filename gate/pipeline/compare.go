@@ -27,9 +27,10 @@ type comparer struct {
 
 	stimuli       func() (traceSet, error)
 	before, after *loaded
-	pairs         []pairing // of the same index as Changes
-	first         []int     // of each pair that is compared: the first of the same two messages
-	groups        []*group  // of the same index as Groups
+	pairs         []pairing    // of the same index as Changes
+	anchored      map[int]bool // pairs of which a value is known to belong there, by a link that was asked for
+	first         []int        // of each pair that is compared: the first of the same two messages
+	groups        []*group     // of the same index as Groups
 	seed          maphash.Seed
 	looking       sync.Mutex // guards what groups hold
 	owners        *exposure.Owners

@@ -62,6 +62,9 @@ type Options struct {
 	// of [gate.Canonical] Traces. nil: causes are not known.
 	Traces func(s *gate.Stimulus) []string
 
+	// Followed says that runs hold answers to links that were asked for: see [gate.Ask].
+	Followed bool
+
 	// Ordered names the sinks at which the order of one recipient's messages matters.
 	Ordered []string
 

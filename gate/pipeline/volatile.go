@@ -64,6 +64,9 @@ func (c *comparer) volatile(ctx context.Context, all []pairing) error {
 		if err := c.threads(ctx, all); err != nil {
 			return err
 		}
+		if err := c.followed(ctx, all, single); err != nil {
+			return err
+		}
 		if err := c.unanchored(ctx, all, single); err != nil {
 			return err
 		}
@@ -291,7 +294,7 @@ func (c *comparer) unanchored(ctx context.Context, all []pairing, single map[int
 	same := map[twin][]int{}
 	for i, values := range single {
 		b := &c.before.items[all[i].B]
-		if c.causes.caused(b.Message) {
+		if c.o.replies || c.causes.caused(b.Message) { // an answer is caused by what was asked
 			continue
 		}
 		class := c.noise.routeOf(c.before.surplus[all[i].B].at, b.Message)
@@ -308,6 +311,9 @@ func (c *comparer) unanchored(ctx context.Context, all []pairing, single map[int
 		}
 		for part := range parts {
 			blind[spot{class, part}]++
+		}
+		if c.anchored[i] {
+			continue // which tells it from others
 		}
 		k := twin{class, c.blanked(all[i].B)}
 		same[k] = append(same[k], i)

@@ -33,6 +33,8 @@ func advice(kind string) string {
 		return "record or import again with room and rights enough; waybill corpus stat says how much is missing"
 	case gate.GapNotCleared:
 		return "say in [privacy] how the identities in it are found, and record or import again"
+	case gate.GapNotFollowed:
+		return "raise [follow] max_links, or name in [follow] never what need not be asked for"
 	case gate.GapNotBound:
 		return "where answers differ from what was recorded, mend these first; else see waybill corpus show for where the value came from, and correct it under [dynamic]"
 	case gate.GapNotReplayable:

@@ -54,7 +54,7 @@ func blindSpots(v *gate.Verdict) []gate.BlindSpot {
 
 // blindRank orders kinds, those that may hide the most first.
 func blindRank(kind gate.BlindKind) int {
-	order := []gate.BlindKind{gate.BlindUnanchored, gate.BlindOpaque, gate.BlindRefused, gate.BlindUnreplayed, gate.BlindArrival, gate.BlindRecipients, gate.BlindOrder, gate.BlindQuiet}
+	order := []gate.BlindKind{gate.BlindUnanchored, gate.BlindOpaque, gate.BlindRefused, gate.BlindUnreplayed, gate.BlindUnfollowed, gate.BlindRace, gate.BlindArrival, gate.BlindRecipients, gate.BlindOrder, gate.BlindQuiet}
 	if i := slices.Index(order, kind); i >= 0 {
 		return i
 	}
@@ -92,6 +92,10 @@ func blindLine(spots []gate.BlindSpot, n *names) string {
 			"; name recipients by a fanout rule, or carry the trace of the request"
 	case gate.BlindOrder:
 		return "Not compared: the order of one recipient's messages, but where one cause sent them and production always keeps it" + at + "; ordered = true compares it"
+	case gate.BlindRace:
+		return "Races: " + plural(counted, "request was", "requests were") + " under way together with another session's" + at
+	case gate.BlindUnfollowed:
+		return "Not followed: " + plural(counted, "link", "links") + at
 	case gate.BlindUnreplayed:
 		return "Not replayed: " + plural(counted, "request", "requests") + " of the corpus" + at
 	case gate.BlindQuiet:
