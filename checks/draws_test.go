@@ -57,7 +57,6 @@ func counted(form func(int) string) func(*rand.Rand, int) []string {
 
 var fewnesses = []fewness{
 	{"tip", true, false, oneOf("Drink a glass of water", "Call somebody old", "Sleep eight hours", "Walk home today", "Eat your greens")},
-	{"tip with words in common", true, false, oneOf("Take the stairs today", "Walk in the sun", "Drink in the evening", "Call the old friend")},
 	{"two-word tip", true, false, oneOf("drink water", "walk far", "sleep well", "eat greens")},
 	{"agent", true, false, oneOf("Petra Ouzel", "Jonas Siskin", "Mirjam Crake")},
 	{"variant", false, false, oneOf("A", "B")},
@@ -171,9 +170,6 @@ func TestDraws(t *testing.T) {
 		d := newDrawn(*drawsOne, places)
 		a, findings, err := d.judge(s, nil)
 		t.Logf("%s: %v %v %s", d, a, err, judgedAs("", findings))
-		for i := range findings {
-			t.Logf("%q to %q", findings[i].Before, findings[i].After)
-		}
 		for what, spoil := range spoils {
 			if f := spoil(d); f != nil {
 				a, findings, err := d.judge(s, f)
@@ -202,7 +198,7 @@ func TestDraws(t *testing.T) {
 		}
 	}
 	t.Logf("of %d builds %d are undecided against themselves", *drawsRuns, gaps)
-	if gaps*10 > *drawsRuns { // six messages say little of what values there are
+	if gaps*20 > *drawsRuns {
 		t.Errorf("%d of %d builds are undecided against themselves", gaps, *drawsRuns)
 	}
 }

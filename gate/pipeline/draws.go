@@ -258,7 +258,7 @@ func (c *comparer) drawnAt(all []pairing, k drawnPlace, pools []*pool, hunks []d
 		fits := slices.ContainsFunc(pools, func(p *pool) bool {
 			return (p.numbers || isDrawn || byChance) && p.form.Fits(before) && p.form.Fits(after)
 		})
-		known := has(before) && has(after) || all[h.pairing].hunks[h.index].Kind == gate.Text && ofPhrases(pools, before) && ofPhrases(pools, after)
+		known := has(before) && has(after)
 		switch {
 		case isDrawn && known && mostly && !(unique && twice):
 			moved[h] = drawnNobodys
@@ -272,18 +272,6 @@ func (c *comparer) drawnAt(all []pairing, k drawnPlace, pools []*pool, hunks []d
 	if gaps > 0 {
 		c.gaps.add(arrivalGap(k.route, gaps))
 	}
-}
-
-// ofPhrases reports whether all words of a text are of values of several words that production had at
-// a place: what two of these have in common cuts what differs into pieces.
-func ofPhrases(pools []*pool, text string) bool {
-	for _, w := range gate.Words(text) {
-		h := gate.HashWord(w)
-		if !slices.ContainsFunc(pools, func(p *pool) bool { _, ok := p.words[h]; return ok }) {
-			return false
-		}
-	}
-	return true
 }
 
 func arrivalGap(class route, n uint64) gate.Gap {

@@ -55,7 +55,6 @@ type pool struct {
 	moves          bool                  // two messages of different replays have one value
 	kept           int                   // values that a message has in two replays, for each two of them
 	seen           []map[uint64]struct{} // of each replay
-	words          map[uint64]struct{}   // of values of several words
 	names          map[uint64]int        // messages that have a value, by its texts in all replays
 	shown          *shownBy              // see shows; nil until it is asked
 }
@@ -83,7 +82,6 @@ func (p *pool) add(at *diff.Place) {
 			p.form.Add(t)
 		}
 		p.value(t)
-		p.phrase(t)
 		if k == len(p.seen) {
 			p.seen = append(p.seen, map[uint64]struct{}{})
 		}
@@ -101,19 +99,6 @@ func (p *pool) add(at *diff.Place) {
 			}
 		}
 		p.seen[k][h] = struct{}{}
-	}
-}
-
-// phrase notes the words of a value of several.
-func (p *pool) phrase(t string) {
-	if strings.IndexByte(t, ' ') < 0 {
-		return
-	}
-	if p.words == nil {
-		p.words = map[uint64]struct{}{}
-	}
-	for _, w := range gate.Words(t) {
-		p.words[gate.HashWord(w)] = struct{}{}
 	}
 }
 
