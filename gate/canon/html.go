@@ -161,7 +161,7 @@ func (h *htmlReader) flush() {
 		m.Count += h.tags
 		m.Bytes += h.tagBytes
 	}
-	h.hideText("html-style", "/hidden/style", h.styles)
+	h.hideText("html-style", "/hidden/style", []byte(unescapeCSS(string(h.styles))))
 	h.hideText("html-attribute", "/hidden/attribute", h.plain)
 	if h.rules.tries < 0 {
 		h.exceed("its style sheets fit too many elements")

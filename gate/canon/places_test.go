@@ -221,3 +221,19 @@ func TestNothingVanishesXML(t *testing.T) {
 		t.Errorf("prefixes matter, or vanish: %s\n%s\n%+v", show(&one), show(&two), one.Hidden)
 	}
 }
+
+// What a style sheet hides is kept as browsers read it, without the escapes of CSS.
+func TestEscapesOfStyles(t *testing.T) {
+	c, err := canon.New(canon.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, doc := range []string{
+		`<p style="--u:bob\40 example.org">x</p>`, `<p style="--u:bob\000040example.org">x</p>`, `<style>p{--u:b\6f b@example.org}</style>`,
+		`<style>.bob\@example\.org{color:red}</style>`,
+	} {
+		if form := page(c, doc); !kept(&form, "bob@example.org") {
+			t.Errorf("%s: it is kept in none of %+v and %+v", doc, form.Parts, form.Hidden)
+		}
+	}
+}

@@ -9,8 +9,8 @@ import (
 
 // calendar gives the fields of iCalendar (RFC 5545) and vCard (RFC 6350) objects, unfolded:
 // "VCALENDAR/VEVENT/SUMMARY", with "[1]" for the second of its name, and their parameters
-// behind "/". An address in a "mailto:" is one. When an object was written, and an id that
-// is a UUID, is fresh.
+// behind "/". An address in a "mailto:" is one. When an object was written, what wrote it, and an
+// id that is a UUID, are fresh.
 func (c *container) calendar(data []byte) error {
 	text := strings.ReplaceAll(string(data), "\r\n", "\n")
 	text = strings.ReplaceAll(strings.ReplaceAll(text, "\n ", ""), "\n\t", "") // 3.1
@@ -94,7 +94,9 @@ func calendarLine(line string) (name string, params []string, value string, ok b
 
 var (
 	calendarTime = regexp.MustCompile(`^(19|20)\d\d-?(0[1-9]|1[0-2])-?(0[1-9]|[12]\d|3[01])T([01]\d|2[0-3]):?[0-5]\d:?([0-5]\d|60)Z$`)
-	uuid         = regexp.MustCompile(`^(urn:uuid:)?[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12}$`)
+	// product is the formal public identifier (ISO 9070) of what wrote an object (3.7.3).
+	product = regexp.MustCompile(`^[-+]//[^/@:]{1,80}(//[^/@:]{1,80}){0,2}$`)
+	uuid    = regexp.MustCompile(`^(urn:uuid:)?[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12}$`)
 )
 
 // property gives one field: its parameters in order of their names, and its value.
@@ -121,6 +123,10 @@ func (c *container) property(path, name string, params []string, value string) e
 	case "DTSTAMP", "CREATED", "LAST-MODIFIED", "REV":
 		if calendarTime.MatchString(value) {
 			rule = "calendar-stamp"
+		}
+	case "PRODID":
+		if product.MatchString(value) {
+			rule = "calendar-product"
 		}
 	case "UID":
 		if uuid.MatchString(value) {
