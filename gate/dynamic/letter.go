@@ -28,6 +28,7 @@ type Letter struct {
 	to      []string        // sorted
 	words   map[string]bool // that it repeats of what it was told, in lower case
 	values  []given
+	targets []string // path and query of the links with short ids
 }
 
 // A given is a value with where it stands.
@@ -47,6 +48,7 @@ func Read(m *gate.Message) *Letter {
 	} else {
 		r.request(m)
 	}
+	l.targets = w.targets
 	slices.Sort(l.to)
 	l.to = slices.Compact(l.to)
 	return l

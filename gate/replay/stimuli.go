@@ -21,7 +21,7 @@ func (r *run) stimulate(ctx context.Context) {
 	for range r.plan.Concurrency {
 		workers.Go(func() {
 			for i := q.take(); i != nil; i = q.take() {
-				r.send(ctx, i)
+				r.send(ctx, i, q)
 				q.done(i)
 			}
 		})
@@ -84,7 +84,7 @@ func (r *run) tellNotSent(ctx context.Context, read uint64) {
 }
 
 // send sends one stimulus and takes down its outcome.
-func (r *run) send(ctx context.Context, i *item) {
+func (r *run) send(ctx context.Context, i *item, q *queue) {
 	s := &i.Stimulus
 	if ctx.Err() != nil {
 		return // counted with those that were not sent
@@ -103,6 +103,7 @@ func (r *run) send(ctx context.Context, i *item) {
 	switch {
 	case ok:
 		s = r.bound(ctx, s)
+		q.begin(i)
 		r.mailbox.begin(s)
 		r.ledger.begin()
 		within, cancel := context.WithTimeout(ctx, r.plan.AnswerTimeout)
