@@ -195,6 +195,7 @@ type RunFacts struct {
 	Quiet      string `json:"quiet,omitempty"`
 	Settle     int64  `json:"settle,omitempty"` // as in [Footer]
 	Linger     int64  `json:"linger,omitempty"`
+	Exposed    uint64 `json:"exposed,omitempty"`
 }
 
 // ClassFacts counts the deliveries of one class.
@@ -277,10 +278,12 @@ const (
 	BlindUnanchored BlindKind = "unanchored" // a volatile value that stands once, and belongs to no cause
 	BlindOpaque     BlindKind = "opaque"     // content that varies and cannot be read, and was accepted so
 	BlindOrder      BlindKind = "order"      // the order of one recipient's messages was not compared
-	BlindArrival    BlindKind = "arrival"    // values that depend on the order in which requests arrived
+	BlindArrival    BlindKind = "arrival"    // values that production's replays give to one message and to another: by order of arrival, or drawn out of few
 	BlindQuiet      BlindKind = "quiet"      // what is sent after the build was taken for quiet
 	BlindRecipients BlindKind = "recipients" // requests of which only the host is known
 	BlindRefused    BlindKind = "refused"    // a user's mask that was refused for some messages
+	BlindRace       BlindKind = "race"       // how rare a race may be that a contention did not lose
+	BlindUnfollowed BlindKind = "unfollowed" // links that were not asked for, where others were
 	BlindUnreplayed BlindKind = "unreplayed" // requests of the corpus that cannot be replayed: WebSockets, tunnels
 )
 

@@ -89,6 +89,7 @@ type Outcome struct {
 	At       int64  `json:"at,omitempty"`      // when the answer was there in a replay, nanoseconds since 1970 UTC; 0 is not known; never compared
 	Elapsed  int64  `json:"elapsed,omitempty"` // nanoseconds from first byte sent to last byte received
 	Cut      int64  `json:"cut,omitempty"`     // bytes of the answer that were not kept
+	Ask      *Ask   `json:"ask,omitempty"`     // it answers no stimulus; Stimulus is an id of its own then
 	Head     []byte `json:"head,omitempty"`
 	Body     []byte `json:"body,omitempty"`
 }
@@ -136,6 +137,7 @@ const (
 	GapArrival          = "arrival"           // values that follow the order of arrival, and were given otherwise than in any replay
 	GapUnanchored       = "unanchored"        // a message of which nothing but a volatile value that stands once tells it from others
 	GapSameBuild        = "same-build"        // production and staging are one build: nothing of a release was compared
+	GapNotFollowed      = "not-followed"      // links that were to be asked for, and were not: too many, or the build was gone
 	GapNotBound         = "not-bound"         // a value that the build was to give, and did not: the recorded one was sent
 	GapNotReplayable    = "not-replayable"    // a request whose traffic cannot be replayed, counted when it was recorded: a limit that is stated, and the only gap that leaves a verdict decided
 )
@@ -225,6 +227,7 @@ type Footer struct {
 	Quiet    string `json:"quiet,omitempty"`    // how the end of the run was known: "probe", "idle", "stopped"
 	Settle   int64  `json:"settle,omitempty"`   // nanoseconds in which nothing happened, where it was known by idleness
 	Linger   int64  `json:"linger,omitempty"`   // nanoseconds for which the build was left running after that, at least
+	Exposed  uint64 `json:"exposed,omitempty"`  // of a contention: requests that were under way together with another session's
 }
 
 // A Ref points at one message of one run.

@@ -67,6 +67,7 @@ type Decoded struct {
 	Hidden     []Hidden          // what Masks left out
 	Prose      []string          // globs over names of parts whose values people read as running text: "body/$.text"
 	Decides    []string          // globs over names of parts that say whether and when it is sent: "body/$.sandbox"
+	Once       []string          // globs over names of parts that are ids made anew for each message, where they have that shape
 	Spelled    map[string]string // whole values that are one with another: "(510) 555-0100" with "+15105550100"
 	Reader     string            // what says whom it is for: the name of an API, [OwnRule]; "" is that only the host is known
 }

@@ -222,12 +222,34 @@ func (t *Territory) Follows(g *gate.EditGroup) bool {
 	for _, i := range g.Changes {
 		ch := &t.c.Changes[i]
 		if ch.Kind != gate.Redirected || !IsPerson(ch.Before.Recipient) || !IsPerson(ch.After.Recipient) ||
-			!names(g.Before, ch.Before.Recipient) || !names(g.After, ch.After.Recipient) {
+			!(names(g.Before, ch.Before.Recipient) && names(g.After, ch.After.Recipient)) && !stepOf(g, ch.Before.Recipient, ch.After.Recipient) {
 			return false
 		}
 	}
 	return len(g.Changes) > 0
 }
+
+// stepOf reports whether g puts in what one recipient's id has where another's has something
+// else, and these are whole steps of them: the "ward-two" of "bus:ward-two/result".
+func stepOf(g *gate.EditGroup, before, after gate.Recipient) bool {
+	if before.Kind != gate.Other || after.Kind != gate.Other || g.Before == "" {
+		return false
+	}
+	for at := 0; ; at++ {
+		i := strings.Index(before.Address[at:], g.Before)
+		if i < 0 {
+			return false
+		}
+		at += i
+		start, end := before.Address[:at], before.Address[at+len(g.Before):]
+		if strings.IndexByte(start, ':') >= 0 && isStepEnd(start[len(start)-1:]) && (end == "" || isStepEnd(end[:1])) && after.Address == start+g.After+end {
+			return true
+		}
+	}
+}
+
+// isStepEnd reports whether a character stands between the steps of an id, or around one.
+func isStepEnd(c string) bool { return strings.Contains("/:|[](){}<>", c) }
 
 // names reports whether a value names one recipient, and that it is r.
 func names(value string, r gate.Recipient) bool {

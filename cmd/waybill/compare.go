@@ -89,6 +89,7 @@ func comparing(conf *config.Config, corpus string) (pipeline.Options, error) {
 		Ordered: ordered,
 		Traces:  traces,
 	}
+	options.Followed = conf != nil && conf.Follow != nil
 	if conf == nil || conf.Replies.Compare == config.On {
 		options.Asked, options.Reply = asked, reply
 	}

@@ -9,13 +9,17 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/urfave/cli/v2"
 
 	"github.com/waybill-dev/waybill/gate"
+	"github.com/waybill-dev/waybill/gate/config"
 	"github.com/waybill-dev/waybill/gate/importer"
 	formats "github.com/waybill-dev/waybill/gate/importer/all"
+	"github.com/waybill-dev/waybill/gate/report"
 	"github.com/waybill-dev/waybill/gate/tape"
 	"github.com/waybill-dev/waybill/gate/verdict"
 )
@@ -30,6 +34,7 @@ func (p *program) diffVerb() *cli.Command {
 			"\n\nOf mail on disk the recipients are those of " + importer.RecipientHeaders + ",\nthe first of these that a mail has. Where it has none, its recipients are not known.",
 		Flags: append([]cli.Flag{
 			&cli.StringFlag{Name: "json", Usage: "write the verdict to `FILE`"},
+			&cli.StringFlag{Name: "config", Usage: "read messages by the rules of sinks, the masks and the names of `CONFIG`"},
 			&cli.StringFlag{Name: "sink", Usage: "compare what is imported as if sink `NAME` had taken it; the default is mail, and web for requests"},
 			&cli.StringSliceFlag{Name: "site", Usage: "leave out requests to `HOST[:PORT]` or :PORT, where production received them; may be given again, and lists them between commas"},
 			&cli.BoolFlag{Name: "report-only", Usage: "exit with 0 where something differs that blocks, and only there"},
@@ -58,6 +63,10 @@ func (p *program) diff(c *cli.Context) error {
 	if err := forgetVerdict(c.String("json")); err != nil {
 		return err
 	}
+	conf, err := p.diffConfig(c, &o)
+	if err != nil {
+		return err
+	}
 	p.busy.Store(true)
 	scratch, err := os.MkdirTemp("", "waybill-diff-")
 	if err != nil {
@@ -65,7 +74,7 @@ func (p *program) diff(c *cli.Context) error {
 	}
 	defer os.RemoveAll(scratch)
 	in := &verdict.Input{Now: time.Now()}
-	keys, err := p.keys(nil, c.String("identities"))
+	keys, err := p.keys(conf, c.String("identities"))
 	if err != nil {
 		return err
 	}
@@ -73,12 +82,33 @@ func (p *program) diff(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	options, err := comparing(nil, "")
+	options, err := comparing(conf, "")
 	if err != nil {
 		return err
 	}
 	options.Keys = keys
 	return p.weigh(c, options, []string{a}, b, in, o)
+}
+
+// diffConfig loads the configuration whose rules are asked for, and gives o its names: nil
+// where none is. One without the sink that captures are read as is an error, since none of
+// its rules would be used.
+func (p *program) diffConfig(c *cli.Context, o *report.Options) (*config.Config, error) {
+	if c.String("config") == "" {
+		return nil, nil
+	}
+	conf, err := loadConfig(c.String("config"))
+	if err != nil {
+		return nil, err
+	}
+	sinks := []string{importer.WebSink, importer.MailSink}
+	if c.IsSet("sink") {
+		sinks = []string{c.String("sink")}
+	}
+	if !slices.ContainsFunc(sinks, func(name string) bool { _, ok := conf.Sinks[name]; return ok }) {
+		return nil, usage(fmt.Errorf("%s has no sink %s", conf.Path, strings.Join(sinks, " or ")), "--sink names the sink whose rules are meant")
+	}
+	return conf, withPeople(o, conf)
 }
 
 // captures gives both captures as runs. What is imported takes scenario and

@@ -56,6 +56,9 @@ func (p *program) explainVerb() *cli.Command {
 			if err != nil {
 				return err
 			}
+			if err := withPeople(&o, conf); err != nil {
+				return err
+			}
 			po, err := comparing(conf, "")
 			if err != nil {
 				return err

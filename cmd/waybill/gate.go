@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -62,6 +61,9 @@ func (p *program) gate(c *cli.Context) error {
 	}
 	conf, err := loadConfig(path)
 	if err != nil {
+		return err
+	}
+	if err := withPeople(&o, conf); err != nil {
 		return err
 	}
 	if c.IsSet("approvals") {
@@ -228,17 +230,14 @@ func (s *session) enough(ctx context.Context, production []string) (bool, error)
 	return s.settled(ctx, production)
 }
 
-// settling is how a session asks whether replays of production are enough: the last is
-// compared with the others, as staging will be.
+// settling is how a session asks whether replays of production are enough.
 func settling(o pipeline.Options) func(context.Context, []string) (bool, error) {
 	return func(ctx context.Context, production []string) (bool, error) {
-		last := len(production) - 1
-		c, gaps, err := pipeline.Compare(ctx, o, production[:last], production[last])
+		settled, err := pipeline.Settled(ctx, o, production)
 		if err != nil {
 			return false, tapeFailure(fmt.Errorf("compare replays of production: %w", err))
 		}
-		moved := slices.ContainsFunc(gaps, func(g gate.Gap) bool { return g.Kind == gate.GapArrival })
-		return len(c.Changes) == 0 && len(c.Orders) == 0 && !moved, nil
+		return settled, nil
 	}
 }
 

@@ -52,6 +52,9 @@ func (p *program) judge(c *cli.Context) error {
 		if in.Approvals, err = verdict.LoadApprovals(conf.Approvals.Path, verdict.Limits{Now: in.Now, MaxDays: conf.Approvals.MaxDays}); err != nil {
 			return usage(err, "")
 		}
+		if err := withPeople(&o, conf); err != nil {
+			return err
+		}
 		corpus = conf.Corpus.Path
 	}
 	policy(c, conf, in)

@@ -5,6 +5,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/waybill-dev/waybill/gate/config"
 	"github.com/waybill-dev/waybill/gate/report"
 )
 
@@ -14,6 +15,19 @@ func nameFlags() []cli.Flag {
 		&cli.BoolFlag{Name: "show-recipients", Usage: "name recipients and show text of messages, in continuous integration too"},
 		&cli.BoolFlag{Name: "mask-recipients", Usage: "name nobody and show no text of messages"},
 	}
+}
+
+// withPeople gives a report the names that a configuration has for ids.
+func withPeople(o *report.Options, conf *config.Config) error {
+	if conf == nil || !o.Names {
+		return nil
+	}
+	names, err := conf.People.Names()
+	if err != nil {
+		return usage(err, "[people] file names a TOML file with a text for each id")
+	}
+	o.People = names
+	return nil
 }
 
 // reportOptions says how to print a report: names are left out where CI or

@@ -95,6 +95,9 @@ func (p *program) report(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := withPeople(&o, conf); err != nil {
+		return err
+	}
 	po, err := comparing(conf, "")
 	if err != nil {
 		return err

@@ -36,6 +36,7 @@ type session struct {
 	keys   tape.Keys
 	gaps   tally             // of the corpus
 	needs  *dynamic.Needs    // of its stimuli; nil where nothing is bound
+	follow *replay.Follow    // links that are asked for; nil: none
 	fields map[string]string // header fields that stimuli of HTTP are given
 	folder string            // .waybill beside the configuration, or that of a shard
 	runs   string            // where runs are kept; "" is in folder
@@ -121,7 +122,11 @@ func (p *program) openSession(ctx context.Context, conf *config.Config, o sessio
 	if err := s.openCorpus(); err != nil {
 		return nil, err
 	}
-	if err := s.prepare(ctx, o); err != nil {
+	err = s.prepare(ctx, o)
+	if err == nil {
+		s.follow, err = s.following(ctx)
+	}
+	if err != nil {
 		return nil, errors.Join(err, s.close())
 	}
 	return s, nil
@@ -321,6 +326,7 @@ func (s *session) replay(ctx context.Context, scenario config.Scenario, role gat
 			}
 			return started, nil
 		},
+		Follow:   s.follow,
 		Scenario: scenario, Pace: s.conf.Replay.Pace, Concurrency: s.conf.Replay.Concurrency, Order: s.conf.Replay.Order,
 		AnswerTimeout: s.conf.Replay.AnswerTimeout.Duration, QuietTimeout: b.Quiet.Timeout.Duration,
 		Settle: settle(b), Lag: s.knownLag(), StopSends: b.Stop.Sends,

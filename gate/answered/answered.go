@@ -127,7 +127,7 @@ func first(s string) byte {
 
 func (h *holding) outcome(rec *gate.Record, n int, staging bool) {
 	o := rec.Outcome
-	if o == nil || strings.HasPrefix(o.Stimulus, "job/") {
+	if o == nil || o.Ask != nil || strings.HasPrefix(o.Stimulus, "job/") {
 		return
 	}
 	id := digest(o.Stimulus)

@@ -127,6 +127,7 @@ func (c *Canon) Message(m *gate.Message, d *gate.Decoded, ref gate.Ref) gate.Can
 	for i := range d.Payloads {
 		s.payload(&d.Payloads[i])
 	}
+	s.once(d.Once)
 	s.prose(d.Prose)
 	s.openLayers()
 	s.decisions(d.Decides)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/waybill-dev/waybill/gate"
 	"github.com/waybill-dev/waybill/gate/decode"
+	"github.com/waybill-dev/waybill/gate/fields"
 )
 
 // maxLayers is how many layers of text within one another are opened.
@@ -49,6 +50,21 @@ func (s *state) prose(globs []string) {
 	for _, l := range links {
 		s.emit(l.Name, l.Kind, l.Value)
 	}
+}
+
+// once hides ids that are made anew for each message: where a value has no such shape, it
+// is compared.
+func (s *state) once(globs []string) {
+	if len(globs) == 0 {
+		return
+	}
+	s.out.Parts = slices.DeleteFunc(s.out.Parts, func(p gate.Part) bool {
+		fresh := p.Kind == gate.Value && fields.FreshID(p.Value) && slices.ContainsFunc(globs, func(g string) bool { return globMatch(g, p.Name) })
+		if fresh {
+			s.hide("idempotency-key", p.Name, p.Value)
+		}
+		return fresh
+	})
 }
 
 // decisions puts [gate.DecisionPart] before the names of parts that say whether and when a

@@ -16,6 +16,7 @@ package channel
 import (
 	"context"
 	"crypto/tls"
+	"time"
 
 	"github.com/waybill-dev/waybill/gate"
 )
@@ -87,6 +88,19 @@ type Driver interface {
 	// Outcome.Error, never lost.
 	Do(ctx context.Context, s *gate.Stimulus) gate.Outcome
 	Close() error
+}
+
+// A Contender is a driver that can behave as clients do that others suffer from. Its stimuli are
+// of a method that is safe: sending one twice, or half, changes nothing.
+type Contender interface {
+	// Abandon sends s and goes away when the answer has not come within a while.
+	Abandon(ctx context.Context, s *gate.Stimulus, after time.Duration) error
+
+	// Pipeline sends two stimuli on one connection before either is answered.
+	Pipeline(ctx context.Context, x, y *gate.Stimulus) (gate.Outcome, gate.Outcome)
+
+	// Dawdle sends s and takes about a while to read the answer.
+	Dawdle(ctx context.Context, s *gate.Stimulus, while time.Duration) gate.Outcome
 }
 
 // Mood is how a sink treats who comes, set by a scenario.

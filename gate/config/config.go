@@ -40,9 +40,11 @@ type Config struct {
 	Scenarios  []Scenario      `toml:"scenarios"` // never empty
 	Masks      []Mask          `toml:"masks"`
 	Replies    Replies         `toml:"replies"`
+	Follow     *Follow         `toml:"follow"` // nil: no links are asked for
 	Policy     Policy          `toml:"policy"`
 	Approvals  Approvals       `toml:"approvals"`
 	Report     Report          `toml:"report"`
+	People     People          `toml:"people"`
 	HTTP       HTTP            `toml:"http"`
 	Dynamic    Dynamic         `toml:"dynamic"`
 	Record     Record          `toml:"record"`
@@ -194,6 +196,11 @@ const (
 	Steady ScenarioKind = "steady" // the corpus, and then the jobs
 	Outage ScenarioKind = "outage" // the corpus, while sinks turn away what comes; they recover; and then the jobs
 	Alone  ScenarioKind = "job"    // the jobs alone, no stimuli
+	Cache  ScenarioKind = "cache"  // the corpus, one stimulus at a time; what each asks for is asked for again by another session, and by none
+
+	// Contention is the corpus in an order of its own, with requests that are given up half way,
+	// sent behind others on one connection, or whose answers are read slowly.
+	Contention ScenarioKind = "contention"
 )
 
 // A Scenario is a condition under which the corpus is replayed.
@@ -205,6 +212,10 @@ type Scenario struct {
 	From  float64      `toml:"from"` // outage: fraction of the corpus before it, at least 0
 	To    Fraction     `toml:"to"`   // outage: fraction of the corpus at its end, greater than From, at most 1
 	Jobs  []string     `toml:"jobs"` // run afterwards, in this order
+
+	// Of a contention.
+	Seed   uint64   `toml:"seed"`   // of its order, and of what is given up when
+	GiveUp *float64 `toml:"giveup"` // share of the GETs before which the same is asked for and given up; 0.25 where it is not given
 
 	// Whole: what it makes a build send depends on several sessions, as where it gathers them in
 	// batches. It is then replayed by one shard, and never split. An outage, jobs and sinks that
@@ -326,6 +337,9 @@ const (
 	DefaultJobTimeout    = 5 * time.Minute
 	DefaultHookTimeout   = 10 * time.Minute
 )
+
+// DefaultGiveUp is the share of GETs before which a contention asks for the same and gives up.
+const DefaultGiveUp = 0.25
 
 // Regexp is a compiled pattern.
 type Regexp struct{ *regexp.Regexp }

@@ -99,7 +99,7 @@ func parse(name, dir string, data []byte) (*Config, error) {
 		Path: name, Dir: dir,
 		Baseline: Replayed,
 		Replay: Replay{
-			Concurrency: DefaultConcurrency, Replays: Replays{Count: DefaultReplays}, MaxReplays: DefaultMaxReplays, Builds: InTurn, Order: BySessions,
+			Concurrency: DefaultConcurrency, Replays: Replays{Count: DefaultReplays, Auto: true}, MaxReplays: DefaultMaxReplays, Builds: InTurn, Order: BySessions,
 			AnswerTimeout: Duration{DefaultAnswerTimeout}, MaxMessages: DefaultMaxMessages, Linger: Duration{DefaultLinger},
 		},
 		Replies:   Replies{Compare: On, MaxAnswer: DefaultMaxAnswer},
@@ -176,7 +176,7 @@ func knownOnly(name string, md *toml.MetaData) error {
 
 // fill sets what the file left out and makes paths absolute.
 func (c *Config) fill() {
-	for _, p := range []*string{&c.Corpus.Path, &c.Approvals.Path, &c.Approvals.KeyFile, &c.Report.JSON} {
+	for _, p := range []*string{&c.Corpus.Path, &c.Approvals.Path, &c.Approvals.KeyFile, &c.Report.JSON, &c.People.File} {
 		if *p != "" {
 			*p = c.under(*p)
 		}
@@ -187,11 +187,16 @@ func (c *Config) fill() {
 		}
 	}
 	c.fillRecord()
+	c.Follow.fill(c.Doors)
 	if len(c.Scenarios) == 0 {
 		c.Scenarios = []Scenario{{Name: "steady", Kind: Steady}}
 	}
 	for i := range c.Scenarios {
 		s := &c.Scenarios[i]
+		if s.Kind == Contention && s.GiveUp == nil {
+			share := DefaultGiveUp
+			s.GiveUp = &share
+		}
 		if s.Kind != Outage {
 			continue
 		}

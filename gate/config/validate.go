@@ -93,6 +93,7 @@ func (c *Config) Validate() error {
 	c.validateScenarios(&p)
 	c.validateMasks(&p)
 	c.validateReplies(&p)
+	c.validateFollow(&p)
 	c.validatePolicy(&p)
 	named(&p, "jobs", c.Jobs)
 	if c.Production == nil && c.Baseline != Recorded {
@@ -234,7 +235,24 @@ func (c *Config) validateScenarios(p *complaint) {
 			p.at(key, "two scenarios have this name")
 		}
 		seen[s.Name] = true
-		oneOf(p, key+".kind", s.Kind, Steady, Outage, Alone)
+		oneOf(p, key+".kind", s.Kind, Steady, Outage, Alone, Cache, Contention)
+		switch {
+		case s.Kind == Contention:
+			c.validateAsking(p, key)
+			if g := s.GiveUp; g != nil && !(0 <= *g && *g <= 1) {
+				p.at(key+".giveup", "%v is no share from 0 to 1", *g)
+			}
+			if c.Replay.Concurrency < 2 {
+				p.at(key+".kind", "nothing contends where replay.concurrency is 1")
+			}
+		case s.Kind == Cache:
+			c.validateAsking(p, key)
+			fallthrough
+		default:
+			if s.Seed != 0 || s.GiveUp != nil {
+				p.at(key, "seed and giveup are of a contention only")
+			}
+		}
 		if s.Kind == Outage {
 			c.validateOutage(p, key, s)
 		} else if len(s.Sinks) > 0 || s.Mood != "" || s.From != 0 || s.To != 0 {
@@ -254,6 +272,19 @@ func (c *Config) validateScenarios(p *complaint) {
 				}
 			}
 		}
+	}
+}
+
+// validateAsking complains of a scenario of which all that it does is to have answers compared.
+func (c *Config) validateAsking(p *complaint, key string) {
+	if len(httpDoors(c.Doors)) == 0 {
+		p.at(key+".kind", "there is no door of channel http to ask at")
+	}
+	if c.Replies.Compare == Off {
+		p.at(key+".kind", "it compares what is answered, and replies.compare is off")
+	}
+	if c.Baseline == Recorded {
+		p.at(key+".kind", "baseline = %q has no production to ask the same", Recorded)
 	}
 }
 

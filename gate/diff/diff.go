@@ -188,7 +188,7 @@ func (d *differ) compared(s slot) {
 func (d *differ) differs(s slot) {
 	d.compared(s)
 	whole := Hunk{Part: s.before.Name, Slot: s.b, Kind: s.before.Kind, Before: s.before.Value, After: s.after.Value}
-	if s.before.Kind != s.after.Kind || !maskable(whole.Kind) {
+	if s.before.Kind != s.after.Kind || !maskable(whole.Kind) && len(d.noise.spans(s.before.Name, s.b)) == 0 {
 		if s.before.Kind != s.after.Kind {
 			whole.Kind = strictest(s.before.Kind, s.after.Kind)
 		}

@@ -3,6 +3,7 @@ package diff
 import (
 	"cmp"
 	"maps"
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -65,7 +66,7 @@ func Measure(first *gate.Canonical, again []*gate.Canonical, seen func(text stri
 			if p == nil {
 				p = s.after
 			}
-			if !maskable(p.Kind) {
+			if !maskable(p.Kind) && !(s.before != nil && s.after != nil && isWayBack(p)) {
 				continue
 			}
 			if s.before == nil || s.after == nil {
@@ -132,6 +133,9 @@ func (v *varied) names(s span, bw words) bool {
 	if f, _, ok := fields.Part(v.first.Name); ok && (f.Kind == fields.Thread || f.Kind == fields.ID) {
 		return false // the id of a message is written as an address is
 	}
+	if v.first.Kind == gate.Addresses {
+		return slices.ContainsFunc(v.texts, func(text string) bool { return text != v.first.Value && !tokensOfOneBox(v.first.Value, text) })
+	}
 	value := v.first.Value
 	from := len(value)
 	if s.start < len(bw.starts) {
@@ -171,11 +175,43 @@ func idsOfOneHost(x, y string) bool {
 	return okx && oky && hx == hy
 }
 
+// isWayBack reports whether a part says where answers and bounces go: to a box of the build's own,
+// which may tell them apart by a token that is made anew for each message.
+func isWayBack(p *gate.Part) bool {
+	f, sub, ok := fields.Part(p.Name)
+	return ok && sub == "" && p.Kind == gate.Addresses && f.Owner == fields.ReplyPath && !f.Routes
+}
+
+// tokensOfOneBox reports whether two addresses are of one host, and differ in a token that is made
+// anew in the local part alone (VERP, and detail as of RFC 5233): box+TOKEN@host.
+func tokensOfOneBox(x, y string) bool {
+	localX, hostX, _ := strings.Cut(x, "@")
+	localY, hostY, _ := strings.Cut(y, "@")
+	if hostX == "" || hostX != hostY {
+		return false
+	}
+	start := 0
+	for start < len(localX) && start < len(localY) && localX[start] == localY[start] {
+		start++
+	}
+	start = strings.LastIndexAny(localX[:start], "+-=_.") + 1
+	localX, localY = localX[start:], localY[start:]
+	if end := strings.IndexAny(localX, "+-="); start > 0 && end > 0 { // bounces-TOKEN-alice=example.org
+		rest := localX[end:]
+		localX, localY = localX[:end], strings.TrimSuffix(localY, rest)
+	}
+	fresh := func(s string) bool {
+		return fields.FreshID(s) || !strings.ContainsAny(s, ".-_") && sortsOf(s)&(lower|upper) == lower|upper && !isWordy(s, sortsOf(s))
+	}
+	return start > 0 && len(localX) >= minToken && len(localY) >= minToken && inToken(localX) && inToken(localY) && (fresh(localX) || fresh(localY))
+}
+
 // recipientsAt gives the recipient that a whole value reads as, or, where that is none, the
-// word around what stands at an offset of it; "" where neither is.
+// word around what stands at an offset of it; "" where neither is. A machine of the build's own
+// network, which another takes the place of, is none.
 func recipientsAt(value, text string, at int) string {
 	if r, ok := gate.ReadsAsRecipient(value); ok {
-		return r.ID()
+		return partyID(r)
 	}
 	end := min(at+len(text), len(value))
 	for at > 0 && !isBreak(value[at-1]) {
@@ -185,9 +221,24 @@ func recipientsAt(value, text string, at int) string {
 		end++
 	}
 	if r, ok := gate.ReadsAsRecipient(strings.Trim(value[at:end], ".:!?'*")); ok {
-		return r.ID()
+		return partyID(r)
 	}
 	return ""
+}
+
+// partyID is the id of r; "" where it is an address of a private network (RFC 1918, RFC 4193) or of
+// this machine.
+func partyID(r gate.Recipient) string {
+	if r.Kind == gate.Host {
+		host := r.Address
+		if at, err := netip.ParseAddrPort(host); err == nil {
+			host = at.Addr().String()
+		}
+		if ip, err := netip.ParseAddr(strings.Trim(host, "[]")); err == nil && (ip.IsPrivate() || ip.IsLoopback() || ip.IsLinkLocalUnicast()) {
+			return ""
+		}
+	}
+	return r.ID()
 }
 
 // isBreak reports whether c ends a word in running text, of which an address or a URL may be one.

@@ -2,9 +2,11 @@ package diff
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/waybill-dev/waybill/gate"
 )
@@ -17,6 +19,7 @@ import (
 type Shuffle struct {
 	lists map[string]struct{} // names of lists, without indexes, and of parts that stand more than once
 	lines map[string][2]int   // of texts: how many lines at the start, and at the end, keep their place
+	items map[string]struct{} // names of parts within whose lines items of a list change places
 }
 
 // Add notes at which places one message of two replays has the same elements in another order.
@@ -34,35 +37,128 @@ func (s *Shuffle) Add(first, again *gate.Canonical) {
 		s.lists[gate.WithoutIndexes(l.name)] = struct{}{}
 	}
 	for _, t := range align(first.Parts, again.Parts) {
-		if t.before == nil || t.after == nil || t.before.Kind != gate.Text || t.after.Kind != gate.Text || t.before.Value == t.after.Value {
+		if t.before == nil || t.after == nil || !worded(t.before.Kind) || t.before.Kind != t.after.Kind || t.before.Value == t.after.Value {
 			continue
 		}
 		bl, al := strings.Split(t.before.Value, "\n"), strings.Split(t.after.Value, "\n")
-		if !sameElements(bl, al) {
+		if len(bl) != len(al) {
 			continue
 		}
-		head, tail := 0, 0
-		for bl[head] == al[head] {
-			head++
+		head, tail, moved := movedLines(bl, al)
+		if moved {
+			if s.lines == nil {
+				s.lines = map[string][2]int{}
+			}
+			if was, ok := s.lines[t.before.Name]; ok {
+				head, tail = min(head, was[0]), min(tail, was[1])
+			}
+			s.lines[t.before.Name] = [2]int{head, tail}
+			continue
 		}
-		for bl[len(bl)-1-tail] == al[len(al)-1-tail] {
-			tail++
+		for i := range bl {
+			if in := itemsOf(bl[i], al[i]); in != nil && sameElements(in.before, in.after) {
+				if s.items == nil {
+					s.items = map[string]struct{}{}
+				}
+				s.items[t.before.Name] = struct{}{}
+			}
 		}
-		if s.lines == nil {
-			s.lines = map[string][2]int{}
-		}
-		if was, ok := s.lines[t.before.Name]; ok {
-			head, tail = min(head, was[0]), min(tail, was[1])
-		}
-		s.lines[t.before.Name] = [2]int{head, tail}
 	}
+}
+
+// movedLines reports whether two lines or more stand in other places of a text, and between how
+// many lines at the start and at the end that is.
+func movedLines(before, after []string) (head, tail int, moved bool) {
+	count := map[string]int{}
+	for i := range before {
+		if before[i] != after[i] {
+			count[before[i]]++
+		}
+	}
+	head, tail = len(before), len(before)
+	n := 0
+	for i, line := range after {
+		if before[i] == line || strings.TrimSpace(line) == "" || count[line] == 0 {
+			continue
+		}
+		count[line]--
+		n++
+		from := slices.Index(before, line)
+		head, tail = min(head, i, from), min(tail, len(before)-1-max(i, from))
+	}
+	return head, tail, n > 1
+}
+
+// An itemLine is a line of which a list is a part, on both sides.
+type itemLine struct {
+	start, end    string      // what stands around the list
+	before, after []string    // items
+	marks         [2][]string // what stands between these
+}
+
+// itemMark is what keeps the items of a list in running text apart.
+var itemMark = regexp.MustCompile(`\s*[,;|·•/]\s*(?:and\s+|or\s+|und\s+|et\s+)?|\s+(?:and|or|und|et)\s+`)
+
+// itemsOf returns the lists that two lines are equal but for; nil where they have none.
+func itemsOf(before, after string) *itemLine {
+	if before == after {
+		return nil
+	}
+	start, end := 0, 0
+	for start < len(before) && start < len(after) && before[start] == after[start] {
+		start++
+	}
+	for start > 0 && isWordByte(before[start-1]) {
+		start--
+	}
+	for end < len(before)-start && end < len(after)-start && before[len(before)-1-end] == after[len(after)-1-end] {
+		end++
+	}
+	for end > 0 && isWordByte(before[len(before)-end]) {
+		end--
+	}
+	in := &itemLine{start: before[:start], end: before[len(before)-end:]}
+	for side, text := range [2]string{before[start : len(before)-end], after[start : len(after)-end]} {
+		items := itemMark.Split(text, -1)
+		if len(items) < 2 {
+			return nil
+		}
+		if in.marks[side] = itemMark.FindAllString(text, -1); side == 0 {
+			in.before = items
+		} else {
+			in.after = items
+		}
+	}
+	return in
+}
+
+func isWordByte(c byte) bool {
+	return c >= utf8.RuneSelf || c == '_' || '0' <= c && c <= '9' || 'a' <= c|0x20 && c|0x20 <= 'z'
+}
+
+// ordered is the line of the other side with its items in the order of this one.
+func (in *itemLine) ordered() string {
+	sorted := slices.Clone(in.after)
+	for from, to := range places(in.before, in.after) {
+		sorted[to] = in.after[from]
+	}
+	var out strings.Builder
+	out.WriteString(in.start)
+	for i, item := range sorted {
+		if i > 0 {
+			out.WriteString(in.marks[1][i-1])
+		}
+		out.WriteString(item)
+	}
+	out.WriteString(in.end)
+	return out.String()
 }
 
 // Ordered returns after with the elements at such places in the order that they have in before:
 // what both have stands where it stands there, and what is over in what places are left. It is
 // after itself where nothing moves. A nil s moves nothing.
 func (s *Shuffle) Ordered(before, after *gate.Canonical) *gate.Canonical {
-	if s == nil || len(s.lists)+len(s.lines) == 0 {
+	if s == nil || len(s.lists)+len(s.lines)+len(s.items) == 0 {
 		return after
 	}
 	b := listsOf(before.Parts)
@@ -86,25 +182,16 @@ func (s *Shuffle) Ordered(before, after *gate.Canonical) *gate.Canonical {
 		m.permute(out.Parts, places(l.elements, m.elements))
 	}
 	for _, t := range align(before.Parts, out.Parts) {
-		if t.before == nil || t.after == nil || t.before.Value == t.after.Value {
+		if t.before == nil || t.after == nil || t.before.Value == t.after.Value || !worded(t.before.Kind) || t.before.Kind != t.after.Kind {
 			continue
 		}
-		ends, ok := s.lines[t.before.Name]
-		if !ok || t.before.Kind != gate.Text || t.after.Kind != gate.Text {
+		value := s.inOrder(t.before.Name, t.before.Value, t.after.Value)
+		if value == t.after.Value {
 			continue
 		}
-		bl, al := strings.Split(t.before.Value, "\n"), strings.Split(t.after.Value, "\n")
-		if len(bl) < ends[0]+ends[1] || len(al) < ends[0]+ends[1] {
-			continue
-		}
-		within := al[ends[0] : len(al)-ends[1]]
-		sorted := slices.Clone(al)
-		for from, to := range places(bl[ends[0]:len(bl)-ends[1]], within) {
-			sorted[ends[0]+to] = within[from]
-		}
-		n := slices.IndexFunc(after.Parts, func(p gate.Part) bool { return p.Name == t.before.Name })
-		for seen := 0; n < len(after.Parts); n++ {
-			if after.Parts[n].Name != t.before.Name {
+		n := slices.IndexFunc(out.Parts, func(p gate.Part) bool { return p.Name == t.before.Name })
+		for seen := 0; n < len(out.Parts); n++ {
+			if out.Parts[n].Name != t.before.Name {
 				continue
 			}
 			if seen == t.a {
@@ -113,9 +200,31 @@ func (s *Shuffle) Ordered(before, after *gate.Canonical) *gate.Canonical {
 			seen++
 		}
 		own()
-		out.Parts[n].Value = strings.Join(sorted, "\n")
+		out.Parts[n].Value = value
 	}
 	return &out
+}
+
+// inOrder is the text after of a part with its lines, and the items in them, in the order that
+// they have in before, where they change places.
+func (s *Shuffle) inOrder(name, before, after string) string {
+	bl, al := strings.Split(before, "\n"), strings.Split(after, "\n")
+	if ends, ok := s.lines[name]; ok && len(bl) >= ends[0]+ends[1] && len(al) >= ends[0]+ends[1] {
+		within := al[ends[0] : len(al)-ends[1]]
+		sorted := slices.Clone(al)
+		for from, to := range places(bl[ends[0]:len(bl)-ends[1]], within) {
+			sorted[ends[0]+to] = within[from]
+		}
+		al = sorted
+	}
+	if _, ok := s.items[name]; ok {
+		for i := range min(len(bl), len(al)) {
+			if in := itemsOf(bl[i], al[i]); in != nil {
+				al[i] = in.ordered()
+			}
+		}
+	}
+	return strings.Join(al, "\n")
 }
 
 // A list is an array, by the name of its parts up to the index, or all parts of one name.

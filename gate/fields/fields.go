@@ -92,7 +92,11 @@ func Part(name string) (f Field, sub string, ok bool) {
 	if i := strings.IndexByte(field, '['); i >= 0 {
 		field = field[:i]
 	}
-	return Of(field), sub, true
+	f = Of(field)
+	if f.Name == "content-type" && sub == "boundary" {
+		f.Descriptive = true // libraries write their names and versions into those that they make
+	}
+	return f, sub, true
 }
 
 // ofEntity reports whether a part is named after an entity of a mail, which has a header

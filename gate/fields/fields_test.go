@@ -57,6 +57,12 @@ func TestPart(t *testing.T) {
 			t.Errorf("%s: %+v %q %v, owner %d", c.part, f, sub, ok, fields.OwnerOf(c.part))
 		}
 	}
+	if f, _, _ := fields.Part("header/content-type/boundary"); !f.Descriptive {
+		t.Error("a boundary is no description of what made it")
+	}
+	if f, _, _ := fields.Part("header/content-type"); f.Descriptive {
+		t.Error("a media type describes what made it")
+	}
 	for _, part := range []string{"text", "body/$.header", "body/envelope/header/to", "html/title", "query/to"} {
 		if f, _, ok := fields.Part(part); ok {
 			t.Errorf("%s: belongs to %+v", part, f)

@@ -115,6 +115,8 @@ var table = []Field{
 	{Name: "x-goog-api-client", Descriptive: true},
 	{Name: "x-amz-user-agent", Descriptive: true},
 	{Name: "amz-sdk-request", Descriptive: true},
+	{Name: "sdkversion", Descriptive: true},        // of Microsoft Graph
+	{Name: "x-firebase-client", Descriptive: true}, // of Firebase
 	{Name: "accept", Descriptive: true},
 	{Name: "dnt", Descriptive: true},
 	{Name: "priority", Descriptive: true},
@@ -139,6 +141,7 @@ var table = []Field{
 	{Name: "x-amzn-trace-id", Kind: Trace, Descriptive: true},
 	{Name: "x-amzn-requestid", Kind: Trace, Descriptive: true},
 	{Name: "amz-sdk-invocation-id", Kind: Trace, Descriptive: true},
+	{Name: "client-request-id", Kind: Trace, Descriptive: true}, // of Microsoft's services
 	{Name: "x-cloud-trace-context", Kind: Trace, Descriptive: true},
 	{Name: "uber-trace-id", Kind: Trace, Descriptive: true},
 	{Name: "sentry-trace", Kind: Trace, Descriptive: true},
@@ -191,6 +194,9 @@ var table = []Field{
 	{Name: "x-github-delivery", Kind: Key},
 	{Name: "webhook-id", Kind: Key},
 	{Name: "svix-id", Kind: Key},
+	{Name: "svix-req-id", Kind: Key},
+	{Name: "x-line-retry-key", Kind: Key},
+	{Name: "ce-id", Kind: Key}, // CloudEvents 1.0.2, 3.1
 
 	// Where a request goes and comes from.
 	{Name: "host", Kind: Value, Protected: true},

@@ -42,8 +42,16 @@ type Pair struct {
 }
 
 // Pairs joins the items of before and after. Every item is in exactly one pair.
-func Pairs(before, after []Item) []Pair {
-	m := &matcher{before: before, after: after}
+func Pairs(before, after []Item) []Pair { return (&matcher{before: before, after: after}).match() }
+
+// Replays is [Pairs] of two replays of one build: what each message is about is in both, and
+// tells it from the others to its recipient whatever else is made anew.
+func Replays(before, after []Item) []Pair {
+	return (&matcher{before: before, after: after, replays: true}).match()
+}
+
+func (m *matcher) match() []Pair {
+	before, after := m.before, m.after
 	m.b = order(before)
 	m.a = order(after)
 	m.byKey(gate.ByCause, func(it *Item) []string { return it.Message.Traces })
@@ -63,6 +71,7 @@ func Pairs(before, after []Item) []Pair {
 
 type matcher struct {
 	before, after []Item
+	replays       bool  // of one build
 	b, a          []int // items not yet paired, in the order of [order]
 	pairs         []Pair
 }
@@ -187,13 +196,30 @@ func (m *matcher) byBody() {
 	m.take(pairs)
 }
 
-// bySteady pairs items whose bodies are one but for what varies from replay to replay, where
-// neither recipient gets such a body from the other run: it went to somebody else.
+// bySteady pairs items whose bodies are one but for what varies from replay to replay: first those
+// of one outside party, which is told many such things, then those of which neither recipient gets
+// such a body from the other run: it went to somebody else.
 func (m *matcher) bySteady() {
 	type key struct {
 		steady gate.Digest
 		to     gate.Recipient
 	}
+	same := map[key][]int{}
+	for _, i := range m.a {
+		if it := &m.after[i]; it.Steady != (gate.Digest{}) && it.Recipient.Kind == gate.Host {
+			k := key{it.Steady, it.Recipient}
+			same[k] = append(same[k], i)
+		}
+	}
+	var told []Pair
+	for _, i := range m.b {
+		k := key{m.before[i].Steady, m.before[i].Recipient}
+		if l := same[k]; len(l) > 0 {
+			told = append(told, Pair{i, l[0], gate.ByRecipient})
+			same[k] = l[1:]
+		}
+	}
+	m.take(told)
 	kept := map[key][2]bool{}
 	each := func(run int, items []Item, left []int) {
 		for _, i := range left {

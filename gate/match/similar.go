@@ -46,13 +46,14 @@ func (m *matcher) assign(bs, as []int, rule gate.Rule, least float64) []Pair {
 		}
 	}
 	var all []scored
+	about := m.subjects(bs, as)
 	consider := func(b, a int) {
 		s := m.similarity(b, a)
 		if rule == gate.ByCause && sameRecipient(&m.before[b], &m.after[a]) {
 			s++
 		}
 		if s >= least {
-			s += namesBonus * jaccard(namesOf(&m.before[b]), namesOf(&m.after[a]))
+			s += namesBonus*jaccard(namesOf(&m.before[b]), namesOf(&m.after[a])) + about(b, a)
 			all = append(all, scored{Pair{b, a, rule}, s})
 		}
 	}

@@ -134,6 +134,10 @@ func TestAlikeIsWordingInProseAlone(t *testing.T) {
 		{web("cookie/theme"), "dark", "light", false},
 		{web("header/x-tenant"), "one", "two", false},
 		{web("header/user-agent"), "client/1.2.30045", "client/1.3.30112", true},
+		{web("header/user-agent"), "@chat:web-api/7.19.0 node/20.20.2", "@chat:web-api/8.2.0 node/20.20.2", true},
+		{web("header/user-agent"), "@chat/web-api/7.19.0", "@anna.berger", false},
+		{web("header/content-type/boundary"), "client 1 15 1 15 0", "client 1 16 1 16 0", true},
+		{web("header/content-type/boundary"), "client 1 15 0", "client 15105550100", false},
 		{web("header/accept-language"), "en", "de", true},
 		{place{"body/$.text", gate.Text, true}, "Your order is ready", "Your order has arrived", true}, // as a rule declares it
 		{place{"body/$.text", gate.Text, true}, "Pay to 70012345", "Pay to 70012346", false},

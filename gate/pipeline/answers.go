@@ -92,7 +92,7 @@ func outcomesOf(ctx context.Context, s side) (map[string]*gate.Canonical, error)
 			return out, nil // what is wrong with a tape was said when it was scanned
 		}
 		o := rec.Outcome
-		if o == nil || o.Error != "" {
+		if o == nil || o.Error != "" || o.Ask != nil {
 			continue
 		}
 		m := &gate.Canonical{Ref: gate.Ref{Seq: n}}

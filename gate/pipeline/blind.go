@@ -2,7 +2,9 @@ package pipeline
 
 import (
 	"cmp"
+	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -153,10 +155,14 @@ func (c *comparer) blind() {
 			c.Blind = append(c.Blind, gate.BlindSpot{Kind: gate.BlindRecipients, Channel: f.Channel, Sink: f.Sink, Count: f.Nameless})
 		}
 	}
+	c.Blind = append(c.Blind, c.p.skipped.spots(c.s.skipped)...)
 	for _, m := range c.Masks {
 		if rule, ok := strings.CutPrefix(m.Rule, gate.RefusedMask); ok {
 			c.Blind = append(c.Blind, gate.BlindSpot{Kind: gate.BlindRefused, Part: m.Part, Count: m.Count, Detail: rule})
 		}
+	}
+	if n := min(c.Production.Exposed, c.Staging.Exposed); n > 0 && !c.o.replies {
+		c.Blind = append(c.Blind, gate.BlindSpot{Kind: gate.BlindRace, Count: n, Detail: missed(n)})
 	}
 	if how := endings(&c.Production, &c.Staging); how != "" && !c.o.replies {
 		c.Blind = append(c.Blind, gate.BlindSpot{Kind: gate.BlindQuiet, Detail: how})
@@ -185,6 +191,18 @@ func (c *comparer) limits(gaps []gate.Gap) []gate.Gap {
 	}
 	return slices.DeleteFunc(gaps, func(g gate.Gap) bool { return g.Kind == gate.GapNotReplayable })
 }
+
+// missed says how probable it is that a race was not seen to which n requests were exposed: one
+// that strikes each with probability p strikes none of them with (1-p)^n.
+func missed(n uint64) string {
+	likely := math.Ceil(-1 / math.Expm1(math.Log(surelyMissed)/float64(n))) // 1/p
+	rare := 10 * likely
+	return fmt.Sprintf("a race that strikes 1 request in %.0f was missed with probability %.2f, one that strikes 1 in %.0f with %.2f",
+		likely, math.Pow(1-1/likely, float64(n)), rare, math.Pow(1-1/rare, float64(n)))
+}
+
+// surelyMissed is the probability to miss a race that a run is told to have been enough for.
+const surelyMissed = 0.05
 
 // endings says by what it was known that each run was over, and how long it was watched after
 // that. "": neither says anything of it, as a corpus does not.

@@ -27,9 +27,10 @@ type comparer struct {
 
 	stimuli       func() (traceSet, error)
 	before, after *loaded
-	pairs         []pairing // of the same index as Changes
-	first         []int     // of each pair that is compared: the first of the same two messages
-	groups        []*group  // of the same index as Groups
+	pairs         []pairing    // of the same index as Changes
+	anchored      map[int]bool // pairs of which a value is known to belong there, by a link that was asked for
+	first         []int        // of each pair that is compared: the first of the same two messages
+	groups        []*group     // of the same index as Groups
 	seed          maphash.Seed
 	looking       sync.Mutex // guards what groups hold
 	owners        *exposure.Owners
@@ -192,8 +193,8 @@ func (c *comparer) movedSteady(p match.Pair) bool {
 	return b.Body != a.Body && b.Recipient != a.Recipient
 }
 
-// steady fills in the digests of bodies without values of structures that vary from replay
-// to replay, for messages that have such.
+// steady fills in the digests of bodies without values of structures, and bytes, that vary from
+// replay to replay, for messages that have such.
 func (c *comparer) steady() {
 	varies := map[route]map[string]bool{}
 	for k := range c.noise.pools {
@@ -217,11 +218,14 @@ func (c *comparer) steady() {
 				continue
 			}
 			m := *l.text(i)
-			all := len(m.Parts)
-			m.Parts = slices.DeleteFunc(slices.Clone(m.Parts), func(p gate.Part) bool {
-				return (p.Kind == gate.Value || isCiphertext(p.Name)) && places[withoutIndexes(p.Name)]
-			})
-			if len(m.Parts) < all {
+			m.Parts = slices.Clone(m.Parts)
+			varies := false
+			for j := range m.Parts {
+				if p := &m.Parts[j]; (p.Kind == gate.Value || p.Kind == gate.Binary) && places[withoutIndexes(p.Name)] {
+					p.Value, varies = "", true
+				}
+			}
+			if varies {
 				it.Steady = bodyOf(&m)
 			}
 		}

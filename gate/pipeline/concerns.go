@@ -22,8 +22,15 @@ func addressesFanned(m *gate.Canonical, p gate.Part) bool {
 	}
 	read, ok := gate.ReadsAsRecipient(p.Value)
 	return slices.ContainsFunc(m.Recipients, func(r gate.Recipient) bool {
-		return r.Address == p.Value || r.Kind == gate.Other && strings.HasSuffix(r.Address, ":"+p.Value) || ok && r.Kind == read.Kind && r.Address == read.Address
+		return r.Address == p.Value || r.Kind == gate.Other && isStep(r.Address, p.Value) || ok && r.Kind == read.Kind && r.Address == read.Address
 	})
+}
+
+// isStep reports whether a value is an id without its namespace, or one of its steps: the
+// "ward" and the "result" of "bus:ward/result".
+func isStep(id, value string) bool {
+	_, id, ok := strings.Cut(id, ":")
+	return ok && value != "" && (strings.HasSuffix(":"+id, ":"+value) || strings.Contains("/"+id+"/", "/"+value+"/"))
 }
 
 // mostConcerned is how many people one delivery to an outside party is said to concern.

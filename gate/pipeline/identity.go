@@ -9,7 +9,6 @@ import (
 	"encoding/hex"
 	"maps"
 	"math"
-	"math/bits"
 	"slices"
 	"strconv"
 	"strings"
@@ -42,6 +41,7 @@ type poolKey struct {
 // A pool holds what production's values at one volatile place have in common over all
 // messages of a class and all replays.
 type pool struct {
+	route          route
 	form           diff.Form
 	prefix, suffix string                // that all values have
 	shortest       int                   // bytes
@@ -53,8 +53,10 @@ type pool struct {
 	n              int                   // messages
 	repeats        bool                  // two messages of one replay have one value
 	moves          bool                  // two messages of different replays have one value
+	kept           int                   // values that a message has in two replays, for each two of them
 	seen           []map[uint64]struct{} // of each replay
 	names          map[uint64]int        // messages that have a value, by its texts in all replays
+	shown          *shownBy              // see shows; nil until it is asked
 }
 
 // mostOfOne is how many messages one value stands in, at one place, that is made anew for
@@ -69,6 +71,7 @@ func newPool() *pool {
 func (p *pool) add(at *diff.Place) {
 	texts := at.Texts
 	p.n++
+	p.shown = nil
 	p.form.Reach(at.Left, at.Right)
 	name := gate.HashWord(nameOf(texts))
 	again := p.names[name]
@@ -86,9 +89,13 @@ func (p *pool) add(at *diff.Place) {
 		_, again := p.seen[k][h]
 		p.repeats = p.repeats || again && !known
 		for l := range p.seen {
-			if l != k && texts[min(l, len(texts)-1)] != t {
+			switch {
+			case l == k:
+			case texts[min(l, len(texts)-1)] != t:
 				_, elsewhere := p.seen[l][h]
 				p.moves = p.moves || elsewhere
+			case l < k:
+				p.kept++
 			}
 		}
 		p.seen[k][h] = struct{}{}
@@ -111,13 +118,19 @@ func (p *pool) value(t string) {
 	}
 	p.cased = p.cased || strings.ToLower(t) != t && strings.ToUpper(t) != t
 	around, figures := lastFigures(t)
-	n, err := strconv.ParseUint(figures, 10, 64)
+	n, isNumber := number(figures)
 	if p.around == "" {
 		p.around = around
 	}
-	if p.numbers = p.numbers && err == nil && len(figures) <= 18 && around == p.around; p.numbers {
+	if p.numbers = p.numbers && isNumber && around == p.around; p.numbers {
 		p.low, p.high = min(p.low, n), max(p.high, n)
 	}
+}
+
+// number returns what t is in figures alone, eighteen of them at the most.
+func number(t string) (n uint64, ok bool) {
+	n, err := strconv.ParseUint(t, 10, 64)
+	return n, err == nil && len(t) <= 18
 }
 
 // lastFigures cuts the last run of figures out of t: "comment-12" is "comment-#" and "12".
@@ -148,10 +161,10 @@ func (p *pool) bits() float64 {
 	case p.isTime():
 		return 0
 	case p.numbers:
-		return float64(bits.Len64(p.high - p.low))
+		return math.Log2(float64(p.high-p.low) + 1)
 	}
 	core := max(0, p.shortest-len(p.prefix)-len(p.suffix))
-	if d := p.drawnFrom(); d > 0 {
+	if d := p.shows().from; d > 0 {
 		return math.Log2(d)
 	}
 	each := 5.9
@@ -174,7 +187,7 @@ func (p *pool) drawnFrom() float64 {
 	for _, s := range p.seen {
 		maps.Copy(all, s)
 	}
-	if len(all) == met || p.n < 2 || !p.repeats {
+	if len(all) == met || p.n < 2 || !p.repeats && !p.shows().drawn {
 		return 0
 	}
 	return 2 * float64(len(all))
@@ -224,9 +237,13 @@ func (p *pool) distinct() bool {
 		return false
 	}
 	from := math.Exp2(p.bits())
+	if d := p.shows().from; d > 0 {
+		from = d / 2 // there are as many as were met, or more repeated ones would have been
+	}
 	chance := 1.0
-	for i := range p.n {
-		chance *= max(0, 1-float64(i)/max(from, float64(p.n)))
+	different := len(p.names) // some messages have what others have in each replay
+	for i := range different {
+		chance *= max(0, 1-float64(i)/max(from, float64(different)))
 	}
 	return math.Pow(chance, float64(len(p.seen))) < 10*unlikely
 }
@@ -339,14 +356,18 @@ func decoded(t string) string {
 // leastCoded is how many characters are taken for the base64 of a text, where it is printable.
 const leastCoded = 6
 
-// bare is t in lower case, letters and figures alone.
+// bare is t in lower case, letters and figures alone; all of t where it has none of these.
 func bare(t string) string {
-	return strings.Map(func(r rune) rune {
+	b := strings.Map(func(r rune) rune {
 		if unicode.IsLetter(r) || unicode.IsDigit(r) {
 			return unicode.ToLower(r)
 		}
 		return -1
 	}, t)
+	if b == "" {
+		return t
+	}
+	return b
 }
 
 // broken returns the values that are equal, or not equal, to another's otherwise than in

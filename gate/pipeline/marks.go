@@ -244,7 +244,11 @@ var (
 	isoTime    = regexp.MustCompile(`^\d{4}-\d{2}-\d{2}T\d{2}:?\d{2}(:?\d{2}([.,]\d+)?)?(Z|[+-]\d{2}:?\d{2})?$`)
 	yearSpan   = regexp.MustCompile(`^(19|20)\d{2}([-–/,](19|20)?\d{2})+$`)
 	longNumber = regexp.MustCompile(`\d{6}`)
-	amount     = regexp.MustCompile(`^[$€£¥]?[-+]?\d{1,3}([.,'’ ]?\d{3})*([.,]\d{1,2})?[$€£¥]?$`)
+	// The steps of versions, apart: "1 15 0".
+	versionWords = regexp.MustCompile(`^\d{1,2}( \d{1,2})*$`)
+	// A package of npm's with a scope, and its version: "@slack/web-api/7.19.0".
+	scopedPackage = regexp.MustCompile(`^@[a-z0-9][a-z0-9._-]*[:/][a-z0-9][a-z0-9._-]*[/@]v?\d{1,5}(\.\d{1,5}){1,3}$`)
+	amount        = regexp.MustCompile(`^[$€£¥]?[-+]?\d{1,3}([.,'’ ]?\d{3})*([.,]\d{1,2})?[$€£¥]?$`)
 )
 
 // isTime reports whether s is a date, a time of day or a span of years.
@@ -308,6 +312,20 @@ func account(words []marked) int {
 	return n
 }
 
+// isVersion reports whether a marked word is a version, or a package with its version, in
+// what says which software sends.
+func (w marked) isVersion() bool {
+	switch w.mark {
+	case markNumber, markCode:
+		return !longNumber.MatchString(w.text)
+	case markPhone:
+		return versionWords.MatchString(w.text)
+	case markHandle:
+		return scopedPackage.MatchString(w.text)
+	}
+	return false
+}
+
 // identifying says what keeps an edit of text from being wording: what the words that
 // differ are, or lie inside of. An address or host of one of the domains own that is put
 // in where none stood is the sender's own, and so is the path of a link that leads to the
@@ -315,11 +333,8 @@ func account(words []marked) int {
 func identifying(h *diff.Hunk, own []string) string {
 	before, after := marksOf(h, 0), marksOf(h, 1)
 	if f, _, ok := fields.Part(h.Part); ok {
-		if f.Descriptive { // versions are numbers
-			version := func(m marked) bool {
-				return (m.mark == markNumber || m.mark == markCode) && !longNumber.MatchString(m.text)
-			}
-			before, after = slices.DeleteFunc(before, version), slices.DeleteFunc(after, version)
+		if f.Descriptive {
+			before, after = slices.DeleteFunc(before, marked.isVersion), slices.DeleteFunc(after, marked.isVersion)
 		}
 		if h.NewPart || h.GonePart { // senders may make up the field's name too
 			eachMark(h.Part[strings.LastIndex(h.Part, "header/")+len("header/"):], func(m marked) { after = append(after, marked{mark: m.mark}) })

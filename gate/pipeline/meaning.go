@@ -27,7 +27,7 @@ var specific = []string{
 // whenever the release is judged. It is "" where the finding has neither.
 func meaning(c *gate.Comparison, f *gate.Finding) string {
 	var all []string
-	if slices.Contains(specific, f.Check) { // of which all edits are in the content of changes
+	if slices.Contains(specific, f.Check) || f.Check == "new-party" && len(f.Groups) == 0 { // of which all edits are in the content of changes
 		for _, i := range f.Changes {
 			all = append(all, meaningOf(&c.Changes[i])...)
 		}

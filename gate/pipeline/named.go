@@ -9,7 +9,7 @@ import (
 )
 
 const (
-	leastToken   = 12 // bytes of a text that reads as drawn by chance
+	leastToken   = 10 // bytes of a text that reads as drawn by chance
 	leastChanges = 4  // between letters and digits, or small and capital letters, in it
 )
 
@@ -17,6 +17,10 @@ var (
 	// moments are times with an hour, as software writes them (RFC 3339, RFC 5322).
 	moments = regexp.MustCompile(`\b\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?( ?(Z|[+-]\d\d:?\d\d))?\b` +
 		`|\b\d{1,2} (Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) \d{4} \d\d:\d\d(:\d\d)?( ([+-]\d{4}|UTC|GMT))?`)
+	// clockTimes are times of day to the second, of which only clocks speak.
+	clockTimes = regexp.MustCompile(`\b([01]?\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d+)?\b`)
+	// epochs are seconds since 1970, or their thousandths, millionths or billionths.
+	epochs = regexp.MustCompile(`\b[1-9]\d{9}(\d{3}|\.\d{1,9})?\b|\b[1-9]\d{15}(\d{3})?\b`)
 	// uuids are ids of RFC 9562.
 	uuids = regexp.MustCompile(`\b[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}\b`)
 )
@@ -27,7 +31,7 @@ var ownPort = regexp.MustCompile(`(://[0-9A-Za-z.\-]+:)(3[2-9]|[45][0-9]|6[0-5])
 
 // named returns a text with [diff.Fresh] in place of what by its form alone is new each time
 // that software writes it: moments within two days of at (nanoseconds since 1970; 0 is not
-// known), UUIDs, ports of links to the build itself, and runs of at least 12 letters and digits that change sorts as chance has
+// known), in figures too, times of day to the second, UUIDs, ports of links to the build itself, and runs of at least 10 letters and digits that change sorts as chance has
 // them do. Numbers, words, other dates and ids of few sorts stay as they are: two of them
 // that differ may be two people's.
 func named(text string, at int64) string {
@@ -38,7 +42,19 @@ func named(text string, at int64) string {
 			}
 			return m
 		})
+		text = epochs.ReplaceAllStringFunc(text, func(m string) string {
+			if t, ok := instant(m); ok && t.Sub(time.Unix(0, at)).Abs() <= farOff {
+				return diff.Fresh
+			}
+			return m
+		})
 	}
+	text = clockTimes.ReplaceAllStringFunc(text, func(m string) string {
+		if strings.HasSuffix(m, ":00") {
+			return m // somebody's appointment may be written so
+		}
+		return diff.Fresh
+	})
 	text = uuids.ReplaceAllLiteralString(text, diff.Fresh)
 	text = ownPort.ReplaceAllString(text, "${1}"+diff.Fresh)
 	var out strings.Builder

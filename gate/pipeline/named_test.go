@@ -15,9 +15,13 @@ func TestNamed(t *testing.T) {
 		"https://x.example/r?k=Zk3vQ9pL0aTr7WmB2x1N&u=al": "https://x.example/r?k={fresh}&u=al",
 		"id 9f8e7d6c-5b4a-4321-8fed-cba987654321":         "id {fresh}",
 		"sha 3f9a8c7d6e5f4b3a2c1d":                        "sha {fresh}",
+		"at 19:05:04 with ref X7K2M9QPL4":                 "at {fresh} with ref {fresh}",
+		`{"ts":1796065504,"ms":1796065504123}`:            `{"ts":{fresh},"ms":{fresh}}`,
 		// What tells people and kinds apart stays.
 		"born 1962-04-03T00:00:00Z, seen 2027-02-24T14:30:00Z": "born 1962-04-03T00:00:00Z, seen 2027-02-24T14:30:00Z",
 		"phone +1 510 555 0119, 15105550119":                   "phone +1 510 555 0119, 15105550119",
+		"see you at 14:30 or 15:30:00, in plot B4C2":           "see you at 14:30 or 15:30:00, in plot B4C2",
+		"since 1496065504":                                     "since 1496065504",
 		"record 771432100001":                                  "record 771432100001",
 		"diagnosis code 9917755: HIV positive":                 "diagnosis code 9917755: HIV positive",
 		"order-2026-0042-A7 of AC123456789012":                 "order-2026-0042-A7 of AC123456789012",

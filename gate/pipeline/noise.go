@@ -79,7 +79,7 @@ func (n *noise) measure(ctx context.Context, first *scanned, again []*scanned) (
 			return err
 		}
 		open = append(open, after)
-		for _, p := range match.Pairs(before.items, after.items) {
+		for _, p := range match.Replays(before.items, after.items) {
 			c := newChange(before, after, p)
 			if p.B < 0 || p.A < 0 || c.Kind != gate.Altered {
 				n.unstable = append(n.unstable, c)
@@ -148,6 +148,7 @@ func (n *noise) pool(k poolKey) *pool {
 	p := n.pools[k]
 	if p == nil {
 		p = newPool()
+		p.route = k.route
 		n.pools[k] = p
 	}
 	return p

@@ -62,6 +62,9 @@ type Options struct {
 	// of [gate.Canonical] Traces. nil: causes are not known.
 	Traces func(s *gate.Stimulus) []string
 
+	// Followed says that runs hold answers to links that were asked for: see [gate.Ask].
+	Followed bool
+
 	// Ordered names the sinks at which the order of one recipient's messages matters.
 	Ordered []string
 
@@ -80,6 +83,7 @@ type Options struct {
 	Workers int
 
 	replies   bool       // answers are compared, see [CompareReplies]
+	drawn     *bool      // set where values of production are drawn, and asked nothing else, see [Settled]; or nil
 	revealing *revealing // set while runs are compared, once it is known
 
 	// Progress is told how far a stage is; total is 0 where it is not known. nil: nobody is told.
@@ -173,6 +177,12 @@ func compare(ctx context.Context, o *Options, production side, again []side, sta
 	c.Production.Replays = 1 + len(again)
 	c.replays = replays
 	gaps = c.limits(gaps)
+	if o.drawn != nil {
+		for _, p := range n.pools {
+			*o.drawn = *o.drawn || p.unsettled()
+		}
+		return &c.Comparison, nil, nil
+	}
 	if err := c.compare(ctx); err != nil {
 		return nil, nil, err
 	}

@@ -12,7 +12,9 @@ import (
 
 // answered reports whether o is the answer to a stimulus of the corpus. That there was none is
 // a gap of the run.
-func (a askers) answered(o *gate.Outcome) bool { return o.Error == "" && a[o.Stimulus] != nil }
+func (a askers) answered(o *gate.Outcome) bool {
+	return o.Error == "" && (a[o.Stimulus] != nil || o.Ask != nil && o.Ask.Skipped == "")
+}
 
 // CompareReplies compares what two builds answered to the stimuli of o.Corpus, as [Compare] does
 // what they sent: all are runs, since a corpus does not hold what was answered when it was
@@ -54,8 +56,10 @@ func answerTo(stimulus string) string { return "answer:" + stimulus }
 // reply makes an answer canonical. Where it is only shown, and no corpus was read, the run itself
 // says who asked.
 func (d *decoding) reply(o *gate.Outcome, ref gate.Ref) ([]gate.Canonical, error) {
-	a := d.askers[o.Stimulus]
+	a, to := d.askers[o.Stimulus], []gate.Recipient(nil)
 	switch {
+	case o.Ask != nil:
+		a, to = d.asked(o)
 	case a == nil && d.askers != nil:
 		return nil, fmt.Errorf("nobody is known to have asked for the answer to stimulus %s", o.Stimulus)
 	case a == nil:
@@ -71,6 +75,12 @@ func (d *decoding) reply(o *gate.Outcome, ref gate.Ref) ([]gate.Canonical, error
 	decoded.Class = "answer to " + a.class
 	decoded.Recipients = []gate.Recipient{a.who}
 	decoded.Traces = []string{answerTo(o.Stimulus)}
+	if o.Ask != nil {
+		decoded.Recipients = to
+	}
+	if o.Ask != nil && o.Ask.Link != "" {
+		decoded.Traces[0] = "link:" + to[0].ID() + " " + a.class // what it was asked for by follows the order of arrival
+	}
 	for i := range decoded.Gaps {
 		decoded.Gaps[i].Stimulus = o.Stimulus
 	}

@@ -24,7 +24,7 @@ func isOwnID(part string) bool {
 		return false
 	}
 	switch part[at+len("header/"):] {
-	case "message-id", "idempotency-key", "x-idempotency-key", "etag":
+	case "message-id", "idempotency-key", "x-idempotency-key", "etag", "webhook-id", "svix-id", "svix-req-id", "x-github-delivery", "x-line-retry-key", "ce-id":
 		return true
 	}
 	return false

@@ -20,7 +20,7 @@ func TestIDsInCommon(t *testing.T) {
 		c.Parts = append(c.Parts, gate.Part{Name: "header/etag", Kind: gate.Value, Value: id})
 	}
 	for kind, give := range map[string]func(*gate.Canonical, string){
-		"ids of mails": hidden("message-id"), "keys of calls": hidden("idempotency-key"), "validators": hidden("etag"), "validators in the open": shown,
+		"ids of mails": hidden("message-id"), "keys of calls": hidden("idempotency-key"), "ids of events": hidden("ce-id"), "validators": hidden("etag"), "validators in the open": shown,
 	} {
 		// run gives each person a message, whose id is use's, fresh unless that says otherwise.
 		run := func(n int, use func(i int) string) []gate.Canonical {

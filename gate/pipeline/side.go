@@ -44,6 +44,7 @@ type about struct {
 	gaps    []gate.Gap
 	next    uint32   // number of the next record
 	extents []extent // of a tape, in order; none means that each record has its own
+	skipped skipped  // links that the gate did not ask for
 }
 
 // An extent says which of a run's records is the first of a frame of its tape.
@@ -147,7 +148,7 @@ func (t *tapeSide) records(ctx context.Context, r *tape.Reader, a *about, work c
 		if err == io.EOF {
 			if f, ok := r.Footer(); ok {
 				a.facts.Refused, a.facts.Quiet = f.Refused, f.Quiet
-				a.facts.Settle, a.facts.Linger = f.Settle, f.Linger
+				a.facts.Settle, a.facts.Linger, a.facts.Exposed = f.Settle, f.Linger, f.Exposed
 				a.whole = true
 			}
 			return nil
@@ -169,13 +170,19 @@ func (t *tapeSide) records(ctx context.Context, r *tape.Reader, a *about, work c
 		case rec.Kind == gate.KindStimulus:
 			a.facts.Stimuli++
 		case rec.Kind == gate.KindOutcome && t.askers != nil:
-			a.facts.Stimuli++
+			if rec.Outcome.Ask == nil {
+				a.facts.Stimuli++
+			} else {
+				a.skip(rec.Outcome.Ask)
+			}
 			if t.askers.answered(rec.Outcome) {
 				a.facts.Messages++
 				add(item{outcome: rec.Outcome, ref: ref, record: record})
 			}
 		case rec.Kind == gate.KindOutcome:
-			a.facts.Stimuli++
+			if rec.Outcome.Ask == nil {
+				a.facts.Stimuli++
+			}
 		case t.askers != nil: // what it sent, and did not see, is told where that is compared
 		case rec.Kind == gate.KindGap:
 			a.gaps = append(a.gaps, *rec.Gap)

@@ -93,7 +93,7 @@ func TestRequestsReadInPieces(t *testing.T) {
 			b := body(i)
 			records = append(records, &gate.Record{Kind: gate.KindMessage, Message: &gate.Message{
 				Seq: uint64(i + 1), Channel: "http", Sink: "web", Host: "bus.partner.example",
-				Head: fmt.Appendf(nil, "POST /events HTTP/1.1\r\nHost: bus.partner.example\r\nContent-Type: application/json\r\nCe-Specversion: 1.0\r\nCe-Id: %x%x\r\nCe-Type: result.ready\r\nCe-Source: /lab\r\nContent-Length: %d\r\n\r\n", r.Uint64(), r.Uint64(), len(b)),
+				Head: fmt.Appendf(nil, "POST /events HTTP/1.1\r\nHost: bus.partner.example\r\nContent-Type: application/json\r\nCe-Specversion: 1.0\r\nCe-Id: result\r\nPartner-Event: %x%x\r\nCe-Type: result.ready\r\nCe-Source: /lab\r\nContent-Length: %d\r\n\r\n", r.Uint64(), r.Uint64(), len(b)),
 				Body: []byte(b),
 			}})
 		}

@@ -22,6 +22,8 @@ func TestElementsInAnyOrder(t *testing.T) {
 		}
 		return c
 	}
+	tokens := rand.New(rand.NewPCG(3, 4))
+	fresh := func() string { return fmt.Sprintf("%016x%016x", tokens.Uint64(), tokens.Uint64()) }
 	part := func(name string, kind gate.PartKind, value string) []gate.Part {
 		return []gate.Part{{Name: name, Kind: kind, Value: value}}
 	}
@@ -50,6 +52,27 @@ func TestElementsInAnyOrder(t *testing.T) {
 		"lines": func(name string, elements []string) gate.Canonical {
 			return hook(name, []string{"Dear " + name + ",\n" + strings.Join(elements, "\n") + "\nYours"}, func(_ int, e string) []gate.Part {
 				return part("text", gate.Text, e)
+			})
+		},
+		"lines beside one that is new": func(name string, elements []string) gate.Canonical {
+			return hook(name, []string{"Dear " + name + ",\n" + strings.Join(elements, "\n") + "\nYours " + fresh()}, func(_ int, e string) []gate.Part {
+				return part("text", gate.Text, e)
+			})
+		},
+		"items of a line": func(name string, elements []string) gate.Canonical {
+			return hook(name, []string{"Dear " + name + ",\nyou get " + strings.Join(elements, ", ") + ".\nYours"}, func(_ int, e string) []gate.Part {
+				return part("text", gate.Text, e)
+			})
+		},
+		"items of a sentence": func(name string, elements []string) gate.Canonical {
+			n := len(elements) - 1
+			return hook(name, []string{"You get " + strings.Join(elements[:n], ", ") + " and " + elements[n] + ", " + name + "."}, func(_ int, e string) []gate.Part {
+				return part("text", gate.Text, e)
+			})
+		},
+		"items of a value": func(name string, elements []string) gate.Canonical {
+			return hook(name, []string{strings.Join(elements, ",")}, func(_ int, e string) []gate.Part {
+				return part("query/groups", gate.Value, e)
 			})
 		},
 	}

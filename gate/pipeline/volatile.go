@@ -8,7 +8,6 @@ import (
 	"maps"
 	"math"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/waybill-dev/waybill/gate"
@@ -20,6 +19,7 @@ import (
 // where another value stood, is stated; what can belong to anybody is a blind spot, or, where
 // it alone tells messages apart, a gap.
 func (c *comparer) volatile(ctx context.Context, all []pairing) error {
+	c.draws(all)
 	ids := identities{replays: 1 + len(c.replays), at: c.sentAt()}
 	if !c.o.replies {
 		if err := c.answers(ctx, &ids); err != nil {
@@ -55,12 +55,16 @@ func (c *comparer) volatile(ctx context.Context, all []pairing) error {
 		}
 	}
 	if len(ids.all) > answers {
+		c.strangers(ids.all[answers:])
 		broken, single := ids.broken()
 		for _, b := range broken {
 			c.unmask(all, b.pairing, b.value, renamedOf(b.value))
 		}
 		c.borrowed(all, ids.all)
 		if err := c.threads(ctx, all); err != nil {
+			return err
+		}
+		if err := c.followed(ctx, all, single); err != nil {
 			return err
 		}
 		if err := c.unanchored(ctx, all, single); err != nil {
@@ -71,7 +75,6 @@ func (c *comparer) volatile(ctx context.Context, all []pairing) error {
 			return err
 		}
 	}
-	c.arrivals(all)
 	c.opaque()
 	return nil
 }
@@ -87,98 +90,6 @@ func (c *comparer) sentAt() int64 {
 		}
 	}
 	return 0
-}
-
-// arrivals takes out of what is stated the numbers that depend on the order in which
-// requests arrived, where production's own replays gave them to people otherwise: at places
-// of a class that vary for some of its messages and, by chance, not for others. Whether
-// such a number is its person's cannot be told by that many replays, which is a gap.
-func (c *comparer) arrivals(all []pairing) {
-	type at struct {
-		route
-		part string
-	}
-	places := map[at][]*pool{}
-	for k, p := range c.noise.pools {
-		if p.moves && !p.isTime() {
-			places[at{k.route, k.part}] = append(places[at{k.route, k.part}], p)
-		}
-	}
-	if len(places) == 0 {
-		return
-	}
-	type spot struct{ pairing, index int }
-	found := map[at][]spot{}
-	after := map[at]map[string]map[int]bool{} // messages that have a number now
-	for i := range all {
-		p := &all[i]
-		if p.B < 0 || p.A < 0 || c.first[i] != i || c.before.items[p.B].Recipient != c.after.items[p.A].Recipient {
-			continue
-		}
-		for j, h := range p.hunks {
-			k := at{routeOf(c.before.items[p.B].Message), withoutIndexes(h.Part)}
-			if slices.ContainsFunc(places[k], func(o *pool) bool { return o.form.Fits(h.Before) && o.form.Fits(h.After) }) {
-				found[k] = append(found[k], spot{i, j})
-				if after[k] == nil {
-					after[k] = map[string]map[int]bool{}
-				}
-				if after[k][h.After] == nil {
-					after[k][h.After] = map[int]bool{}
-				}
-				after[k][h.After][i] = true
-			}
-		}
-	}
-	moved := map[spot]bool{}
-	byPlace := func(x, y at) int { return cmp.Or(x.route.compare(y.route), strings.Compare(x.part, y.part)) }
-	for _, k := range slices.SortedFunc(maps.Keys(found), byPlace) {
-		list := found[k]
-		n := uint64(0)
-		for _, h := range list {
-			if len(after[k][all[h.pairing].hunks[h.index].After]) == 1 { // nobody else has it now
-				moved[h] = true
-				n++
-			}
-		}
-		if n > 0 {
-			c.gaps.add(arrivalGap(k.route, n))
-		}
-	}
-	if len(moved) == 0 {
-		return
-	}
-	for i := range all {
-		hunks := all[i].hunks
-		var stays []hunk
-		for j, h := range hunks {
-			if moved[spot{c.first[i], j}] {
-				h.Masked = true
-				all[i].masked = append(slices.Clip(all[i].masked), h.Hunk)
-				continue
-			}
-			stays = append(stays, h)
-		}
-		all[i].hunks = stays
-	}
-}
-
-func arrivalGap(class route, n uint64) gate.Gap {
-	return gate.Gap{
-		Kind: gate.GapArrival, Where: class.class, Count: n,
-		Detail: "numbers of these messages follow the order in which requests arrive: replay production more often, or one request at a time",
-	}
-}
-
-// byArrival reports whether a value is one of the numbers of a place that production's own
-// replays gave to people otherwise: such a number is nobody's.
-func (n *noise) byArrival(k poolKey, value string) bool {
-	p := n.pools[k]
-	if p == nil || !p.moves || !p.numbers || p.isTime() {
-		return false
-	}
-	around, figures := lastFigures(value)
-	v, err := strconv.ParseUint(figures, 10, 64)
-	return err == nil && around == p.around && p.low <= v && v <= p.high
 }
 
 // unmask states the difference at a volatile place.
@@ -204,7 +115,6 @@ func renamedOf(v *diff.Value) diff.Hunk {
 func (c *comparer) foreign(ctx context.Context, all []pairing) error {
 	var suspects []suspect
 	owners := exposure.NewOwners()
-	arrived := map[route]uint64{}
 	asked := map[likeness]float64{} // how many values were asked about
 	shown := shownWords(all)
 	for i := range all {
@@ -217,9 +127,9 @@ func (c *comparer) foreign(ctx context.Context, all []pairing) error {
 			if !v.Masked || slices.Contains(v.Texts, v.After) || readsAsTime(v.After) && readsAsTime(v.Texts[0]) {
 				continue
 			}
-			if class := c.noise.routeOf(c.before.surplus[p.B].at, c.before.items[p.B].Message); c.noise.byArrival(poolKey{class, withoutIndexes(v.Part), v.Span}, v.After) {
-				arrived[class]++ // whose it is, is whose request came when
-				continue
+			class := c.noise.routeOf(c.before.surplus[p.B].at, c.before.items[p.B].Message)
+			if o := c.noise.pools[poolKey{class, withoutIndexes(v.Part), v.Span}]; o.isDrawn() && o.has(v.After) {
+				continue // it is whose request came when
 			}
 			s := suspect{pairing: i, value: v}
 			c.ownable(v, func(how int, f *exposure.Found) {
@@ -240,9 +150,6 @@ func (c *comparer) foreign(ctx context.Context, all []pairing) error {
 				suspects = append(suspects, s)
 			}
 		}
-	}
-	for _, class := range slices.SortedFunc(maps.Keys(arrived), route.compare) {
-		c.gaps.add(arrivalGap(class, arrived[class]))
 	}
 	if len(suspects) == 0 {
 		return nil
@@ -387,7 +294,7 @@ func (c *comparer) unanchored(ctx context.Context, all []pairing, single map[int
 	same := map[twin][]int{}
 	for i, values := range single {
 		b := &c.before.items[all[i].B]
-		if c.causes.caused(b.Message) {
+		if c.o.replies || c.causes.caused(b.Message) { // an answer is caused by what was asked
 			continue
 		}
 		class := c.noise.routeOf(c.before.surplus[all[i].B].at, b.Message)
@@ -404,6 +311,9 @@ func (c *comparer) unanchored(ctx context.Context, all []pairing, single map[int
 		}
 		for part := range parts {
 			blind[spot{class, part}]++
+		}
+		if c.anchored[i] {
+			continue // which tells it from others
 		}
 		k := twin{class, c.blanked(all[i].B)}
 		same[k] = append(same[k], i)

@@ -94,6 +94,9 @@ type Plan struct {
 	// Headers are set on each stimulus of HTTP in place of what was recorded.
 	Headers map[string]string
 
+	// Follow says which links that the build sent are asked for once it is quiet; nil: none.
+	Follow *Follow
+
 	Store Store
 	Sinks []Sink
 	Doors map[string]Door // by name; stimuli of channel "exec" without a door are jobs of the build
@@ -185,7 +188,9 @@ func (p *Plan) validate() error {
 	}
 	s := &p.Scenario
 	switch s.Kind {
-	case config.Steady, config.Alone:
+	case config.Steady, config.Alone, config.Cache:
+	case config.Contention:
+		need(p.Concurrency > 1, "nothing contends with a concurrency of 1")
 	case config.Outage:
 		need(s.From >= 0 && float64(s.To) > s.From && s.To <= 1, "an outage must be from before to, both fractions")
 		need(s.Mood == config.Refuse || s.Mood == config.Drop, fmt.Sprintf("unknown mood %q", s.Mood))

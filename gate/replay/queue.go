@@ -24,6 +24,7 @@ type item struct {
 	gate.Stimulus
 	due   time.Time // when it is to be sent; zero is as soon as may be
 	place uint64    // in the corpus
+	rank  uint64    // of those that wait for nothing, the lowest is sent first
 
 	after    []string // ids of stimuli whose answers it needs: they were put before
 	needed   bool     // others need its answer
@@ -142,11 +143,22 @@ func (q *queue) take() *item {
 	return heap.Pop(&q.ready).(*item)
 }
 
-// earliest is a heap of items, the one that stands first in the corpus on top.
+// takeIf takes another stimulus that may be sent, if the next one is like that; nil: it is not,
+// or there is none.
+func (q *queue) takeIf(like func(*item) bool) *item {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.ended || len(q.ready) == 0 || !like(q.ready[0]) {
+		return nil
+	}
+	return heap.Pop(&q.ready).(*item)
+}
+
+// earliest is a heap of items, the one of the lowest rank on top.
 type earliest []*item
 
 func (e earliest) Len() int           { return len(e) }
-func (e earliest) Less(i, j int) bool { return e[i].place < e[j].place }
+func (e earliest) Less(i, j int) bool { return e[i].rank < e[j].rank }
 func (e earliest) Swap(i, j int)      { e[i], e[j] = e[j], e[i] }
 func (e *earliest) Push(i any)        { *e = append(*e, i.(*item)) }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/waybill-dev/waybill/gate"
 	"github.com/waybill-dev/waybill/gate/channel"
 	"github.com/waybill-dev/waybill/gate/config"
+	"github.com/waybill-dev/waybill/gate/dynamic"
 )
 
 const (
@@ -28,14 +29,21 @@ func Run(ctx context.Context, p Plan) (Result, error) {
 	if err := p.validate(); err != nil {
 		return Result{}, err
 	}
+	if p.Scenario.Kind == config.Cache {
+		p.Concurrency = 1 // who asked before whom is the same in each replay
+	}
 	work, abandon := context.WithCancelCause(ctx)
 	defer abandon(nil)
 	r := &run{
 		plan: &p, abandon: abandon, drivers: make(map[string]channel.Driver),
 		ledger: newLedger(p.Store, p.MaxMessages, abandon),
-		result: Result{Sinks: make(map[string]string)}, answers: newAnswers(p.Needs), mailbox: newMailbox(&p),
+		result: Result{Sinks: make(map[string]string)}, answers: newAnswers(p.Needs), mailbox: newMailbox(&p), links: newLinks(p.Follow),
 	}
-	r.ledger.arrival = r.mailbox.arrive
+	r.ledger.arrival = func(m *gate.Message) {
+		r.mailbox.arrive(m)
+		r.links.take(m)
+	}
+	r.contention = newContention(&p.Scenario)
 	stop := r.progress()
 	defer stop()
 	err := r.perform(ctx, work)
@@ -48,8 +56,14 @@ type run struct {
 	ledger  *ledger
 	answers *answers
 	mailbox *mailbox
+	links   *links // nil: none are asked for
 	abandon func(error)
 	result  Result
+
+	sessions dynamic.Sessions // of those who asked, where the gate asks by itself
+	visits   visits
+
+	contention *contention // nil: the scenario is another
 
 	sinks   []openSink
 	build   Build
@@ -103,6 +117,9 @@ func (r *run) perform(ctx, work context.Context) error {
 	}
 	r.closeSinks(ctx)
 	r.result.Lag = r.ledger.longestLag()
+	if r.contention != nil {
+		r.result.Footer.Exposed = r.contention.exposed
+	}
 	r.account()
 	err = errors.Join(err, r.tellWhy(ctx, work), r.ledger.close())
 	r.result.Footer.Messages = r.ledger.messages.Load()
@@ -222,6 +239,13 @@ func (r *run) play(ctx context.Context) {
 	}
 	if ctx.Err() == nil {
 		r.quiet = r.awaitQuiet(ctx)
+	}
+	if r.links != nil && r.quiet != "" {
+		r.follow(ctx)
+		if r.quiet = ""; ctx.Err() == nil {
+			r.quiet = r.awaitQuiet(ctx)
+		}
+		r.tellSkipped()
 	}
 	if r.quiet != "" {
 		r.linger(ctx)

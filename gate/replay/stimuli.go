@@ -15,13 +15,19 @@ import (
 // stimulate sends the corpus, with the outage of the scenario between its bounds.
 // It returns when all stimuli are answered or work is abandoned.
 func (r *run) stimulate(ctx context.Context) {
-	q := newQueue(r.plan.Concurrency, r.plan.Order == config.InSequence)
+	strict := r.plan.Order == config.InSequence && r.contention == nil // which is there to change the order
+	q := newQueue(r.plan.Concurrency, strict)
 	defer q.endWith(ctx)()
 	var workers sync.WaitGroup
 	for range r.plan.Concurrency {
 		workers.Go(func() {
 			for i := q.take(); i != nil; i = q.take() {
-				r.send(ctx, i, q)
+				if other := r.together(q, i); other != nil {
+					r.sendBoth(ctx, i, other)
+					q.done(other)
+				} else {
+					r.send(ctx, i, q)
+				}
 				q.done(i)
 			}
 		})
@@ -52,6 +58,7 @@ func (r *run) stimulate(ctx context.Context) {
 		if i.about, i.writes = r.plan.Needs.People(&s), writes; resource != "" {
 			i.about = append(i.about, resource)
 		}
+		i.rank = r.contention.rank(i)
 		if ctx.Err() == nil && waitUntil(ctx, i.due) && q.put(i) {
 			continue
 		}
@@ -105,14 +112,14 @@ func (r *run) send(ctx context.Context, i *item, q *queue) {
 		s = r.bound(ctx, s)
 		q.begin(i)
 		r.mailbox.begin(s)
+		r.contention.before(ctx, driver, s)
+		f := r.contention.begin(s)
 		r.ledger.begin()
 		within, cancel := context.WithTimeout(ctx, r.plan.AnswerTimeout)
 		o = driver.Do(within, s)
-		if o.Error == "" && o.Status == 0 && s.Channel != channelExec {
-			o.Error = "the driver brought no status back"
-		}
 		cancel()
 		r.ledger.end()
+		r.contention.end(f)
 	case s.Channel == channelExec:
 		r.mailbox.begin(s)
 		r.ledger.begin()
@@ -122,15 +129,30 @@ func (r *run) send(ctx context.Context, i *item, q *queue) {
 		r.gap(gate.Gap{Kind: gate.GapNotReplayed, Where: "door " + s.Door, Detail: "there is no such door: add it to the configuration", Stimulus: s.ID})
 		return
 	}
+	r.answered(s, &o)
+	if r.plan.Scenario.Kind == config.Cache && o.Error == "" {
+		r.askAgain(ctx, s)
+	}
+	r.dawdle(ctx, driver, s)
+}
+
+// answered takes down what became of a stimulus.
+func (r *run) answered(s *gate.Stimulus, o *gate.Outcome) {
+	if o.Error == "" && o.Status == 0 && s.Channel != channelExec {
+		o.Error = "the driver brought no status back"
+	}
 	o.Stimulus, o.Channel, o.Key, o.Phase = s.ID, s.Channel, s.Key, *r.ledger.phase.Load()
-	r.answers.keep(&o)
-	r.mailbox.end(s, &o)
-	r.shorten(s, &o)
-	r.ledger.outcome(&o)
-	if g, bad := r.judge(s, &o); bad {
+	r.answers.keep(o)
+	r.mailbox.end(s, o)
+	if r.links != nil || r.plan.Scenario.Kind == config.Cache {
+		r.sessions.Saw(s, o)
+	}
+	r.shorten(s, o)
+	r.ledger.outcome(o)
+	if g, bad := r.judge(s, o); bad {
 		r.gap(g)
 		if g.Kind == gate.GapJobFailed {
-			r.jobFailed(firstLine(s.Head), &o)
+			r.jobFailed(firstLine(s.Head), o)
 		}
 	}
 }

@@ -33,6 +33,8 @@ func advice(kind string) string {
 		return "record or import again with room and rights enough; waybill corpus stat says how much is missing"
 	case gate.GapNotCleared:
 		return "say in [privacy] how the identities in it are found, and record or import again"
+	case gate.GapNotFollowed:
+		return "raise [follow] max_links, or name in [follow] never what need not be asked for"
 	case gate.GapNotBound:
 		return "where answers differ from what was recorded, mend these first; else see waybill corpus show for where the value came from, and correct it under [dynamic]"
 	case gate.GapNotReplayable:
@@ -44,7 +46,7 @@ func advice(kind string) string {
 	case gate.GapOpaque:
 		return "let a test build send it in clear, or accept it for its class, with a reason: [[policy.opaque]]"
 	case gate.GapArrival:
-		return "replay production until its values are known: [replay] replays = \"auto\"; or one request at a time: concurrency = 1"
+		return "replay production until its values are known: [replay] replays = \"auto\", which is the default, and a higher max_replays; or one request at a time: concurrency = 1"
 	case gate.GapUnanchored:
 		return "let the build carry the trace of the request (traceparent, or Message-ID) into the message, so that its value is known to belong to it"
 	case gate.GapTornTape:

@@ -54,7 +54,7 @@ func blindSpots(v *gate.Verdict) []gate.BlindSpot {
 
 // blindRank orders kinds, those that may hide the most first.
 func blindRank(kind gate.BlindKind) int {
-	order := []gate.BlindKind{gate.BlindUnanchored, gate.BlindOpaque, gate.BlindRefused, gate.BlindUnreplayed, gate.BlindArrival, gate.BlindRecipients, gate.BlindOrder, gate.BlindQuiet}
+	order := []gate.BlindKind{gate.BlindUnanchored, gate.BlindOpaque, gate.BlindRefused, gate.BlindUnreplayed, gate.BlindUnfollowed, gate.BlindRace, gate.BlindArrival, gate.BlindRecipients, gate.BlindOrder, gate.BlindQuiet}
 	if i := slices.Index(order, kind); i >= 0 {
 		return i
 	}
@@ -85,12 +85,17 @@ func blindLine(spots []gate.BlindSpot, n *names) string {
 	case gate.BlindRefused:
 		return "Masks refused: what they match is somebody's, or all that a part says, so that it was compared as it stands" + at
 	case gate.BlindArrival:
-		return "Not judged: " + of + have + " a value that depends on the order in which requests arrive" + at + "; replay with concurrency = 1 to compare it"
+		return "Not judged: " + of + have + " a value that production gives to one message and, in another replay, to another" + at +
+			": by the order in which requests arrive, which concurrency = 1 would compare, or drawn out of few"
 	case gate.BlindRecipients:
 		return "Not known: of " + plural(messages, "request", "requests") + " only the host is known, not whom it is about" + at +
 			"; name recipients by a fanout rule, or carry the trace of the request"
 	case gate.BlindOrder:
 		return "Not compared: the order of one recipient's messages, but where one cause sent them and production always keeps it" + at + "; ordered = true compares it"
+	case gate.BlindRace:
+		return "Races: " + plural(counted, "request was", "requests were") + " under way together with another session's" + at
+	case gate.BlindUnfollowed:
+		return "Not followed: " + plural(counted, "link", "links") + at
 	case gate.BlindUnreplayed:
 		return "Not replayed: " + plural(counted, "request", "requests") + " of the corpus" + at
 	case gate.BlindQuiet:

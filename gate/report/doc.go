@@ -23,6 +23,9 @@ type Options struct {
 	// masked and text of messages is left out.
 	Names bool
 
+	// People are names and addresses by [gate.Recipient.ID], shown behind ids where Names is true.
+	People map[string]string
+
 	// Key makes masks that stay the same over reports: R- and 6 hexadecimal digits
 	// of HMAC-SHA256, more where two would be the same. Without it masks are
 	// numbered in the order of the verdict's findings, so that a person has one

@@ -38,10 +38,13 @@ func newNames(v *gate.Verdict, o *Options) *names {
 func (n *names) id(id string) string {
 	kind, address, _ := strings.Cut(id, ":")
 	if n.o.Names {
-		if gate.RecipientKind(kind) == gate.Mail || gate.RecipientKind(kind) == gate.Host {
-			return visible(address, maxName)
+		if gate.RecipientKind(kind) != gate.Mail && gate.RecipientKind(kind) != gate.Host {
+			address = id
 		}
-		return visible(id, maxName)
+		if name, ok := n.o.People[id]; ok {
+			return visible(address, maxName) + " (" + visible(name, maxName) + ")"
+		}
+		return visible(address, maxName)
 	}
 	prefix := "R-"
 	if gate.RecipientKind(kind) == gate.Host {

@@ -220,7 +220,7 @@ func (j *joining) copy(w *tape.Writer, p part, seq uint64) (gate.Footer, uint64,
 				untold += max(record.Gap.Count, 1)
 			}
 		case gate.KindOutcome:
-			if !strings.HasPrefix(record.Outcome.Stimulus, "job/") { // a job's is of no stimulus
+			if record.Outcome.Ask == nil && !strings.HasPrefix(record.Outcome.Stimulus, "job/") { // these are of no stimulus
 				outcomes++
 			}
 		}

@@ -195,7 +195,7 @@ func (r *request) credential(part, value string) {
 				rest = password
 			}
 		}
-	case scheme == "aws4-hmac-sha256" && r.awsSignature(part, rest):
+	case (scheme == "aws4-hmac-sha256" || scheme == "aws4-ecdsa-p256-sha256") && r.awsSignature(part, scheme, rest):
 		return
 	case scheme == "vapid" && r.vapid(part, rest):
 		return
@@ -239,8 +239,9 @@ func isJWT(s string) bool {
 }
 
 // awsSignature adds what signs a request to AWS (Signature Version 4): whose key, for which
-// region and service, and over which fields. The date and the signature are hidden.
-func (r *request) awsSignature(part, rest string) bool {
+// region and service, and over which fields. The date and the signature are hidden. One for
+// several regions (Version 4A) has these in a field of their own.
+func (r *request) awsSignature(part, scheme, rest string) bool {
 	var credential, signed, signature string
 	for range fields.Uneven(rest, ',') {
 		r.mask("spelling", part)
@@ -259,10 +260,14 @@ func (r *request) awsSignature(part, rest string) bool {
 		}
 	}
 	scope := strings.Split(credential, "/") // of the key, date, region, service and a constant
-	if len(scope) != 5 || len(scope[1]) != 8 || !isDigits(scope[1]) || scope[4] != "aws4_request" || !isHex(signature, 64) {
+	want, shaped := 5, isHex(signature, 64)
+	if scheme != "aws4-hmac-sha256" { // a signature of ECDSA in DER, and no region
+		want, shaped = 4, len(signature) >= 132 && len(signature) <= 144 && isHex(signature, len(signature))
+	}
+	if len(scope) != want || len(scope[1]) != 8 || !isDigits(scope[1]) || scope[want-1] != "aws4_request" || !shaped {
 		return false
 	}
-	r.field(part, gate.Value, "aws4-hmac-sha256 "+scope[0]+" "+scope[2]+" "+scope[3])
+	r.field(part, gate.Value, scheme+" "+scope[0]+" "+strings.Join(scope[2:want-1], " "))
 	r.field(part+"/signed", gate.Value, signed)
 	r.hide("signature", part+"/date", scope[1])
 	r.hide("signature", part+"/signature", signature)

@@ -15,7 +15,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/go-json-experiment/json/jsontext"
 	"github.com/itchyny/gojq"
 
 	"github.com/waybill-dev/waybill/gate"
@@ -47,7 +46,8 @@ const (
 //
 // Text are paths to what people read as running text, and Shared are such paths from the
 // root, to what all groups have in common. Decides are paths from the root
-// to what says whether and when a message is sent. Namespace is put before ids, so
+// to what says whether and when a message is sent, and Once to ids that are made anew for each
+// message, by which a provider drops a second copy: hidden where they have that shape. Namespace is put before ids, so
 // that those of two kinds, or of two providers, are apart; IDs has expressions by their
 // namespaces.
 type fanoutRule struct {
@@ -66,6 +66,7 @@ type fanoutRule struct {
 	Text      []string            `toml:"text"`
 	Shared    []string            `toml:"shared"`
 	Decides   []string            `toml:"decides"`
+	Once      []string            `toml:"once"`
 }
 
 // A fanout is a rule, compiled.
@@ -79,6 +80,7 @@ type fanout struct {
 	text    []*gojq.Code
 	shared  []*gojq.Code
 	decides []*gojq.Code
+	once    []*gojq.Code
 	region  string // of telephone numbers without a plus
 	reader  string // what says how the request is read
 }
@@ -143,7 +145,10 @@ func (r fanoutRule) expressions() (*fanout, error) {
 	if f.shared, err = compilePaths("shared", r.Shared); err != nil {
 		return nil, err
 	}
-	f.decides, err = compilePaths("decides", r.Decides)
+	if f.decides, err = compilePaths("decides", r.Decides); err != nil {
+		return nil, err
+	}
+	f.once, err = compilePaths("once", r.Once)
 	return f, err
 }
 
@@ -241,26 +246,30 @@ func (f *fanout) apply(r *request) ([]gate.Decoded, error) {
 	if err != nil {
 		return nil, err
 	}
-	decides, err := e.places(e.decides, "decides", view, tree.index >= 0)
-	if err != nil {
+	whole := tree.index >= 0
+	said := gate.Decoded{Reader: f.reader}
+	if said.Decides, err = e.places(e.decides, "decides", view, whole); err != nil {
 		return nil, err
 	}
-	shared, err := e.places(e.shared, "shared", view, tree.index >= 0)
+	if said.Once, err = e.places(e.once, "once", view, whole); err != nil {
+		return nil, err
+	}
+	shared, err := e.places(e.shared, "shared", view, whole)
 	if err != nil {
 		return nil, err
 	}
 	for i := range groups {
 		groups[i].prose = append(groups[i].prose, shared...)
 	}
-	if tree.index >= 0 {
-		return e.whole(r, groups[0], decides), nil
+	if whole {
+		return e.whole(r, groups[0], &said), nil
 	}
 	if !from.ofBody() || from == fromMultipart {
 		return nil, fmt.Errorf("each yields a part of the %s: there is one group, which is %q", from, ".")
 	}
 
 	party := r.plain
-	party.Reader, party.Decides, party.Prose = f.reader, decides, shared
+	party.Reader, party.Decides, party.Once, party.Prose = said.Reader, said.Decides, said.Once, shared
 	party.Fields = append(slices.Clone(party.Fields), gate.Part{Name: "fanout/groups", Kind: gate.Value, Value: strconv.Itoa(len(groups))})
 	rest := tree.append(nil, view, -1)
 	party.Payloads = r.withBody(from, rest)
@@ -279,8 +288,9 @@ func (f *fanout) apply(r *request) ([]gate.Decoded, error) {
 			Payloads:   r.withBody(from, b),
 			Traces:     r.plain.Traces,
 			Prose:      g.prose,
-			Decides:    decides,
-			Reader:     f.reader,
+			Decides:    said.Decides,
+			Once:       said.Once,
+			Reader:     said.Reader,
 			Spelled:    e.spelled,
 		})
 	}
@@ -290,10 +300,10 @@ func (f *fanout) apply(r *request) ([]gate.Decoded, error) {
 // whole is a request that is one group: the provider is told of by what its head says,
 // and the group has its payloads as they came. Segments of the path that name a recipient
 // are left to the recipient.
-func (e *evaluation) whole(r *request, g group, decides []string) []gate.Decoded {
+func (e *evaluation) whole(r *request, g group, said *gate.Decoded) []gate.Decoded {
 	from := e.from
 	party := r.plain
-	party.Reader, party.Decides = e.reader, decides
+	party.Reader, party.Decides, party.Once = said.Reader, said.Decides, said.Once
 	party.Fields, party.Class = e.withoutRecipients(r, r.plain.Fields, g)
 	party.Fields = append(party.Fields, gate.Part{Name: "fanout/groups", Kind: gate.Value, Value: "1"})
 	own, _ := e.withoutRecipients(r, r.groupFields(), g)
@@ -310,8 +320,9 @@ func (e *evaluation) whole(r *request, g group, decides []string) []gate.Decoded
 		Payloads:   r.plain.Payloads,
 		Traces:     r.plain.Traces,
 		Prose:      g.prose,
-		Decides:    decides,
-		Reader:     e.reader,
+		Decides:    said.Decides,
+		Once:       said.Once,
+		Reader:     said.Reader,
 		Spelled:    e.spelled,
 	}}
 }
@@ -603,149 +614,4 @@ func (l *addressList) reason(err error) error {
 		return fmt.Errorf("%s yields what is not an address: %s", l.expr, a.Reason)
 	}
 	return fmt.Errorf("%s yields what is not an address", l.expr)
-}
-
-// A mark is a node on the way to groups in a body: what is written of them differs
-// from delivery to delivery, and the rest does not.
-type mark struct {
-	index  int              // of the group that stands here, or -1
-	within map[int]struct{} // groups that stand here or below
-	names  map[string]*mark
-	items  map[int]*mark
-}
-
-func newMark() *mark { return &mark{index: -1, within: map[int]struct{}{}} }
-
-// add marks the value at path, a path of jq's, and returns it.
-func (m *mark) add(path []any, v any, index int) (any, error) {
-	for _, step := range path {
-		if m.index >= 0 {
-			return nil, errors.New("each yields a group within a group")
-		}
-		var next *mark
-		switch at := v.(type) {
-		case map[string]any:
-			name, ok := step.(string)
-			value, present := at[name]
-			if !ok || !present {
-				return nil, errors.New("each yields what is not in the body")
-			}
-			if m.names == nil {
-				m.names = map[string]*mark{}
-			}
-			if next = m.names[name]; next == nil {
-				next = newMark()
-				m.names[name] = next
-			}
-			v = value
-		case []any:
-			i, ok := step.(int)
-			if !ok || i < 0 || i >= len(at) {
-				return nil, errors.New("each yields what is not in the body")
-			}
-			if m.items == nil {
-				m.items = map[int]*mark{}
-			}
-			if next = m.items[i]; next == nil {
-				next = newMark()
-				m.items[i] = next
-			}
-			v = at[i]
-		default:
-			return nil, errors.New("each yields what is not in the body")
-		}
-		m = next
-		m.within[index] = struct{}{}
-	}
-	if m.index >= 0 || m.names != nil || m.items != nil {
-		return nil, errors.New("each yields a group twice, or one within another")
-	}
-	m.index = index
-	return v, nil
-}
-
-// append writes v as JSON behind b, names sorted, without the groups other than
-// the one of that index, and without what holds only such: the other items of a
-// list on the way to it, the other members of an object that has several.
-func (m *mark) append(b []byte, v any, index int) []byte {
-	switch v := v.(type) {
-	case map[string]any:
-		names := make([]string, 0, len(v))
-		for name := range v {
-			names = append(names, name)
-		}
-		slices.Sort(names)
-		b = append(b, '{')
-		first := true
-		for _, name := range names {
-			next := m.name(name)
-			if next.skipped(index) && (next.index >= 0 || len(m.names) > 1) {
-				continue
-			}
-			if !first {
-				b = append(b, ',')
-			}
-			first = false
-			b = appendString(b, name)
-			b = append(b, ':')
-			b = next.append(b, v[name], index)
-		}
-		return append(b, '}')
-	case []any:
-		b = append(b, '[')
-		first := true
-		for i, item := range v {
-			next := m.item(i)
-			if next.skipped(index) {
-				continue
-			}
-			if !first {
-				b = append(b, ',')
-			}
-			first = false
-			b = next.append(b, item, index)
-		}
-		return append(b, ']')
-	case string:
-		return appendString(b, v)
-	case json.Number:
-		return append(b, v...)
-	case bool:
-		return strconv.AppendBool(b, v)
-	case nil:
-		return append(b, "null"...)
-	}
-	number, err := gojq.Marshal(v) // what an expression reckoned
-	if err != nil {
-		return append(b, "null"...)
-	}
-	return append(b, number...)
-}
-
-// name, item and skipped may be called on nil: nothing is marked from there on.
-func (m *mark) name(s string) *mark {
-	if m == nil {
-		return nil
-	}
-	return m.names[s]
-}
-
-func (m *mark) item(i int) *mark {
-	if m == nil {
-		return nil
-	}
-	return m.items[i]
-}
-
-func (m *mark) skipped(index int) bool {
-	if m == nil {
-		return false
-	}
-	_, here := m.within[index]
-	return !here
-}
-
-func appendString(b []byte, s string) []byte {
-	out, _ := jsontext.AppendQuote(b, s) // it fails on invalid UTF-8 only, which jsonBody refuses
-	return out
 }

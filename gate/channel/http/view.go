@@ -260,16 +260,19 @@ func multipartView(contentType string, b []byte) (map[string]any, error) {
 }
 
 // closed returns a multipart body with the end that some senders leave out, of the last
-// delimiter, or the line end before it.
+// delimiter, or the line end before it, which is the one that follows the first delimiter.
 func closed(b []byte, boundary string) []byte {
-	delimiter := []byte("--" + boundary)
-	end := bytes.TrimSuffix(bytes.TrimRight(b, "\r\n"), []byte("--"))
+	delimiter, lineEnd := []byte("--"+boundary), []byte("\n")
+	if _, after, ok := bytes.Cut(b, delimiter); ok && bytes.HasPrefix(after, []byte("\r\n")) {
+		lineEnd = []byte("\r\n")
+	}
+	said := bytes.TrimRight(b, "\r\n")
+	end, ended := bytes.CutSuffix(said, []byte("--"))
 	rest, ok := bytes.CutSuffix(end, delimiter)
-	if !ok || len(rest) == 0 || len(end) < len(bytes.TrimRight(b, "\r\n")) && bytes.HasSuffix(rest, []byte("\n")) {
+	if !ok || len(rest) == 0 || ended && bytes.HasSuffix(rest, lineEnd) {
 		return b
 	}
-	rest = bytes.TrimSuffix(bytes.TrimSuffix(rest, []byte("\n")), []byte("\r"))
-	return slices.Concat(rest, []byte("\r\n"), delimiter, []byte("--\r\n"))
+	return slices.Concat(bytes.TrimSuffix(rest, lineEnd), lineEnd, delimiter, []byte("--"), lineEnd)
 }
 
 // xmlView has elements by their local names: text where there is nothing else in one, else
