@@ -6,6 +6,7 @@ import (
 	"hash/fnv"
 	"iter"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -273,5 +274,8 @@ func madeIn(place, value string) bool {
 	case named && strings.HasPrefix(place, "link") && strings.Contains(place, "?"):
 		return len(value) >= 8
 	}
-	return len(value) >= 8 && upper > 1 && lower > 1 && !strings.ContainsAny(value, "/.")
+	return len(value) >= 8 && upper > 1 && lower > 1 && !strings.ContainsAny(value, "/.") && !brand.MatchString(value)
 }
+
+// brand is a word of words, as products are called: "DokuWiki".
+var brand = regexp.MustCompile(`^(?:[A-Z][a-z]+){2,}$`)
