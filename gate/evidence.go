@@ -45,6 +45,10 @@ type Binding struct {
 	Place string `json:"place"`          // where in that answer or message, as package dynamic names places: "cookie/session", "json/$.id"
 	Value string `json:"value"`          // as recorded, without any encoding; every occurrence in Head and Body is meant
 	Sent  *Sent  `json:"sent,omitempty"` // the message that gave it; nil is an answer
+
+	// Front is text that stands directly before Value wherever it is meant, for one that is too
+	// short to be told by itself: "/orders/" before 17. "" is anything.
+	Front string `json:"front,omitempty"`
 }
 
 // Sent says which of the messages that a build sends gives a value: the Nth that goes to

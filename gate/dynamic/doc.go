@@ -1,7 +1,7 @@
-// Package dynamic follows values that a build gives in its answers and that come
-// back to it: a session cookie, a token against forgery, the id of something that
-// was made. In a replay each is replaced by what the build under test gave in its
-// place, so that two builds, each with values of its own, can be asked the same.
+// Package dynamic follows values that a build gives in its answers and messages and that
+// come back to it: a session cookie, a token against forgery, the id of something that was
+// made, the key of a mailed link. In a replay each is replaced by what the build under test
+// gave in its place, so that two builds, each with values of its own, can be asked the same.
 //
 // # Places
 //
@@ -15,12 +15,23 @@
 //	meta/csrf-token      the content of a meta element of HTML
 //	json/$.order.id      a string or number of JSON, named as parts are
 //	text                 a short answer of type text/plain, as a whole
+//	link/reset?key       a value in the query of a link in a page, by the path that it leads to
+//	link/confirm/#       a segment of its path; segments that look made are "#"
+//	data/token           a data attribute of HTML
+//	script/nonce         a member or an assignment in a script
+//	xml/order/@id        a text or an attribute of XML, by the names of its elements
+//
+// and in a message, with its encodings undone, these and:
+//
+//	text/your code       a word that looks made, by the two words before it
+//	field/x-ticket       a field of the mail's header
+//	form/Body            a value of a form
 //
 // A cookie, input or meta that occurs again is input/csrf[1], input/csrf[2] and so on.
 //
 // # What is learnt
 //
-// A [Learner] remembers the values of answers, and binds those that a later stimulus
+// A [Learner] remembers the values of answers and messages, and binds those that a later stimulus
 // holds. So that words and small numbers are not bound by accident, a value counts
 // that looks made and not chosen: a cookie, hidden input, meta or header of eight
 // characters; anywhere else, eight characters with a digit among them or letters of
@@ -31,7 +42,16 @@
 // stands for anything.
 //
 // Of answers that gave a value, one to a stimulus of the same key is taken before
-// any other, and of those the latest.
+// any other, and of those the latest. Where links, data, scripts or XML of pages repeat a
+// value, the first answer counts. A message counts where no answer gave the value, and not
+// for what a stimulus had brought before.
+//
+// # Messages
+//
+// Which message is meant is said by whom it goes to, by the words of its cause that it
+// repeats, and by counting those of one kind: see [gate.Sent]. Its cause is the stimulus that
+// was under way when it was sent, before others one that names who gets it. Where a release
+// links or words otherwise, what stands at a place like the recorded one is taken.
 //
 // # What is not guaranteed
 //

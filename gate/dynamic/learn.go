@@ -45,7 +45,8 @@ type Learner struct {
 	head    int
 	bytes   int
 
-	mail mail
+	mail    mail
+	created map[string]gate.Binding // by path: short ids that an answer gave to what was made there
 }
 
 // A source is an answer that gave a value.
@@ -57,7 +58,7 @@ type learnt struct{ value, from string }
 
 // NewLearner makes a learner that knows nothing.
 func NewLearner(o Options) *Learner {
-	return &Learner{options: o, values: make(map[string][]source), mail: newMail()}
+	return &Learner{options: o, values: make(map[string][]source), mail: newMail(), created: make(map[string]gate.Binding)}
 }
 
 // Learn fills the bindings of s, from answers and messages learnt before, and then learns
@@ -74,6 +75,7 @@ func (l *Learner) Learn(s *gate.Stimulus, o *gate.Outcome) {
 	if o == nil || s.ID == "" {
 		return
 	}
+	l.create(s, o)
 	each(o, func(place, value string) bool {
 		if l.options.ignores(place) || words[value] || !anyLike(l.options.Learn, place) && !made(place, value) {
 			return true
@@ -161,6 +163,7 @@ func (l *Learner) bind(s *gate.Stimulus, words map[string]bool) []gate.Binding {
 	slices.SortFunc(out, func(a, b gate.Binding) int {
 		return cmp.Or(cmp.Compare(len(b.Value), len(a.Value)), cmp.Compare(a.Value, b.Value))
 	})
+	out = append(out, l.short(s)...)
 	// A value that stands within another alone goes with that.
 	rest := *s
 	kept := out[:0]

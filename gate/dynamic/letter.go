@@ -2,6 +2,7 @@ package dynamic
 
 import (
 	"bytes"
+	"cmp"
 	"io"
 	"mime"
 	"mime/multipart"
@@ -28,6 +29,7 @@ type Letter struct {
 	to      []string        // sorted
 	words   map[string]bool // that it repeats of what it was told, in lower case
 	values  []given
+	targets []string // path and query of the links with short ids
 }
 
 // A given is a value with where it stands.
@@ -47,6 +49,7 @@ func Read(m *gate.Message) *Letter {
 	} else {
 		r.request(m)
 	}
+	l.targets = w.targets
 	slices.Sort(l.to)
 	l.to = slices.Compact(l.to)
 	return l
@@ -299,17 +302,27 @@ func (l *Letter) Fits(b *gate.Binding, like bool) bool {
 // what alone stands at a place like it.
 func (l *Letter) Value(b *gate.Binding) (string, bool) {
 	loose := loosen(b.Place, b.Value)
-	near := ""
+	near, nearer := "", ""
 	for _, g := range l.values {
 		if g.place == b.Place && (!strings.HasPrefix(g.place, "text/") || shape(g.value) == shape(b.Value)) {
 			return g.value, true
 		}
-		if near == "" && loosen(g.place, g.value) == loose && (loose != "link/#" || made(g.place, g.value)) {
+		if loosen(g.place, g.value) != loose || loose == "link/#" && !made(g.place, g.value) {
+			continue
+		}
+		if near == "" {
 			near = g.value
 		}
+		if nearer == "" && lastWord(g.place) == lastWord(b.Place) {
+			nearer = g.value
+		}
 	}
+	near = cmp.Or(nearer, near)
 	return near, near != ""
 }
+
+// lastWord is the word before a code.
+func lastWord(place string) string { return place[strings.LastIndexAny(place, " /")+1:] }
 
 // subset reports whether all of a, sorted, are in b, sorted.
 func subset(a, b []string) bool {

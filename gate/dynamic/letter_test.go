@@ -287,3 +287,53 @@ func TestUnbound(t *testing.T) {
 		}
 	}
 }
+
+// Short ids are followed where they stand as ids do, and nowhere else.
+func TestShortIDs(t *testing.T) {
+	created := answer("Location: /orders/17\n", "")
+	listed := answer("Content-Type: application/json\n", `{"id":23,"count":5}`)
+	mail := letter("admin@x.example", "Subject: Moderate\n", "http://app.example/comment.php?action=approve&c=8\r\nhttp://app.example/comments/9/hide\r\n")
+	learner := func() *dynamic.Learner {
+		l := dynamic.NewLearner(dynamic.Options{})
+		for i, x := range []struct {
+			target string
+			o      *gate.Outcome
+		}{{"/orders", created}, {"/api/items", listed}} {
+			s := request(x.target, "", "")
+			s.ID = fmt.Sprint("s", i)
+			l.Learn(s, x.o)
+		}
+		l.Message(mail)
+		return l
+	}
+	for _, test := range []struct{ target, place, value, front, after string }{
+		{"/orders/17?page=17", "location/path[1]", "17", "/orders/", "/orders/99?page=17"},
+		{"/orders/17/items/5", "location/path[1]", "17", "/orders/", "/orders/99/items/5"},
+		{"/api/items/23", "json/$.id", "23", "/api/items/", "/api/items/99"},
+		{"/comment.php?action=approve&c=8", "link/comment.php?c", "8", "c=", "/comment.php?action=approve&c=99"},
+		{"/comments/9/hide", "link/comments/#", "9", "/comments/", "/comments/99/hide"},
+		{"/orders/18", "", "", "", ""}, {"/news/17", "", "", "", ""}, {"/comment.php?action=approve&c=9", "", "", "", ""}, {"/api/items?count=5", "", "", "", ""},
+	} {
+		s := request(test.target, "", "")
+		learner().Learn(s, nil)
+		if test.place == "" {
+			if len(s.Bindings) > 0 {
+				t.Errorf("%s: %+v", test.target, s.Bindings)
+			}
+			continue
+		}
+		if len(s.Bindings) != 1 || s.Bindings[0].Place != test.place || s.Bindings[0].Value != test.value || s.Bindings[0].Front != test.front {
+			t.Errorf("%s: %+v", test.target, s.Bindings)
+			continue
+		}
+		if out, ok := dynamic.Put(s, s.Bindings[0], "99"); !ok || !strings.HasPrefix(string(out.Head), "POST "+test.after+" HTTP/1.1\r\n") {
+			t.Errorf("%s: %v, %s", test.target, ok, out.Head)
+		}
+		if b := &s.Bindings[0]; b.Sent != nil {
+			other := dynamic.Read(letter("admin@x.example", "Subject: Moderate\n", "http://app.example/comment.php?action=approve&c=31\r\nhttp://app.example/comments/32/hide\r\n"))
+			if v, ok := other.Value(b); !ok || v != "31" && v != "32" {
+				t.Errorf("%s: %q, %v", test.target, v, ok)
+			}
+		}
+	}
+}

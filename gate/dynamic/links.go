@@ -36,6 +36,9 @@ func (w *walk) link(raw string, depth int) {
 	if err != nil || u.Opaque != "" {
 		return
 	}
+	if u.Host != "" && withShort.MatchString(u.RequestURI()) && len(w.targets) < maxParts {
+		w.targets = append(w.targets, u.RequestURI())
+	}
 	front := "link"
 	for s := range strings.SplitSeq(strings.Trim(u.EscapedPath(), "/"), "/") {
 		plain, err := url.PathUnescape(s)
@@ -65,6 +68,9 @@ func (w *walk) link(raw string, depth int) {
 		w.link("/"+strings.TrimPrefix(strings.TrimPrefix(f, "!"), "/"), depth+1)
 	}
 }
+
+// withShort finds a short number that stands as an id.
+var withShort = regexp.MustCompile(`[/=]\d{1,4}(?:[/?&]|$)`)
 
 var (
 	urls  = regexp.MustCompile(`(?i)\b[a-z][a-z0-9+.-]{1,20}://[^\s<>"'\x60\])}]+`)

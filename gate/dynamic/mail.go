@@ -6,6 +6,7 @@ import (
 	"hash/fnv"
 	"iter"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -24,6 +25,7 @@ const (
 type mail struct {
 	letters []*sent // by when they were sent
 	values  map[string]*sentValue
+	links   map[string]*sent // by path and query: which message has it
 	recent  []*cause
 	told    map[uint64]bool // values that stimuli held before any answer or message did
 }
@@ -52,7 +54,7 @@ type cause struct {
 }
 
 func newMail() mail {
-	return mail{values: map[string]*sentValue{}, told: map[uint64]bool{}}
+	return mail{values: map[string]*sentValue{}, links: map[string]*sent{}, told: map[uint64]bool{}}
 }
 
 func hash(v string) uint64 {
@@ -85,6 +87,11 @@ func (k *mail) add(m *gate.Message, ignored, wanted func(place string) bool) {
 		}
 		any = true
 	}
+	for _, target := range s.targets {
+		if _, known := k.links[target]; !known {
+			k.links[target], any = s, true
+		}
+	}
 	if !any {
 		return
 	}
@@ -103,6 +110,11 @@ func (k *mail) forget() {
 	for _, g := range old.Letter.values {
 		if v := k.values[g.value]; v != nil && v.by == old {
 			delete(k.values, g.value)
+		}
+	}
+	for _, target := range old.targets {
+		if k.links[target] == old {
+			delete(k.links, target)
 		}
 	}
 }
@@ -188,7 +200,13 @@ func (k *mail) bind(value string) (gate.Binding, bool) {
 	if v == nil {
 		return gate.Binding{}, false
 	}
-	b := gate.Binding{From: v.by.cause, Place: v.place, Value: value, Sent: &gate.Sent{Channel: v.by.channel, To: v.by.to, Like: slices.Clone(v.by.like)}}
+	return k.bindTo(v.by, gate.Binding{Place: v.place, Value: value}), true
+}
+
+// bindTo says of b that a message gave it.
+func (k *mail) bindTo(m *sent, b gate.Binding) gate.Binding {
+	b.From = m.cause
+	b.Sent = &gate.Sent{Channel: m.channel, To: m.to, Like: slices.Clone(m.like)}
 	if len(b.Sent.Like) == 0 {
 		b.Sent.Like = nil
 	}
@@ -196,11 +214,11 @@ func (k *mail) bind(value string) (gate.Binding, bool) {
 		if s.Fits(&b, true) {
 			b.Sent.Nth++
 		}
-		if s == v.by {
+		if s == m {
 			break
 		}
 	}
-	return b, true
+	return b
 }
 
 // textWords are the words of a stimulus of another channel than HTTP.
@@ -256,5 +274,8 @@ func madeIn(place, value string) bool {
 	case named && strings.HasPrefix(place, "link") && strings.Contains(place, "?"):
 		return len(value) >= 8
 	}
-	return len(value) >= 8 && upper > 1 && lower > 1 && !strings.ContainsAny(value, "/.")
+	return len(value) >= 8 && upper > 1 && lower > 1 && !strings.ContainsAny(value, "/.") && !brand.MatchString(value)
 }
+
+// brand is a word of words, as products are called: "DokuWiki".
+var brand = regexp.MustCompile(`^(?:[A-Z][a-z]+){2,}$`)

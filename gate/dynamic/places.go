@@ -91,13 +91,14 @@ func each(o *gate.Outcome, found func(place, value string) bool) {
 
 // A walk goes through one answer.
 type walk struct {
-	found func(place, value string) bool
-	count map[string]int  // of places that may occur again
-	seen  map[string]bool // places with values, of links and texts
-	long  bool            // values of any length are given
-	given int
-	over  bool
-	path  []byte
+	found   func(place, value string) bool
+	count   map[string]int  // of places that may occur again
+	seen    map[string]bool // places with values, of links and texts
+	long    bool            // values of any length are given
+	targets []string        // of links: path and query, of those with short ids
+	given   int
+	over    bool
+	path    []byte
 }
 
 func (w *walk) give(place, value string) {

@@ -18,12 +18,13 @@ import (
 // encoding in which each stands: as it is, percent-encoded in either manner, as JSON
 // or HTML write it, in base64, and under the content codings of the body. A length
 // that the head declares is mended. ok is false where the bound value does not stand
-// in s, which is then given as it was. s itself is not changed.
+// in s, which is then given as it was. s itself is not changed. Where b has a Front, only
+// occurrences behind that are meant.
 func Put(s *gate.Stimulus, b gate.Binding, value string) (out gate.Stimulus, ok bool) {
 	if b.Value == "" {
 		return *s, false
 	}
-	r := replacer{was: b.Value, is: value}
+	r := replacer{was: b.Front + b.Value, is: b.Front + value}
 	out = *s
 	line := 0 // the request line, which holds a URL
 	if i := bytes.IndexByte(s.Head, '\n'); i >= 0 && s.Channel == "http" {

@@ -253,9 +253,11 @@ func TestOrder(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			var mu sync.Mutex
 			var begun, ended []string
+			at := map[string]time.Time{}
 			m := &memory{do: func(_ context.Context, s *gate.Stimulus) gate.Outcome {
 				mu.Lock()
 				begun = append(begun, s.ID)
+				at[s.ID] = time.Now()
 				mu.Unlock()
 				time.Sleep(time.Duration(100-len(s.ID)) * time.Millisecond * time.Duration(1+len(begun)%3))
 				mu.Lock()
@@ -273,20 +275,20 @@ func TestOrder(t *testing.T) {
 			_, err := replay.Run(t.Context(), p)
 			must(t, err)
 			if order == config.InSequence {
-				for i, id := range begun {
-					if id != fmt.Sprint("s", i) {
-						t.Fatalf("%s began as number %d", id, i)
+				for i := range list[1:] {
+					if at[list[i+1].ID].Before(at[list[i].ID]) {
+						t.Fatalf("%s began before %s", list[i+1].ID, list[i].ID)
 					}
 				}
 			}
-			at := func(list []string, i int) int { return slices.Index(list, fmt.Sprint("s", i)) }
+			place := func(list []string, i int) int { return slices.Index(list, fmt.Sprint("s", i)) }
 			for i := range list {
 				for k := range i {
 					a, b := lines[k%7], lines[i%7]
 					if !strings.Contains(a, "/17") || !strings.Contains(b, "/17") || strings.HasPrefix(a, "GET") && strings.HasPrefix(b, "GET") {
 						continue
 					}
-					if at(ended, k) > at(ended, i) {
+					if place(ended, k) > place(ended, i) {
 						t.Fatalf("%s: %s (s%d) was over before %s (s%d)", order, b, i, a, k)
 					}
 				}

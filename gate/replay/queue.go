@@ -30,6 +30,7 @@ type item struct {
 	needed   bool     // others need its answer
 	blockers int      // how many it still waits for
 
+	begun  bool     // it was sent
 	about  []string // what it is about, where that has a name of its own
 	writes bool     // it may change that
 	blocks []*item  // that wait for it because of that
@@ -139,9 +140,6 @@ func (q *queue) take() *item {
 	if q.ended {
 		return nil
 	}
-	if q.next++; q.strict {
-		q.changed.Broadcast() // the next may be ready already
-	}
 	return heap.Pop(&q.ready).(*item)
 }
 
@@ -172,10 +170,29 @@ func (e *earliest) Pop() any {
 	return i
 }
 
+// begin says that a stimulus which was taken is sent now, with all that it needs: where the
+// queue is strict the next may follow.
+func (q *queue) begin(i *item) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.begun(i)
+}
+
+func (q *queue) begun(i *item) {
+	if i.begun {
+		return
+	}
+	i.begun = true
+	if q.next = max(q.next, i.place+1); q.strict {
+		q.changed.Broadcast()
+	}
+}
+
 // done says that a stimulus which was taken has its answer.
 func (q *queue) done(i *item) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	q.begun(i)
 	q.pending--
 	q.bytes -= i.size()
 	for _, other := range q.open[i.ID] {

@@ -26,7 +26,7 @@ func (r *run) stimulate(ctx context.Context) {
 					r.sendBoth(ctx, i, other)
 					q.done(other)
 				} else {
-					r.send(ctx, i)
+					r.send(ctx, i, q)
 				}
 				q.done(i)
 			}
@@ -91,7 +91,7 @@ func (r *run) tellNotSent(ctx context.Context, read uint64) {
 }
 
 // send sends one stimulus and takes down its outcome.
-func (r *run) send(ctx context.Context, i *item) {
+func (r *run) send(ctx context.Context, i *item, q *queue) {
 	s := &i.Stimulus
 	if ctx.Err() != nil {
 		return // counted with those that were not sent
@@ -110,6 +110,7 @@ func (r *run) send(ctx context.Context, i *item) {
 	switch {
 	case ok:
 		s = r.bound(ctx, s)
+		q.begin(i)
 		r.mailbox.begin(s)
 		r.contention.before(ctx, driver, s)
 		f := r.contention.begin(s)
