@@ -29,7 +29,7 @@ type Stimulus struct {
 	Status  int    `json:"status,omitempty"` // what production answered when recorded; 0 is not known
 	Cut     int64  `json:"cut,omitempty"`    // bytes of the body that were not kept
 
-	// Bindings are the values in it that production had given in earlier answers.
+	// Bindings are the values in it that production had given in earlier answers and messages.
 	Bindings []Binding `json:"bindings,omitempty"`
 
 	Head []byte `json:"head"`
@@ -37,12 +37,23 @@ type Stimulus struct {
 }
 
 // A Binding says that a value of a stimulus was given by the build in its answer
-// to an earlier one: a session, a token against forgery, the id of something that
-// was made. A replay puts the value there that the build under test gave in its place.
+// to an earlier one, or in a message that it sent before: a session, a token against
+// forgery, the id of something that was made, the key of a mailed link. A replay puts
+// the value there that the build under test gave in its place.
 type Binding struct {
-	From  string `json:"from"`  // id of the stimulus that it was the answer to; it stands earlier in the corpus
-	Place string `json:"place"` // where in that answer, as package dynamic names places: "cookie/session", "json/$.id"
-	Value string `json:"value"` // as recorded, without any encoding; every occurrence in Head and Body is meant
+	From  string `json:"from,omitempty"` // id of the stimulus that it was the answer to, or because of which the message was sent; it stands earlier in the corpus. "": of a message whose cause is not known
+	Place string `json:"place"`          // where in that answer or message, as package dynamic names places: "cookie/session", "json/$.id"
+	Value string `json:"value"`          // as recorded, without any encoding; every occurrence in Head and Body is meant
+	Sent  *Sent  `json:"sent,omitempty"` // the message that gave it; nil is an answer
+}
+
+// Sent says which of the messages that a build sends gives a value: the Nth that goes to
+// all of To, has something at the place and holds each of Like.
+type Sent struct {
+	Channel string   `json:"channel"`
+	To      []string `json:"to"`             // addresses and hosts that it was sent to, sorted
+	Like    []string `json:"like,omitempty"` // words that its cause had given, and that it repeats
+	Nth     int      `json:"nth"`            // counted over the whole corpus, from 1
 }
 
 // A Message is one transmission that a build attempted, as a sink or a recorder

@@ -125,7 +125,35 @@ type Verdict struct {
 	Drill       string       `json:"drill"` // what the planted misdelivery was found by; empty where it was not run
 	Corpus      string       `json:"corpus"`
 	Made        Made         `json:"made"`
-	Notes       []string     `json:"notes,omitempty"` // what a reader should know: not sealed, digest not pinned
+	Notes       []string     `json:"notes,omitempty"`    // what a reader should know: not sealed, digest not pinned
+	Recorded    []Reenacted  `json:"recorded,omitempty"` // one a scenario, where the corpus holds what production sent
+}
+
+// Reenacted is what production sent and answered when the corpus was recorded, beside what its
+// first replay and the replay of staging did.
+type Reenacted struct {
+	Scenario string            `json:"scenario"`
+	Sent     []ReenactedClass  `json:"sent,omitempty"`    // those of which fewest were replayed first
+	Answers  []ReenactedAnswer `json:"answers,omitempty"` // by class of status
+}
+
+// A ReenactedClass is a class of messages.
+type ReenactedClass struct {
+	Channel  string `json:"channel"`
+	Sink     string `json:"sink"`
+	Class    string `json:"class"`
+	Recorded uint64 `json:"recorded"`
+	Replayed uint64 `json:"replayed"`          // by production
+	Reason   string `json:"reason,omitempty"`  // of a shortfall, as far as it is known
+	Allowed  string `json:"allowed,omitempty"` // for what reason [[replay.allow]] accepts it
+}
+
+// A ReenactedAnswer is a class of answers.
+type ReenactedAnswer struct {
+	Status     string `json:"status"` // "2xx", "403"
+	Recorded   uint64 `json:"recorded"`
+	Production uint64 `json:"production"`
+	Staging    uint64 `json:"staging"`
 }
 
 // Made says what a verdict is of and when it was reached: what a deployment holds it to.

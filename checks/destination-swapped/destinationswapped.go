@@ -17,7 +17,8 @@ var Check = &gate.Check{
 
 One outside party stands where another stood, a message leaves by another sink, or the path of a request is another: a webhook of another
 tenant differs in its path alone. Content and recipients in it may be as before, and somebody else receives it. Another host of one operator
-(the same registrable domain and port, and no domain that a provider shares out among customers) is a warning: nobody new learns anything.`,
+(the same registrable domain and port, and no domain that a provider shares out among customers) is a warning, unless production sends to it
+as well: nobody new learns anything. Two hosts that production tells apart may be two customers'.`,
 	Run: run,
 }
 
@@ -38,7 +39,7 @@ func run(c *gate.Comparison) ([]gate.Finding, error) {
 		}
 		// One host in the place of another is one cause, whatever is sent to it.
 		k := kit.Key{Channel: ch.After.Channel, Sink: ch.After.Sink, Variant: ch.Before.Recipient.ID() + " " + ch.After.Recipient.ID()}
-		if gate.SameOperator(ch.Before.Recipient, ch.After.Recipient) {
+		if s.Territory.Beside(ch.Before.Recipient, ch.After.Recipient) {
 			k.Variant = operator + " " + k.Variant
 		}
 		e := s.At(k)

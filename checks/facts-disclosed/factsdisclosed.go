@@ -34,7 +34,7 @@ func run(c *gate.Comparison) ([]gate.Finding, error) {
 		ch := &c.Changes[i]
 		for j := range ch.Gains {
 			x := &ch.Gains[j]
-			if x.Own || !x.New || !kit.Belongs(x) || known(ch, x) {
+			if x.Own || !x.New || !kit.Belongs(x) || known(s.Territory, ch, x) {
 				continue
 			}
 			d := ch.After
@@ -67,8 +67,8 @@ func run(c *gate.Comparison) ([]gate.Finding, error) {
 // known reports whether the operator of the party that is sent to has these facts in
 // production: another of its hosts was sent them, by the delivery itself where nothing of
 // it was edited.
-func known(ch *gate.Change, x *gate.Exposure) bool {
-	if ch.Kind != gate.Redirected || !gate.SameOperator(ch.Before.Recipient, ch.After.Recipient) {
+func known(t *kit.Territory, ch *gate.Change, x *gate.Exposure) bool {
+	if ch.Kind != gate.Redirected || !t.Beside(ch.Before.Recipient, ch.After.Recipient) {
 		return false
 	}
 	return !slices.ContainsFunc(x.Sample, func(f gate.Fact) bool {

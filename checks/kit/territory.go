@@ -118,6 +118,12 @@ func (t *Territory) Operated(r gate.Recipient) bool {
 	return r.Kind == gate.Host && t.operators[gate.Operator(r.Address)]
 }
 
+// Beside reports whether one host stands in for another of its operator, to which production does
+// not send: a further machine. Two that it sends to may be of two customers.
+func (t *Territory) Beside(before, after gate.Recipient) bool {
+	return gate.SameOperator(before, after) && !t.met[after.ID()]
+}
+
 // Strangers are the outside parties, as "host:NAME", sorted, that g makes a
 // reader load from and that production is not known to involve.
 func (t *Territory) Strangers(g *gate.EditGroup) []string {

@@ -24,25 +24,26 @@ type attestation struct {
 
 // into puts what does not hold into the verdict's input.
 func (a attestation) into(ctx context.Context, in *verdict.Input) error {
-	answers, err := a.answers(in)
+	r, err := a.answers(in)
 	if err != nil {
 		return err
 	}
-	return a.reenacted(ctx, answers, in)
+	return a.reenacted(ctx, &r, in)
 }
 
-// answers returns the answers that are not what was recorded, most first, accepted ones too.
-func (a attestation) answers(in *verdict.Input) ([]gate.Gap, error) {
+// answers returns what became of the stimuli; answers that are not what was recorded are in it,
+// most first, whether they are accepted or not.
+func (a attestation) answers(in *verdict.Input) (answered.Result, error) {
 	conf, keys, corpus, production, staging := a.conf, a.options.Keys, a.options.Corpus, a.production, a.staging
 	headers := make([]gate.Header, 0, len(production)+1)
 	for _, path := range append(slices.Clone(production), staging) {
 		r, err := keys.Open(path)
 		if err != nil {
-			return nil, tapeFailure(err)
+			return answered.Result{}, tapeFailure(err)
 		}
 		headers = append(headers, r.Header())
 		if err := r.Close(); err != nil {
-			return nil, tapeFailure(err)
+			return answered.Result{}, tapeFailure(err)
 		}
 	}
 	runs := answered.Runs{Keys: keys, Corpus: corpus, Staging: staging}
@@ -53,7 +54,7 @@ func (a attestation) answers(in *verdict.Input) ([]gate.Gap, error) {
 	}
 	last := headers[len(headers)-1]
 	if last.Content != gate.RunTape || last.Shard != "" { // what a shard alone is of is told by comparing it
-		return nil, nil
+		return answered.Result{}, nil
 	}
 	accepted := 0.0
 	if conf != nil {
@@ -69,14 +70,14 @@ func (a attestation) answers(in *verdict.Input) ([]gate.Gap, error) {
 	}
 	r, err := answered.Hold(runs)
 	if err != nil {
-		return nil, tapeFailure(fmt.Errorf("hold runs to the corpus: %w", err))
+		return answered.Result{}, tapeFailure(fmt.Errorf("hold runs to the corpus: %w", err))
 	}
 	in.Gaps = append(in.Gaps, r.Absent...)
 	if r.Other > 0 && r.Share() <= accepted {
 		note(in, fmt.Sprintf("scenario %s: %d of %d stimuli were answered otherwise than recorded, which [replay] max_failed accepts; the first: %s: %s",
 			last.Scenario, r.Other, r.Stimuli, r.Answers[0].Where, r.Answers[0].Detail))
-		return r.Answers, nil
+		return r, nil
 	}
 	in.Gaps = append(in.Gaps, r.Answers...)
-	return r.Answers, nil
+	return r, nil
 }

@@ -22,6 +22,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/waybill-dev/waybill/gate"
+	"github.com/waybill-dev/waybill/gate/channel/http"
 	"github.com/waybill-dev/waybill/gate/corpus"
 )
 
@@ -67,7 +68,7 @@ func (p *program) corpusStat(c *cli.Context) error {
 	}
 	stop, done := p.counted(c, "corpus stat")
 	defer done()
-	s, err := corpus.Stat(corpus.Reading{Keys: keys, Decoder: o.Decoder, Canon: o.Canon, Stop: stop}, c.Args().Slice())
+	s, err := corpus.Stat(corpus.Reading{Keys: keys, Decoder: o.Decoder, Canon: o.Canon, Stop: stop, SessionBy: http.SessionBy}, c.Args().Slice())
 	if c.Args().Len() == 1 {
 		if outline, claimed := p.outline(keys, c.Args().First(), err); outline != nil {
 			return p.printOutline(c, &checked{Path: outline.Path, Whole: claimed == nil, Outline: outline}, claimed)
@@ -77,6 +78,14 @@ func (p *program) corpusStat(c *cli.Context) error {
 		return corpusFailure(err)
 	}
 	unnamed := p.unnamed()
+	for i := range s.SessionsBy {
+		if name, ok := strings.CutPrefix(s.SessionsBy[i].Name, "cookie "); ok {
+			s.SessionsBy[i].Name = "cookie " + unnamed(name)
+		}
+	}
+	for i := range s.Unbound {
+		s.Unbound[i].Name = unnamed(s.Unbound[i].Name)
+	}
 	for _, list := range [][]corpus.Class{s.Routes, s.Classes} {
 		for i := range list {
 			list[i].Class = unnamed(list[i].Class)
@@ -111,7 +120,18 @@ func (p *program) printSummary(b *bytes.Buffer, s *corpus.Summary, top int) {
 		printTape(b, &s.Tapes[i])
 	}
 	w := tabwriter.NewWriter(b, 0, 8, 2, ' ', 0)
-	fmt.Fprintf(w, "stimuli\t%d\tin %s sessions; %d bound to an earlier answer\n", s.Stimuli, count(s.Sessions), s.Bound)
+	mailed := ""
+	if s.Mailed > 0 {
+		mailed = fmt.Sprintf(", %d of them to a message", s.Mailed)
+	}
+	fmt.Fprintf(w, "stimuli\t%d\tin %s sessions; %d bound to an earlier answer%s\n", s.Stimuli, count(s.Sessions), s.Bound, mailed)
+	if len(s.SessionsBy) > 0 {
+		var by []string
+		for _, what := range s.SessionsBy[:min(len(s.SessionsBy), 5)] {
+			by = append(by, fmt.Sprintf("%d by %s", what.Count, what.Name))
+		}
+		fmt.Fprintf(w, "\t\tsessions told apart: %s\n", printable(strings.Join(by, ", ")))
+	}
 	fmt.Fprintf(w, "\t\tfrom %s senders, to %s recipients\n", count(s.Received.Senders), count(s.Received.Recipients))
 	fmt.Fprintf(w, "messages\t%d\tfrom %s senders, to %s recipients\n", s.Messages, count(s.Sent.Senders), count(s.Sent.Recipients))
 	fmt.Fprintf(w, "bytes\t%d\tof heads and bodies; %d bodies were cut, %d could not be decoded\n", s.Bytes, s.Cut, s.Unread)
@@ -124,6 +144,7 @@ func (p *program) printSummary(b *bytes.Buffer, s *corpus.Summary, top int) {
 	}
 	printClasses(b, "Routes of stimuli", "routes", s.Routes, top)
 	printClasses(b, "Classes of messages", "classes", s.Classes, top)
+	printUnbound(b, s.Unbound, top)
 	printSizes(b, s.Sizes)
 	if len(s.Gaps) > 0 {
 		b.WriteString("\nNot recorded, or not whole\n")
@@ -241,6 +262,22 @@ func printClasses(b *bytes.Buffer, title, what string, list []corpus.Class, top 
 	w.Flush()
 	if n := len(list) - top; n > 0 {
 		fmt.Fprintf(b, "  and %d more %s: --top shows them\n", n, what)
+	}
+}
+
+// printUnbound says where values look made that nothing gave.
+func printUnbound(b *bytes.Buffer, list []corpus.Place, top int) {
+	if len(list) == 0 {
+		return
+	}
+	b.WriteString("\nNot bound: values that look made, and that no answer or message before them gave\n")
+	w := tabwriter.NewWriter(b, 0, 8, 2, ' ', 0)
+	for _, p := range list[:min(len(list), top)] {
+		fmt.Fprintf(w, "  %s\t%d\t%s\n", gate.Clip(printable(p.Name), textWidth), p.Count, plot(p.Count, list[0].Count))
+	}
+	w.Flush()
+	if n := len(list) - top; n > 0 {
+		fmt.Fprintf(b, "  and %d more places: --top shows them\n", n)
 	}
 }
 
@@ -393,7 +430,7 @@ func (p *program) corpusShow(c *cli.Context) error {
 		line("cut", fmt.Sprintf("%d bytes of its body were not kept: it is not replayed", s.Cut))
 	}
 	for _, v := range s.Bindings {
-		line("bound", fmt.Sprintf("%q is %s in the answer to %s", v.Value, v.Place, v.From))
+		line("bound", fmt.Sprintf("%q is %s in %s", v.Value, v.Place, givenBy(&v)))
 	}
 	w.Flush()
 	b.WriteString("\n" + lines(s.Head))
@@ -402,6 +439,21 @@ func (p *program) corpusShow(c *cli.Context) error {
 	}
 	_, err = p.stdout.Write(b.Bytes())
 	return err
+}
+
+// givenBy says what gave a bound value.
+func givenBy(b *gate.Binding) string {
+	if b.Sent == nil {
+		return "the answer to " + b.From
+	}
+	text := fmt.Sprintf("message %d of its kind to %s", b.Sent.Nth, strings.Join(b.Sent.To, ", "))
+	if len(b.Sent.Like) > 0 {
+		text += " with the words " + strings.Join(b.Sent.Like, ", ")
+	}
+	if b.From != "" {
+		text += ", sent because of " + b.From
+	}
+	return text
 }
 
 // lines is text that came from anywhere as lines that a terminal only shows.

@@ -122,6 +122,10 @@ func (p *program) gather(c *cli.Context, conf *config.Config, in *verdict.Input)
 	if conf.Corpus.Digest == "" {
 		note(in, "the corpus is not pinned; its digest is "+s.corpus.Digest)
 	}
+	if n, place := s.needs.Unbound(); n > 0 {
+		note(in, fmt.Sprintf("not bound: %d of %d stimuli hold values that look made by the application and that nothing on the tape gave (%s is the first); they are sent as recorded: waybill corpus stat lists their places",
+			n, s.corpus.Stimuli, p.unnamed()(place)))
+	}
 	if s.corpus.Stimuli == 0 && !onlyJobs(conf) {
 		in.Gaps = append(in.Gaps, gate.Gap{Kind: gate.GapEmptyCorpus, Where: conf.Corpus.Path, Detail: "the corpus has no stimuli: nothing was replayed"})
 		return nil

@@ -99,7 +99,7 @@ func (p *program) importFiles(c *cli.Context) error {
 		return err
 	}
 	if !conf.Dynamic.Off {
-		im.learn = dynamic.NewLearner(dynamic.Options{Ignore: conf.Dynamic.Ignore, Learn: conf.Dynamic.Learn}).Learn
+		im.learn = dynamic.NewLearner(dynamic.Options{Ignore: conf.Dynamic.Ignore, Learn: conf.Dynamic.Learn})
 	}
 	if im.clean != nil && identitiesBy(conf) == gate.IdentitiesDetected {
 		fmt.Fprintln(p.stderr, "waybill: warning: "+detectedOnly)
@@ -274,8 +274,8 @@ type importing struct {
 	out     string
 	doors   map[string]string
 	sinks   map[string]string
-	clean   *pseudonym.Cleaner                  // nil: people stay as they are
-	learn   func(*gate.Stimulus, *gate.Outcome) // nil: nothing is learnt
+	clean   *pseudonym.Cleaner // nil: people stay as they are
+	learn   *dynamic.Learner   // nil: nothing is learnt
 
 	w       *tape.Writer
 	batch   batch                 // of w
@@ -416,7 +416,7 @@ func (im *importing) take(item *importer.Item, path string) error {
 		}
 		if err == nil && im.learn != nil {
 			given := s.Bindings
-			if im.learn(s, item.Outcome); len(given) > 0 {
+			if im.learn.Learn(s, item.Outcome); len(given) > 0 {
 				s.Bindings = given // by whoever wrote the source, who knew
 			}
 		}
@@ -428,6 +428,9 @@ func (im *importing) take(item *importer.Item, path string) error {
 		m.Sink = named(im.sinks, m.Channel, m.Sink)
 		if im.clean != nil {
 			err = im.clean.Message(m)
+		}
+		if err == nil && im.learn != nil {
+			im.learn.Message(m)
 		}
 	case r.Gap != nil:
 		return im.gap(r.Gap)

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/waybill-dev/waybill/gate"
+	"github.com/waybill-dev/waybill/gate/answered"
 	"github.com/waybill-dev/waybill/gate/config"
 	"github.com/waybill-dev/waybill/gate/corpus"
 	"github.com/waybill-dev/waybill/gate/pipeline"
@@ -13,12 +14,13 @@ import (
 )
 
 // reenacted holds the first replay of production to what production sent when the corpus was
-// recorded, class by class: a class of messages that was recorded and that no replay shows was
-// not judged, whatever else was. Which messages a class lacks besides is noted.
+// recorded, class by class: messages of a class that were recorded and that the replay does not
+// show were not judged, whatever else was. That is a gap, unless [[replay.allow]] accepts it.
 //
 // It asks nothing where the corpus holds no messages, where production was not replayed, and of
-// scenarios in which production cannot send what it once did.
-func (a attestation) reenacted(ctx context.Context, answers []gate.Gap, in *verdict.Input) error {
+// scenarios in which production cannot send what it once did. Of a corpus that holds messages of more
+// stimuli than it has, a shortfall is noted.
+func (a attestation) reenacted(ctx context.Context, r *answered.Result, in *verdict.Input) error {
 	o := a.options
 	if o.Corpus == "" || len(a.production) == 0 {
 		return nil
@@ -37,18 +39,29 @@ func (a attestation) reenacted(ctx context.Context, answers []gate.Gap, in *verd
 	if run.Content != gate.RunTape || run.Shard != "" || scenarioKind(a.conf, run.Scenario) != config.Steady {
 		return nil
 	}
-	why, partly := because(answers), partOf(&header)
+	table := gate.Reenacted{Scenario: run.Scenario, Answers: r.Classes}
+	why, partly := because(r.Answers, in.Gaps), partOf(&header)
 	for _, row := range pipeline.Beside(recorded, replayed) {
-		text := fmt.Sprintf("recorded %d, replayed %d%s", row.Recorded, row.Replayed, why)
-		switch reason, accepted := allowed(a.conf, row); {
-		case accepted:
-			note(in, fmt.Sprintf("scenario %s: class %s: %s; [[replay.allow]] accepts that: %s", run.Scenario, row.Class, text, reason))
-		case row.Replayed == 0 && !partly:
-			in.Gaps = append(in.Gaps, gate.Gap{Kind: gate.GapNotReproduced, Where: row.Class, Detail: text, Count: row.Recorded})
-		case row.Replayed < row.Recorded:
-			note(in, fmt.Sprintf("scenario %s: class %s: %s", run.Scenario, row.Class, text))
+		class := gate.ReenactedClass{Channel: row.Channel, Sink: row.Sink, Class: row.Class, Recorded: row.Recorded, Replayed: row.Replayed}
+		if row.Replayed < row.Recorded {
+			class.Reason = why
+			text := fmt.Sprintf("recorded %d, replayed %d", row.Recorded, row.Replayed)
+			if why != "" {
+				text += ", " + why
+			}
+			switch reason, accepted := allowed(a.conf, row); {
+			case accepted:
+				class.Allowed = reason
+				note(in, fmt.Sprintf("scenario %s: class %s: %s; [[replay.allow]] accepts that: %s", run.Scenario, row.Class, text, reason))
+			case partly:
+				note(in, fmt.Sprintf("scenario %s: class %s: %s", run.Scenario, row.Class, text))
+			default:
+				in.Gaps = append(in.Gaps, gate.Gap{Kind: gate.GapNotReproduced, Where: row.Class, Detail: text, Count: row.Recorded - row.Replayed})
+			}
 		}
+		table.Sent = append(table.Sent, class)
 	}
+	in.Recorded = append(in.Recorded, table)
 	return nil
 }
 
@@ -87,15 +100,24 @@ func allowed(conf *config.Config, row pipeline.ClassCount) (reason string, accep
 	return "", false
 }
 
-// because says how answers differ from those that were recorded, as the likely cause; answers
-// stand most first.
-func because(answers []gate.Gap) string {
+// because says what is the likely cause of a shortfall: answers that differ from those that
+// were recorded, which stand most first, else values that were not bound.
+func because(answers, gaps []gate.Gap) string {
 	for _, g := range answers {
 		_, said, _ := strings.Cut(g.Detail, " answered ")
 		status, rest, other := strings.Cut(said, ", recorded ")
 		if was, _, _ := strings.Cut(rest, ":"); other {
-			return fmt.Sprintf(", because %d stimuli were answered %s where %s was recorded", max(g.Count, 1), status, was)
+			return fmt.Sprintf("because %d stimuli were answered %s where %s was recorded", max(g.Count, 1), status, was)
 		}
+	}
+	unbound := uint64(0)
+	for _, g := range gaps {
+		if g.Kind == gate.GapNotBound {
+			unbound += max(g.Count, 1)
+		}
+	}
+	if unbound > 0 {
+		return fmt.Sprintf("because %d values were not bound", unbound)
 	}
 	return ""
 }

@@ -313,7 +313,7 @@ func (s *session) replay(ctx context.Context, scenario config.Scenario, role gat
 	bar := s.p.bar(what, s.total())
 	defer bar.done()
 	result, err := replay.Run(ctx, replay.Plan{
-		Stimuli: s.own(stimuli(corpus)), Total: s.total(), Needs: s.needs, Headers: s.fields,
+		Stimuli: s.own(stimuli(corpus)), Total: s.total(), Needs: s.needs, Part: s.part != nil, Headers: s.fields,
 		Store: w, Sinks: s.sinks(role), Doors: s.doors(b),
 		Start: func(ctx context.Context, sinks map[string]string) (replay.Build, error) {
 			started, err := site.Start(ctx, build.Start{Scenario: scenario.Name, Sinks: sinks, Doors: s.stood})
@@ -327,7 +327,7 @@ func (s *session) replay(ctx context.Context, scenario config.Scenario, role gat
 			return started, nil
 		},
 		Follow:   s.follow,
-		Scenario: scenario, Pace: s.conf.Replay.Pace, Concurrency: s.conf.Replay.Concurrency,
+		Scenario: scenario, Pace: s.conf.Replay.Pace, Concurrency: s.conf.Replay.Concurrency, Order: s.conf.Replay.Order,
 		AnswerTimeout: s.conf.Replay.AnswerTimeout.Duration, QuietTimeout: b.Quiet.Timeout.Duration,
 		Settle: settle(b), Lag: s.knownLag(), StopSends: b.Stop.Sends,
 		Linger: s.linger(n), Lingered: out.lingered, Until: out.until,

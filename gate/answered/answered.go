@@ -36,6 +36,10 @@ type Result struct {
 	Other   uint64     // of them, those that a run answered in another class
 	Absent  []gate.Gap // stimuli that a run does not have: never to be accepted
 	Answers []gate.Gap // answers of another class, by route
+
+	// Classes are answers by class of status: recorded, of production's first replay, and of
+	// staging. Those whose status is not known are not among them.
+	Classes []gate.ReenactedAnswer
 }
 
 // Share is the part of the stimuli that was answered otherwise.
@@ -237,6 +241,7 @@ func (h *holding) result(runs []string) (Result, error) {
 		}
 	}
 	out.Other = uint64(len(differ))
+	out.Classes = h.classes()
 	for n, path := range runs {
 		if absent[n] > 0 {
 			out.Absent = append(out.Absent, gate.Gap{Kind: gate.GapNotReplayed, Where: "run " + base(path), Count: absent[n],
@@ -253,6 +258,34 @@ func (h *holding) result(runs []string) (Result, error) {
 	var err error
 	out.Answers, err = h.told(differ)
 	return out, err
+}
+
+// classes counts the answers to stimuli that were to be sent by their class of status.
+func (h *holding) classes() []gate.ReenactedAnswer {
+	counts := map[string]*gate.ReenactedAnswer{}
+	at := func(channel byte, status int32) *gate.ReenactedAnswer {
+		name := class(channel, status)
+		if channel == 's' && name != "" {
+			name += "xx"
+		}
+		if counts[name] == nil {
+			counts[name] = &gate.ReenactedAnswer{Status: name}
+		}
+		return counts[name]
+	}
+	for _, w := range h.rows {
+		if w.due {
+			at(w.channel, w.recorded).Recorded++
+			at(w.channel, w.production).Production++
+			at(w.channel, w.staging).Staging++
+		}
+	}
+	var out []gate.ReenactedAnswer
+	delete(counts, "") // not known
+	for _, name := range slices.Sorted(maps.Keys(counts)) {
+		out = append(out, *counts[name])
+	}
+	return out
 }
 
 func base(path string) string { return path[strings.LastIndexByte(path, '/')+1:] }

@@ -150,6 +150,7 @@ type Replay struct {
 	Pace          Pace     `toml:"pace"`
 	Concurrency   int      `toml:"concurrency"` // stimuli under way at once, 1 to 4096
 	Replays       Replays  `toml:"replays"`     // of production; fewer than 2 cannot measure noise
+	Order         Sequence `toml:"order"`       // in which stimuli begin; one at a time they always begin as recorded
 	MaxReplays    int      `toml:"max_replays"` // with "auto": at most so many, 2 to 20
 	Builds        Order    `toml:"builds"`
 	AnswerTimeout Duration `toml:"answer_timeout"` // for one stimulus
@@ -168,6 +169,15 @@ type AllowLess struct {
 	Messages uint64 `toml:"messages"` // at most so many fewer
 	Reason   string `toml:"reason"`
 }
+
+// Sequence says in which order stimuli begin where several are under way.
+type Sequence string
+
+// The two sequences.
+const (
+	BySessions Sequence = "sessions" // sessions run side by side; a stimulus waits for those that it depends on
+	InSequence Sequence = "recorded" // none begins before one that was recorded before it
+)
 
 // Order says whether builds run one after the other.
 type Order string

@@ -99,7 +99,7 @@ func parse(name, dir string, data []byte) (*Config, error) {
 		Path: name, Dir: dir,
 		Baseline: Replayed,
 		Replay: Replay{
-			Concurrency: DefaultConcurrency, Replays: Replays{Count: DefaultReplays, Auto: true}, MaxReplays: DefaultMaxReplays, Builds: InTurn,
+			Concurrency: DefaultConcurrency, Replays: Replays{Count: DefaultReplays, Auto: true}, MaxReplays: DefaultMaxReplays, Builds: InTurn, Order: BySessions,
 			AnswerTimeout: Duration{DefaultAnswerTimeout}, MaxMessages: DefaultMaxMessages, Linger: Duration{DefaultLinger},
 		},
 		Replies:   Replies{Compare: On, MaxAnswer: DefaultMaxAnswer},

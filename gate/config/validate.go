@@ -194,6 +194,7 @@ func (c *Config) validateReplay(p *complaint) {
 		p.at("replay.max_failed", "%v must be at least 0 and less than 1", r.MaxFailed)
 	}
 	oneOf(p, "replay.builds", r.Builds, InTurn, SideBySide)
+	oneOf(p, "replay.order", r.Order, BySessions, InSequence)
 	if len(r.Allow) > maxNamed {
 		p.at("replay.allow", "%d of them are more than %d", len(r.Allow), maxNamed)
 		return

@@ -135,6 +135,9 @@ func renamed(s *gate.Stimulus, tape int, taken map[uint64]int) {
 	s.ID = front + s.ID
 	for i := range s.Bindings {
 		from := &s.Bindings[i].From
+		if *from == "" {
+			continue
+		}
 		_, here := taken[number("id", front+*from)]
 		if _, there := taken[number("id", *from)]; here || !there {
 			*from = front + *from

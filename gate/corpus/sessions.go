@@ -37,6 +37,9 @@ func own(s *gate.Stimulus) uint64 {
 // learn reads a stimulus for the first time.
 func (n *sessions) learn(s *gate.Stimulus) {
 	for i := range s.Bindings {
+		if s.Bindings[i].From == "" { // of a message whose cause is not known
+			continue
+		}
 		from := number("id", s.Bindings[i].From)
 		if _, ok := n.bound[from]; !ok {
 			n.bound[from] = false

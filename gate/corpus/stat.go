@@ -10,6 +10,7 @@ import (
 
 	"github.com/waybill-dev/waybill/gate"
 	"github.com/waybill-dev/waybill/gate/channel"
+	"github.com/waybill-dev/waybill/gate/dynamic"
 	"github.com/waybill-dev/waybill/gate/tape"
 )
 
@@ -24,6 +25,9 @@ type Reading struct {
 	// Canon makes a message canonical whose class its protocol does not tell. It must be pure.
 	Canon func(*gate.Message, *gate.Decoded, gate.Ref) gate.Canonical
 
+	// SessionBy says what of a request's head tells its session; "" is nothing. nil: not asked.
+	SessionBy func(head []byte) string
+
 	Workers int // goroutines that decode; 0 is one for each processor
 
 	Stop func() error // see [Options]
@@ -35,12 +39,13 @@ type Summary struct {
 
 	Stimuli  uint64 `json:"stimuli"`
 	Messages uint64 `json:"messages"`
-	Bytes    uint64 `json:"bytes"`          // of heads and bodies
-	Sessions Number `json:"sessions"`       // keys of stimuli
-	Bound    uint64 `json:"bound"`          // stimuli with values that an earlier answer gave
-	Cut      uint64 `json:"cut"`            // stimuli and messages whose bodies were cut
-	Unread   uint64 `json:"unread"`         // stimuli and messages that could not be decoded
-	First    int64  `json:"first,omitzero"` // the earliest and latest time, nanoseconds since 1970 UTC; 0 is not known
+	Bytes    uint64 `json:"bytes"`           // of heads and bodies
+	Sessions Number `json:"sessions"`        // keys of stimuli
+	Bound    uint64 `json:"bound"`           // stimuli with values that an earlier answer or message gave
+	Mailed   uint64 `json:"mailed,omitzero"` // of these, those with a value that a message gave
+	Cut      uint64 `json:"cut"`             // stimuli and messages whose bodies were cut
+	Unread   uint64 `json:"unread"`          // stimuli and messages that could not be decoded
+	First    int64  `json:"first,omitzero"`  // the earliest and latest time, nanoseconds since 1970 UTC; 0 is not known
 	Last     int64  `json:"last,omitzero"`
 
 	Received People     `json:"received"` // of stimuli
@@ -51,6 +56,21 @@ type Summary struct {
 	Times    []Moment   `json:"times"`    // ascending
 	Step     int64      `json:"step"`     // between moments, seconds
 	Gaps     []gate.Gap `json:"gaps,omitempty"`
+
+	// Sessions of HTTP by what in their requests tells them, the most first: "cookie PHPSESSID",
+	// "authorization"; "address" is none of these. One that begins without a cookie and is given
+	// one counts for that.
+	SessionsBy []Place `json:"sessions_by,omitempty"`
+
+	// Unbound are places of stimuli where values stand that look made by the application and
+	// that nothing on the tape gave, by how often: a replay sends them as they were recorded.
+	Unbound []Place `json:"unbound,omitempty"`
+}
+
+// A Place is one of a kind of stimuli, as package dynamic names places.
+type Place struct {
+	Name  string `json:"name"`
+	Count uint64 `json:"count"` // of stimuli
 }
 
 // A Tape is one of the corpora of a [Summary].
@@ -191,13 +211,16 @@ type counts struct {
 	sessions        distinct
 	bytes, cut      uint64
 	bound, unread   uint64
+	mailed          uint64
+	unbound         map[string]uint64
+	by              map[string]string // of each session, by key: what tells it
 	first, last     int64
 	sizes           sizes
 	times           series
 }
 
 func newCounts() *counts {
-	return &counts{routes: map[classKey]*Class{}, classes: map[classKey]*Class{}}
+	return &counts{routes: map[classKey]*Class{}, classes: map[classKey]*Class{}, unbound: map[string]uint64{}, by: map[string]string{}}
 }
 
 type worker struct {
@@ -250,9 +273,18 @@ func (w *worker) stimulus(s *gate.Stimulus, size uint64) {
 	w.sizes.add(len(s.Body))
 	if s.Key != "" {
 		w.sessions.add(s.Key)
+		w.told(s)
 	}
 	if len(s.Bindings) > 0 {
 		w.bound++
+	}
+	if slices.ContainsFunc(s.Bindings, func(b gate.Binding) bool { return b.Sent != nil }) {
+		w.mailed++
+	}
+	for _, place := range dynamic.Unbound(s) {
+		if _, known := w.unbound[place]; known || len(w.unbound) < mostClasses {
+			w.unbound[place]++
+		}
 	}
 	if s.Cut > 0 {
 		w.cut++
@@ -270,6 +302,20 @@ func (w *worker) stimulus(s *gate.Stimulus, size uint64) {
 	}
 	c.Statuses[status(s.Status)]++
 }
+
+// told takes down what tells the session of s; what a request has goes before nothing.
+func (w *worker) told(s *gate.Stimulus) {
+	if w.o.SessionBy == nil || s.Channel != "http" {
+		return
+	}
+	old, known := w.by[s.Key]
+	if by := w.o.SessionBy(s.Head); !known && len(w.by) < maxSessions || known && (old == "" || by != "" && by < old) {
+		w.by[s.Key] = by
+	}
+}
+
+// maxSessions is of how many sessions it is known what tells them.
+const maxSessions = 1 << 20
 
 // maxLine bounds the name of a job, in bytes.
 const maxLine = 200
@@ -387,6 +433,15 @@ func (c *counts) add(d *counts) {
 	c.out.from.join(&d.out.from)
 	c.out.to.join(&d.out.to)
 	c.sessions.join(&d.sessions)
+	c.mailed += d.mailed
+	for key, by := range d.by {
+		if old, known := c.by[key]; !known || old == "" || by != "" && by < old {
+			c.by[key] = by
+		}
+	}
+	for place, n := range d.unbound {
+		c.unbound[place] += n
+	}
 	c.bytes, c.cut, c.bound, c.unread = c.bytes+d.bytes, c.cut+d.cut, c.bound+d.bound, c.unread+d.unread
 	if d.first != 0 && (c.first == 0 || d.first < c.first) {
 		c.first = d.first
@@ -398,12 +453,28 @@ func (c *counts) add(d *counts) {
 
 func (c *counts) into(s *Summary) {
 	s.Bytes, s.Cut, s.Bound, s.Unread, s.First, s.Last = c.bytes, c.cut, c.bound, c.unread, c.first, c.last
-	s.Sessions = c.sessions.number()
+	s.Sessions, s.Mailed = c.sessions.number(), c.mailed
+	s.Unbound = places(c.unbound)
+	by := map[string]uint64{}
+	for _, what := range c.by {
+		by[cmp.Or(what, "address")]++
+	}
+	s.SessionsBy = places(by)
 	s.Received = People{c.in.from.number(), c.in.to.number()}
 	s.Sent = People{c.out.from.number(), c.out.to.number()}
 	s.Routes, s.Classes = ranked(c.routes), ranked(c.classes)
 	s.Sizes = c.sizes.list()
 	s.Times, s.Step = c.times.list()
+}
+
+// places is the places, the most frequent first.
+func places(m map[string]uint64) []Place {
+	var out []Place
+	for name, n := range m {
+		out = append(out, Place{name, n})
+	}
+	slices.SortFunc(out, func(a, b Place) int { return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.Name, b.Name)) })
+	return out
 }
 
 // ranked is the classes, the most frequent first.

@@ -44,6 +44,8 @@ type Learner struct {
 	order   []learnt // oldest first, from head on
 	head    int
 	bytes   int
+
+	mail mail
 }
 
 // A source is an answer that gave a value.
@@ -55,17 +57,20 @@ type learnt struct{ value, from string }
 
 // NewLearner makes a learner that knows nothing.
 func NewLearner(o Options) *Learner {
-	return &Learner{options: o, values: make(map[string][]source)}
+	return &Learner{options: o, values: make(map[string][]source), mail: newMail()}
 }
 
-// Learn fills the bindings of s, from answers learnt before, and then learns those
-// of its own, which may be nil. Both are as they will stand on the tape.
+// Learn fills the bindings of s, from answers and messages learnt before, and then learns
+// those of its own answer, which may be nil. Both are as they will stand on the tape.
 func (l *Learner) Learn(s *gate.Stimulus, o *gate.Outcome) {
 	if s.Channel != "http" {
+		l.mail.caused(s, o, textWords(s))
 		return
 	}
 	words := wordsOf(s)
 	s.Bindings = l.bind(s, words)
+	l.mail.caused(s, o, words)
+	defer l.mail.given(words)
 	if o == nil || s.ID == "" {
 		return
 	}
@@ -73,9 +78,25 @@ func (l *Learner) Learn(s *gate.Stimulus, o *gate.Outcome) {
 		if l.options.ignores(place) || words[value] || !anyLike(l.options.Learn, place) && !made(place, value) {
 			return true
 		}
+		if late(place) && (l.mail.told[hash(value)] || l.known(value, s.Key)) {
+			return true
+		}
 		l.learn(value, source{s.Key, s.ID, place})
 		return true
 	})
+}
+
+// late reports whether a place shows values more often than it makes them: the first that
+// gave one is meant, and none that a client had chosen.
+func late(place string) bool {
+	kind, _, _ := strings.Cut(place, "/")
+	kind, _, _ = strings.Cut(kind, "?")
+	return kind == "link" || kind == "data" || kind == "script" || kind == "xml"
+}
+
+// known reports whether an answer to a session gave a value already.
+func (l *Learner) known(value, key string) bool {
+	return slices.ContainsFunc(l.values[value], func(s source) bool { return s.key == key })
 }
 
 func (l *Learner) learn(value string, from source) {
@@ -124,6 +145,9 @@ func (l *Learner) bind(s *gate.Stimulus, words map[string]bool) []gate.Binding {
 	for value := range words {
 		list := l.values[value]
 		if len(list) == 0 {
+			if b, ok := l.mail.bind(value); ok {
+				out = append(out, b)
+			}
 			continue
 		}
 		best := list[len(list)-1]
@@ -156,7 +180,8 @@ func (l *Learner) bind(s *gate.Stimulus, words map[string]bool) []gate.Binding {
 // made reports whether the value of a place looks made by a program.
 func made(place, value string) bool {
 	kind, _, _ := strings.Cut(place, "/")
-	if len(value) < 5 || strings.ContainsAny(value, " \t\r\n@") || strings.Contains(value, "://") || isDate(value) {
+	kind, _, _ = strings.Cut(kind, "?")
+	if len(value) < 4 || len(value) < 5 && kind != "text" || strings.ContainsAny(value, " \t\r\n@") || strings.Contains(value, "://") || isDate(value) {
 		return false
 	}
 	var digits, lower, upper int
@@ -174,6 +199,8 @@ func made(place, value string) bool {
 	switch kind {
 	case "cookie", "input", "header":
 		return len(value) >= 8
+	case "link", "data", "script", "text", "xml", "field":
+		return madeIn(place, value)
 	case "meta":
 		return len(value) >= 8 && (digits > 0 || upper > 1 && lower > 1) && !strings.ContainsAny(value, ",;")
 	}
@@ -276,6 +303,11 @@ func wordsOf(s *gate.Stimulus) map[string]bool {
 	if len(start) > 0 && (start[0] == '{' || start[0] == '[') {
 		w := &walk{count: map[string]int{}, found: func(_, v string) bool { texts(v, 0); return true }}
 		w.json(body)
+		return words
+	}
+	if len(start) > 0 && start[0] == '<' {
+		w := &walk{count: map[string]int{}, found: func(_, v string) bool { texts(v, 0); return true }}
+		w.xml(body)
 		return words
 	}
 	for pair := range strings.SplitSeq(string(body[:min(len(body), maxUnfolded)]), "&") {

@@ -12,8 +12,6 @@ import (
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zlib"
 	"github.com/klauspost/compress/zstd"
-	"golang.org/x/net/html"
-
 	"github.com/waybill-dev/waybill/gate"
 )
 
@@ -27,12 +25,22 @@ const (
 
 // Find gives the value at a place of an answer. ok is false where there is none.
 func Find(place string, o *gate.Outcome) (value string, ok bool) {
+	near, loose := "", ""
+	if strings.HasPrefix(place, "link") {
+		loose = loosen(place, "")
+	}
 	each(o, func(p, v string) bool {
-		if p == place {
+		switch {
+		case p == place:
 			value, ok = v, true
+		case near == "" && loose != "" && loosen(p, "") == loose && made(p, v):
+			near = v
 		}
 		return !ok
 	})
+	if !ok && near != "" {
+		return near, true
+	}
 	return value, ok
 }
 
@@ -70,8 +78,10 @@ func each(o *gate.Outcome, found func(place, value string) bool) {
 	}
 	start := bytes.TrimLeft(body, " \t\r\n")
 	switch {
-	case kind == "text/html" || kind == "application/xhtml+xml":
-		w.html(body)
+	case kind == "text/html" || kind == "application/xhtml+xml" || kind == "" && len(start) > 0 && start[0] == '<' && !bytes.HasPrefix(start, []byte("<?xml")):
+		w.page(body, nil)
+	case kind == "text/xml" || strings.HasSuffix(kind, "/xml") || strings.HasSuffix(kind, "+xml") || kind == "" && bytes.HasPrefix(start, []byte("<?xml")):
+		w.xml(body)
 	case strings.HasSuffix(kind, "json") || kind == "" && len(start) > 0 && (start[0] == '{' || start[0] == '['):
 		w.json(body)
 	case kind == "text/plain" && len(start) > 0 && len(body) <= maxValue:
@@ -82,14 +92,16 @@ func each(o *gate.Outcome, found func(place, value string) bool) {
 // A walk goes through one answer.
 type walk struct {
 	found func(place, value string) bool
-	count map[string]int // of places that may occur again
+	count map[string]int  // of places that may occur again
+	seen  map[string]bool // places with values, of links and texts
+	long  bool            // values of any length are given
 	given int
 	over  bool
 	path  []byte
 }
 
 func (w *walk) give(place, value string) {
-	if w.over || len(value) == 0 || len(value) > maxValue {
+	if w.over || len(value) == 0 || len(value) > maxValue && !w.long {
 		return
 	}
 	w.given++
@@ -120,49 +132,6 @@ func (w *walk) location(value string) {
 		name, v, ok := strings.Cut(pair, "=")
 		if plain, err := url.QueryUnescape(v); ok && err == nil {
 			w.again("location/query/"+name, plain)
-		}
-	}
-}
-
-// html gives the hidden inputs and the meta elements of a page.
-func (w *walk) html(body []byte) {
-	z := html.NewTokenizer(bytes.NewReader(body))
-	for !w.over {
-		switch z.Next() {
-		case html.ErrorToken:
-			return
-		case html.StartTagToken, html.SelfClosingTagToken:
-			tag, more := z.TagName()
-			input, meta := string(tag) == "input", string(tag) == "meta"
-			if !input && !meta {
-				continue
-			}
-			var name, kind, value string
-			for more {
-				var k, v []byte
-				k, v, more = z.TagAttr()
-				switch string(k) {
-				case "name", "property":
-					name = string(v)
-				case "type":
-					kind = strings.ToLower(string(v))
-				case "value":
-					if input {
-						value = string(v)
-					}
-				case "content":
-					if meta {
-						value = string(v)
-					}
-				}
-			}
-			switch {
-			case name == "":
-			case input && kind == "hidden":
-				w.again("input/"+name, value)
-			case meta:
-				w.again("meta/"+name, value)
-			}
 		}
 	}
 }

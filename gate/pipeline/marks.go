@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"net/url"
 	"regexp"
 	"slices"
 	"strings"
@@ -389,8 +390,8 @@ func sameOrigin(before, after string) bool {
 
 // origin reads a link's scheme, user and host as browsers do (WHATWG URL, 4.4); a default
 // port is left out.
-func origin(url string) (scheme, user, host string, ok bool) {
-	scheme, rest, ok := strings.Cut(url, "://")
+func origin(link string) (scheme, user, host string, ok bool) {
+	scheme, rest, ok := strings.Cut(link, "://")
 	if !ok {
 		return "", "", "", false
 	}
@@ -408,10 +409,45 @@ func origin(url string) (scheme, user, host string, ok bool) {
 	return scheme, user, r.Address, true
 }
 
-// plainDifference reports whether the words in which two links differ are no tokens.
+// plainDifference reports whether the words in which two links differ are no tokens, and whether
+// the links lead on to the same places, which a redirect may have percent-encoded, once or more
+// (RFC 3986, 2.1).
 func plainDifference(before, after string) bool {
+	if !slices.Equal(leadsOn(before), leadsOn(after)) {
+		return false
+	}
 	before, after = differing(before, after)
 	return !holdsToken(before) && !holdsToken(after)
+}
+
+// mostEncoded is how many times what a link leads on to may be percent-encoded.
+const mostEncoded = 4
+
+// leadsOn returns the hosts that the path, query and fragment of a link name, in order.
+func leadsOn(link string) (hosts []string) {
+	_, rest, ok := strings.Cut(link, "://")
+	if !ok {
+		return nil
+	}
+	for range mostEncoded {
+		plain, err := url.PathUnescape(rest)
+		if err != nil || plain == rest {
+			break
+		}
+		rest = plain
+	}
+	for {
+		_, after, ok := strings.Cut(rest, "//")
+		if !ok {
+			return hosts
+		}
+		host := after
+		if i := strings.IndexAny(host, `/\?#&"'<> `); i >= 0 {
+			host = host[:i]
+		}
+		hosts = append(hosts, strings.ToLower(host))
+		rest = after
+	}
 }
 
 // differing cuts off what both texts begin and end with, up to whole words.

@@ -87,6 +87,8 @@ func read(hunks []diff.Hunk, own []string, before, after []gate.Part) []hunk {
 			}
 			if site := h.Whole[0]; !sendersSite(cmp.Or(site, h.Before), own) {
 				out[i].identifies = "the link leads to a site that is not the sender's own, where its path may say whom it is about"
+			} else if h.Within && !slices.Equal(leadsOn(h.Whole[0]), leadsOn(h.Whole[1])) {
+				out[i].identifies = "the link leads on to another place"
 			} else if h.Within && (holdsToken(h.Before) || holdsToken(h.After)) {
 				out[i].identifies = "what differs in the link may be a token"
 			} else if !h.Within && !(sameOrigin(h.Before, h.After) && plainDifference(h.Before, h.After)) {

@@ -138,6 +138,7 @@ func (c *Cleaner) Stimulus(s *gate.Stimulus, o *gate.Outcome) error {
 		w.line(&s.Key)
 		for i := range s.Bindings {
 			w.line(&s.Bindings[i].Value)
+			w.sent(&s.Bindings[i])
 		}
 		if o != nil {
 			w.outcome(s.Channel, o)
@@ -164,6 +165,22 @@ func (c *Cleaner) Stimulus(s *gate.Stimulus, o *gate.Outcome) error {
 		}
 		return o != nil && w.left(s.Channel, o.Head, o.Body)
 	})
+}
+
+// sent replaces the people in what a binding says of a message, which it changes in a copy.
+func (w *item) sent(b *gate.Binding) {
+	if b.Sent == nil {
+		return
+	}
+	is := *b.Sent
+	is.To, is.Like = slices.Clone(is.To), slices.Clone(is.Like)
+	for _, list := range [][]string{is.To, is.Like} {
+		for i := range list {
+			w.line(&list[i])
+		}
+	}
+	slices.Sort(is.To)
+	b.Sent = &is
 }
 
 // Message replaces the people in a message, in place. After an error, which names

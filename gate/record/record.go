@@ -42,11 +42,12 @@ type Cleaner interface {
 	Message(*gate.Message) error
 }
 
-// A Learner finds in stimuli what answers before them had given, and sets their
+// A Learner finds in stimuli what answers and messages before them had given, and sets their
 // Bindings. It is called in the order of the tapes, by one goroutine, and again for a
 // stimulus whose tape failed before it was on it.
 type Learner interface {
 	Learn(*gate.Stimulus, *gate.Outcome)
+	Message(*gate.Message)
 }
 
 // Options say how traffic is kept. Folder, Name and Header.Content must be given.
@@ -119,6 +120,7 @@ type entry struct {
 	size     int64
 	durable  bool          // it must be on the medium, and not with the operating system alone
 	kept     bool          // it is on the tape
+	learnt   bool          // of a message: the learner was told of it
 	done     chan struct{} // closed when it is as durable as it must be, or cannot be
 }
 

@@ -195,6 +195,7 @@ func (cleaner) Message(m *gate.Message) error {
 type learner func(*gate.Stimulus, *gate.Outcome)
 
 func (l learner) Learn(s *gate.Stimulus, o *gate.Outcome) { l(s, o) }
+func (l learner) Message(*gate.Message)                   {}
 
 func TestClear(t *testing.T) {
 	o := options(t.TempDir())

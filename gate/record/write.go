@@ -142,6 +142,10 @@ func (r *Recorder) record(e *entry) *gate.Record {
 	if m := e.message; m != nil {
 		m.Seq = r.footer.Messages + 1
 		r.footer.Messages++
+		if r.opts.Learner != nil && !e.learnt {
+			e.learnt = true
+			r.opts.Learner.Message(m)
+		}
 		return &gate.Record{Kind: gate.KindMessage, Message: m}
 	}
 	s := e.stimulus

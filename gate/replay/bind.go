@@ -2,6 +2,7 @@ package replay
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"slices"
 	"sync"
@@ -38,12 +39,12 @@ func newAnswers(needs *dynamic.Needs) *answers {
 	return &answers{needs: needs, byID: make(map[string]*answer)}
 }
 
-// before gives the stimuli whose answers s needs.
+// before gives the stimuli whose answers s needs, or messages sent because of them.
 func (a *answers) before(s *gate.Stimulus) []string {
 	var ids []string
 	for i := range s.Bindings {
 		b := &s.Bindings[i]
-		if a.needs.Wants(b) && b.From != s.ID && !slices.Contains(ids, b.From) {
+		if a.needs.Wants(b) && b.From != "" && b.From != s.ID && !slices.Contains(ids, b.From) {
 			ids = append(ids, b.From)
 		}
 	}
@@ -82,22 +83,17 @@ func (a *answers) take(b *gate.Binding) (value string, answered, ok bool) {
 	return value, true, ok
 }
 
-// bound is s as it is sent to this build: with the values that the build gave, and
-// the headers that were configured. A value that the build did not give stays the
+// bound is s as it is sent to this build: with the values that the build gave in answers and
+// messages, which are waited for, and the headers that were configured. A value that the build did not give stays the
 // recorded one, and is a gap.
-func (r *run) bound(s *gate.Stimulus) *gate.Stimulus {
+func (r *run) bound(ctx context.Context, s *gate.Stimulus) *gate.Stimulus {
 	out := *s
 	for i := range s.Bindings {
 		b := &s.Bindings[i]
 		if !r.plan.Needs.Wants(b) {
 			continue
 		}
-		value, answered, ok := r.answers.take(b)
-		detail := fmt.Sprintf("the build gave nothing at %s in its answer to stimulus %s: the recorded value was sent", b.Place, b.From)
-		if !answered {
-			detail = fmt.Sprintf("stimulus %s, whose answer gives the value at %s, was not replayed before it: the recorded value was sent"+
-				" (waybill corpus merge joins tapes that a session goes on over; waybill corpus sample --complete leaves out sessions without a beginning)", b.From, b.Place)
-		}
+		value, detail, ok := r.given(ctx, b)
 		if ok {
 			out, ok = dynamic.Put(&out, *b, value)
 			detail = fmt.Sprintf("the value at %s of the answer to stimulus %s does not stand in the stimulus that is to hold it", b.Place, b.From)
@@ -108,6 +104,20 @@ func (r *run) bound(s *gate.Stimulus) *gate.Stimulus {
 	}
 	out = dynamic.Inject(&out, r.plan.Headers)
 	return &out
+}
+
+// given is the value that the build gave for b. detail says why there is none.
+func (r *run) given(ctx context.Context, b *gate.Binding) (value, detail string, ok bool) {
+	if b.Sent != nil {
+		return r.mailbox.take(ctx, b, r.plan.AnswerTimeout)
+	}
+	value, answered, ok := r.answers.take(b)
+	detail = fmt.Sprintf("the build gave nothing at %s in its answer to stimulus %s: the recorded value was sent", b.Place, b.From)
+	if !answered {
+		detail = fmt.Sprintf("stimulus %s, whose answer gives the value at %s, was not replayed before it: the recorded value was sent"+
+			" (waybill corpus merge joins tapes that a session goes on over; waybill corpus sample --complete leaves out sessions without a beginning)", b.From, b.Place)
+	}
+	return value, detail, ok
 }
 
 // shorten cuts an answer that was read further than tapes hold, for its values.

@@ -183,7 +183,9 @@ func (r *run) sendBoth(ctx context.Context, x, y *item) {
 	driver := r.drivers[x.Door]
 	r.sent.Add(2)
 	defer r.done.Add(2)
-	sx, sy := r.bound(&x.Stimulus), r.bound(&y.Stimulus)
+	sx, sy := r.bound(ctx, &x.Stimulus), r.bound(ctx, &y.Stimulus)
+	r.mailbox.begin(sx)
+	r.mailbox.begin(sy)
 	r.contention.before(ctx, driver, sx)
 	r.contention.before(ctx, driver, sy)
 	fx, fy := r.contention.begin(sx), r.contention.begin(sy)

@@ -28,8 +28,8 @@ var (
 type ledger struct {
 	store   Store
 	limit   uint64
-	abandon func(cause error) // stops work; called from within sinks too
-	kept    func(*gate.Message)
+	abandon func(cause error)   // stops work; called from within sinks too
+	arrival func(*gate.Message) // is told of each message that is stored
 
 	seq      atomic.Uint64
 	messages atomic.Uint64
@@ -85,8 +85,8 @@ func (l *ledger) keep(m *gate.Message) error {
 		m.At = time.Now().UnixNano()
 	}
 	err := l.append(&gate.Record{Kind: gate.KindMessage, Message: m}, &l.messages)
-	if err == nil {
-		l.kept(m)
+	if err == nil && l.arrival != nil {
+		l.arrival(m)
 	}
 	if late != "" {
 		l.gap(gate.Gap{Kind: gate.GapNotQuiet, Where: "sink " + m.Sink, Seq: n, Detail: late})

@@ -83,9 +83,13 @@ type Plan struct {
 	Total   uint64
 
 	// Needs are those of all stimuli: values that the build gives in its answers and
-	// that stand in later stimuli in place of the recorded ones. nil: every stimulus
-	// is sent as it was recorded.
+	// messages, and that stand in later stimuli in place of the recorded ones. nil: every
+	// stimulus is sent as it was recorded. A stimulus that needs a message waits for it, at
+	// most AnswerTimeout.
 	Needs *dynamic.Needs
+
+	// Part says that Stimuli are a part of the corpus that Needs are of.
+	Part bool
 
 	// Headers are set on each stimulus of HTTP in place of what was recorded.
 	Headers map[string]string
@@ -102,11 +106,12 @@ type Plan struct {
 
 	Scenario      config.Scenario
 	Pace          config.Pace
-	Concurrency   int           // stimuli under way at once
-	AnswerTimeout time.Duration // for one stimulus
-	QuietTimeout  time.Duration // for the build to become quiet
-	MaxMessages   uint64        // more is a flood
-	MaxAnswer     int64         // bytes of an answer's body that are kept; 0 is 64 KiB
+	Concurrency   int             // stimuli under way at once
+	Order         config.Sequence // in which they begin; "" is [config.BySessions]
+	AnswerTimeout time.Duration   // for one stimulus
+	QuietTimeout  time.Duration   // for the build to become quiet
+	MaxMessages   uint64          // more is a flood
+	MaxAnswer     int64           // bytes of an answer's body that are kept; 0 is 64 KiB
 
 	// Settle is how long nothing must happen for idleness; with a probe, between its two
 	// answers. 0 is, for idleness, three times the longest gap between a cause and its last

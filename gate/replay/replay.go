@@ -37,9 +37,12 @@ func Run(ctx context.Context, p Plan) (Result, error) {
 	r := &run{
 		plan: &p, abandon: abandon, drivers: make(map[string]channel.Driver),
 		ledger: newLedger(p.Store, p.MaxMessages, abandon),
-		result: Result{Sinks: make(map[string]string)}, answers: newAnswers(p.Needs), links: newLinks(p.Follow),
+		result: Result{Sinks: make(map[string]string)}, answers: newAnswers(p.Needs), mailbox: newMailbox(&p), links: newLinks(p.Follow),
 	}
-	r.ledger.kept = r.links.take
+	r.ledger.arrival = func(m *gate.Message) {
+		r.mailbox.arrive(m)
+		r.links.take(m)
+	}
 	r.contention = newContention(&p.Scenario)
 	stop := r.progress()
 	defer stop()
@@ -52,6 +55,7 @@ type run struct {
 	plan    *Plan
 	ledger  *ledger
 	answers *answers
+	mailbox *mailbox
 	links   *links // nil: none are asked for
 	abandon func(error)
 	result  Result

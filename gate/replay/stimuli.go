@@ -15,7 +15,8 @@ import (
 // stimulate sends the corpus, with the outage of the scenario between its bounds.
 // It returns when all stimuli are answered or work is abandoned.
 func (r *run) stimulate(ctx context.Context) {
-	q := newQueue(r.plan.Concurrency)
+	strict := r.plan.Order == config.InSequence && r.contention == nil // which is there to change the order
+	q := newQueue(r.plan.Concurrency, strict)
 	defer q.endWith(ctx)()
 	var workers sync.WaitGroup
 	for range r.plan.Concurrency {
@@ -52,7 +53,11 @@ func (r *run) stimulate(ctx context.Context) {
 			}
 		}
 		read++
-		i := &item{Stimulus: s, place: read, due: pace.due(s.At), after: r.answers.before(&s), needed: r.plan.Needs.Of(s.ID) != nil}
+		i := &item{Stimulus: s, place: read, due: pace.due(s.At), after: r.answers.before(&s), needed: r.plan.Needs.Of(s.ID) != nil || r.plan.Needs.Causes(s.ID)}
+		resource, writes := resourceOf(&s)
+		if i.about, i.writes = r.plan.Needs.People(&s), writes; resource != "" {
+			i.about = append(i.about, resource)
+		}
 		i.rank = r.contention.rank(i)
 		if ctx.Err() == nil && waitUntil(ctx, i.due) && q.put(i) {
 			continue
@@ -104,7 +109,8 @@ func (r *run) send(ctx context.Context, i *item) {
 	var o gate.Outcome
 	switch {
 	case ok:
-		s = r.bound(s)
+		s = r.bound(ctx, s)
+		r.mailbox.begin(s)
 		r.contention.before(ctx, driver, s)
 		f := r.contention.begin(s)
 		r.ledger.begin()
@@ -114,6 +120,7 @@ func (r *run) send(ctx context.Context, i *item) {
 		r.ledger.end()
 		r.contention.end(f)
 	case s.Channel == channelExec:
+		r.mailbox.begin(s)
 		r.ledger.begin()
 		o = r.build.Job(ctx, firstLine(s.Head), s.Body)
 		r.ledger.end()
@@ -135,6 +142,7 @@ func (r *run) answered(s *gate.Stimulus, o *gate.Outcome) {
 	}
 	o.Stimulus, o.Channel, o.Key, o.Phase = s.ID, s.Channel, s.Key, *r.ledger.phase.Load()
 	r.answers.keep(o)
+	r.mailbox.end(s, o)
 	if r.links != nil || r.plan.Scenario.Kind == config.Cache {
 		r.sessions.Saw(s, o)
 	}

@@ -206,6 +206,7 @@ func (b *htmlBuilder) head() {
 	for _, k := range sortedKeys(total)[:min(len(total), maxRows)] {
 		d.Masks = append(d.Masks, htmlCount{total[k].count, k + total[k].hidden()})
 	}
+	d.Notes = append(d.Notes, recordedLines(v, b.names, b.o.Names)...)
 	for _, n := range v.Notes {
 		d.Notes = append(d.Notes, b.names.prose(n))
 	}

@@ -38,6 +38,7 @@ func Markdown(w io.Writer, v *gate.Verdict, o Options) error {
 	m.settings()
 	m.why()
 	m.gaps()
+	m.recorded()
 	m.accepted()
 	m.masked()
 	m.unused()
@@ -327,6 +328,14 @@ func (m *markdown) unused() {
 		lines = append(lines, "- "+code(visible(a.Fingerprint, maxName))+" "+code(visible(a.Check, maxName))+", until "+code(visible(a.Expires, 40))+"\n")
 	}
 	m.rows("<details><summary>Approvals that nothing used</summary>\n\n", lines, "\n</details>\n\n", maxGaps, "unused approval", "unused approvals")
+}
+
+func (m *markdown) recorded() {
+	var lines []string
+	for _, line := range recordedLines(m.v, m.names, false) {
+		lines = append(lines, "- "+m.prose(line)+"\n")
+	}
+	m.rows("<details><summary>Recorded and replayed</summary>\n\n", lines, "\n</details>\n\n", maxGaps, "line", "lines")
 }
 
 func (m *markdown) notes() {

@@ -33,6 +33,7 @@ func Terminal(w io.Writer, v *gate.Verdict, o Options) error {
 	r.settings()
 	r.gaps()
 	r.masks()
+	r.recorded()
 	r.counts()
 	r.readings()
 	r.approvals()
@@ -485,6 +486,23 @@ func (r *renderer) masks() {
 		r.line("  ", span{regular, fmt.Sprintf("%7s ", count(total[k].count)) + k + total[k].hidden()})
 	}
 	r.more(len(keys)-maxMasks, "kind of mask", "kinds of mask")
+}
+
+// recorded says how much of what production once did was done again.
+func (r *renderer) recorded() {
+	lines := recordedLines(r.v, r.names, r.o.Names)
+	if len(lines) == 0 {
+		return
+	}
+	r.heading("Recorded and replayed")
+	for i, line := range lines[:min(len(lines), maxGaps)] {
+		lead := "    "
+		if i == 0 || strings.HasPrefix(line, "scenario ") {
+			lead = "  "
+		}
+		r.text(lead, "      ", line)
+	}
+	r.more(len(lines)-maxGaps, "line", "lines")
 }
 
 func (r *renderer) counts() {

@@ -44,6 +44,8 @@ type Input struct {
 	// Reasons of other stages: usage, containment, interruption.
 	Reasons []gate.Reason
 	Notes   []string
+
+	Recorded []gate.Reenacted
 }
 
 // unstableCheck is the check whose failure is instability and not a fault of its own.
@@ -59,7 +61,7 @@ const unstableCheck = "unstable-recipients"
 func Decide(in Input) gate.Verdict {
 	v := gate.Verdict{
 		Schema: gate.Schema, Comparisons: in.Comparisons, Drill: in.Drill, Corpus: in.Corpus, Made: in.Made,
-		Reasons: slices.Clone(in.Reasons), Notes: slices.Clone(in.Notes),
+		Reasons: slices.Clone(in.Reasons), Notes: slices.Clone(in.Notes), Recorded: in.Recorded,
 	}
 	bug := func(format string, args ...any) {
 		v.Reasons = append(v.Reasons, gate.Reason{Code: gate.ExitBug, Text: fmt.Sprintf(format, args...)})

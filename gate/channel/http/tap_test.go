@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/base64"
 	"fmt"
 	"io"
 	"net"
@@ -442,10 +443,19 @@ func TestTapCloses(t *testing.T) {
 	}
 }
 
+// bearer is a JWT of somebody that is another each time.
+func bearer(who string, n int) string {
+	part := func(s string) string { return base64.RawURLEncoding.EncodeToString([]byte(s)) }
+	return "Bearer " + part(`{"alg":"HS256"}`) + "." + part(fmt.Sprintf(`{"sub":%q,"iat":%d}`, who, n)) + "." + part(fmt.Sprint("signature ", n))
+}
+
 func TestTapKeys(t *testing.T) {
 	server := httptest.NewServer(nethttp.HandlerFunc(func(w nethttp.ResponseWriter, r *nethttp.Request) {
 		if v := r.URL.Query().Get("set"); v != "" {
 			nethttp.SetCookie(w, &nethttp.Cookie{Name: "app_session", Value: v})
+		}
+		for _, v := range r.URL.Query()["cookie"] {
+			w.Header().Add("Set-Cookie", v)
 		}
 	}))
 	defer server.Close()
@@ -461,6 +471,19 @@ func TestTapKeys(t *testing.T) {
 		{"a session that is renewed", "", []visit{
 			{"/", "app_session=s1", ""}, {"/?set=s3", "app_session=s1", ""}, {"/", "app_session=s3", ""}, {"/?set=s4", "app_session=s3", ""}, {"/", "app_session=s4", ""},
 		}, "aaaaa"},
+		{"a session that ends, and another", "", []visit{
+			{"/?cookie=PHPSESSID%3Dp1", "", ""}, {"/?cookie=PHPSESSID%3Ddeleted%3B+Max-Age%3D0", "PHPSESSID=p1", ""}, {"/", "PHPSESSID=deleted", ""}, {"/?cookie=PHPSESSID%3Dp2", "", ""}, {"/", "PHPSESSID=p2", ""},
+		}, "aabcc"},
+		{"deleted by a day long past", "", []visit{{"/?cookie=sid%3Dx%3B+Expires%3DThu,+01-Jan-1970+00:00:01+GMT", "", ""}, {"/", "", ""}}, "aa"},
+		{"frameworks' names", "", []visit{
+			{"/", "wordpress_test_cookie=1; comment_author_ab=x; wordpress_logged_in_0123456789abcdef0123=w1", ""}, {"/", "wordpress_logged_in_0123456789abcdef0123=w1; theme=2; sidebar=open", ""},
+			{"/", "_xsrf=1; next-auth.callback-url=u; __Secure-next-auth.session-token=n1", ""}, {"/", "__Secure-next-auth.session-token=n1", ""},
+			{"/", "connect.sid=s%3Ac1", ""}, {"/", "JSESSIONID=j1; XSRF-TOKEN=a", ""}, {"/", "XSRF-TOKEN=b; JSESSIONID=j1", ""}, {"/", ".AspNetCore.Identity.Application=i1", ""}, {"/", "laravel_session=l1; XSRF-TOKEN=c", ""},
+		}, "aabbcddef"},
+		{"who logs in goes on", "", []visit{
+			{"/", "PHPSESSID=p1", ""}, {"/?cookie=wordpress_logged_in_ab%3Dw1", "PHPSESSID=p1", ""}, {"/", "PHPSESSID=p1; wordpress_logged_in_ab=w1", ""},
+		}, "aaa"},
+		{"tokens of one subject", "", []visit{{"/", "", bearer("alice", 1)}, {"/", "", bearer("alice", 2)}, {"/", "", bearer("bob", 1)}}, "aab"},
 		{"credentials where there is no session", "", []visit{{"/", "", "Basic YQ=="}, {"/", "", "Basic Yg=="}, {"/", "csrf_token=x", "Basic YQ=="}, {"/", "", ""}}, "abac"},
 		{"a cookie by name", `key = "cookie/who"`, []visit{{"/", "who=1; app_session=x", ""}, {"/", "who=1; app_session=y", ""}, {"/", "who=2", "Basic YQ=="}, {"/", "", "Basic YQ=="}, {"/", "", ""}}, "aabcc"},
 		{"a header by name", `key = "header/Authorization"`, []visit{{"/", "app_session=x", "Basic YQ=="}, {"/", "", "Basic YQ=="}, {"/", "app_session=x", ""}}, "aab"},
