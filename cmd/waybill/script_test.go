@@ -29,6 +29,7 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
 		"waybill": func() { os.Exit(waybill.Run(os.Args, os.Stdin, os.Stdout, os.Stderr)) },
 		"portal":  func() { os.Exit(portal(os.Args[1:])) },
+		"wild":    func() { os.Exit(wild(os.Args[1:])) },
 		"links":   func() { os.Exit(links(os.Args[1:])) },
 		"rogue":   func() { os.Exit(rogue(os.Args[1:])) },
 	})

@@ -29,6 +29,9 @@ func newBlock(from io.Reader) *block {
 // buffered is how many bytes are read and not taken.
 func (b *block) buffered() int { return b.w - b.r }
 
+// blank reports whether nothing but line ends was read and is left.
+func (b *block) blank() bool { return len(bytes.Trim(b.buf[b.r:b.w], "\r\n")) == 0 }
+
 // reset forgets what was read, and goes on with another connection.
 func (b *block) reset(from io.Reader) { b.from, b.r, b.w = from, 0, 0 }
 

@@ -25,6 +25,7 @@ const (
 
 var (
 	errGone     = errors.New("the build closed the connection before it answered")
+	errBehind   = errors.New("the build sent more behind its answer, which belongs to none")
 	errSwitched = errors.New("the build switched protocols, which was not asked for")
 )
 
@@ -180,7 +181,10 @@ func (c *client) hear(method string, limit int64, out *gate.Outcome) (kept bool,
 	if err != nil {
 		return false, err
 	}
-	return c.take(r, limit, out)
+	if kept, err = c.take(r, limit, out); err == nil && !c.in.in.blank() {
+		return false, errBehind // as a body after 204, or a length that is too small
+	}
+	return kept, err
 }
 
 // take takes down the answer that begins with r, and reads its body.

@@ -90,6 +90,9 @@ func (d *driver) pipeline(ctx context.Context, list [2]*gate.Stimulus, out [2]*g
 		if _, err := c.take(r, d.maxAnswer, out[i]); err != nil {
 			return answered[0], answered[1], err
 		}
+		if (i == 1 || r.last) && !c.in.in.blank() {
+			return answered[0], answered[1], errBehind
+		}
 		answered[i] = true
 		if r.last {
 			break
