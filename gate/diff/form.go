@@ -180,6 +180,9 @@ func (f *Form) fits(text string, known func(string) bool) bool {
 	if f.stamps {
 		return IsStamp(text)
 	}
+	if f.drawn() && f.lo >= longDrawn && readsDrawn(text) {
+		return true
+	}
 	l := utf8.RuneCountInString(text)
 	less, more := f.slack()
 	if l < f.lo-less || l > f.hi+more {
@@ -203,6 +206,23 @@ func (f *Form) fits(text string, known func(string) bool) bool {
 		return false
 	}
 	return mine&digit != 0 || f.token() && f.Fresh() || known != nil && known(text)
+}
+
+// longDrawn is how many letters and digits a value has that nobody else's equals, however it is
+// spelled: a release may write its tokens in another alphabet.
+const longDrawn = 20
+
+// readsDrawn reports whether text is as long as that, and its letters and digits stand as chance
+// has them.
+func readsDrawn(text string) bool {
+	changes := 0
+	for i := 1; i < len(text); i++ {
+		if sortsOf(text[i-1:i]) != sortsOf(text[i:i+1]) {
+			changes++
+		}
+	}
+	sorts := sortsOf(text)
+	return len(text) >= longDrawn && inToken(text) && sorts&digit != 0 && sorts&(lower|upper) != 0 && changes >= len(text)/4
 }
 
 // Chances of what values drawn at random are.

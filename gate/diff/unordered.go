@@ -37,7 +37,7 @@ func (s *Shuffle) Add(first, again *gate.Canonical) {
 		s.lists[gate.WithoutIndexes(l.name)] = struct{}{}
 	}
 	for _, t := range align(first.Parts, again.Parts) {
-		if t.before == nil || t.after == nil || !worded(t.before.Kind) || t.before.Kind != t.after.Kind || t.before.Value == t.after.Value {
+		if t.before == nil || t.after == nil || !movable(t.before.Kind) || t.before.Kind != t.after.Kind || t.before.Value == t.after.Value {
 			continue
 		}
 		bl, al := strings.Split(t.before.Value, "\n"), strings.Split(t.after.Value, "\n")
@@ -65,6 +65,9 @@ func (s *Shuffle) Add(first, again *gate.Canonical) {
 		}
 	}
 }
+
+// movable reports whether lines of a part of this kind may change places: of addresses each has its own.
+func movable(kind gate.PartKind) bool { return worded(kind) || kind == gate.Addresses }
 
 // movedLines reports whether two lines or more stand in other places of a text, and between how
 // many lines at the start and at the end that is.
@@ -182,7 +185,7 @@ func (s *Shuffle) Ordered(before, after *gate.Canonical) *gate.Canonical {
 		m.permute(out.Parts, places(l.elements, m.elements))
 	}
 	for _, t := range align(before.Parts, out.Parts) {
-		if t.before == nil || t.after == nil || t.before.Value == t.after.Value || !worded(t.before.Kind) || t.before.Kind != t.after.Kind {
+		if t.before == nil || t.after == nil || t.before.Value == t.after.Value || !movable(t.before.Kind) || t.before.Kind != t.after.Kind {
 			continue
 		}
 		value := s.inOrder(t.before.Name, t.before.Value, t.after.Value)

@@ -49,6 +49,11 @@ func TestElementsInAnyOrder(t *testing.T) {
 				return part("html/link", gate.Link, "https://app.example.org/g/"+e)
 			})
 		},
+		"addressees": func(name string, elements []string) gate.Canonical {
+			return hook(name, []string{strings.Join(elements, "@example.org\n") + "@example.org"}, func(_ int, e string) []gate.Part {
+				return part("header/cc", gate.Addresses, e)
+			})
+		},
 		"lines": func(name string, elements []string) gate.Canonical {
 			return hook(name, []string{"Dear " + name + ",\n" + strings.Join(elements, "\n") + "\nYours"}, func(_ int, e string) []gate.Part {
 				return part("text", gate.Text, e)
