@@ -257,9 +257,10 @@ func TestOrder(t *testing.T) {
 			m := &memory{do: func(_ context.Context, s *gate.Stimulus) gate.Outcome {
 				mu.Lock()
 				begun = append(begun, s.ID)
+				n := len(begun)
 				at[s.ID] = time.Now()
 				mu.Unlock()
-				time.Sleep(time.Duration(100-len(s.ID)) * time.Millisecond * time.Duration(1+len(begun)%3))
+				time.Sleep(time.Duration(100-len(s.ID)) * time.Millisecond * time.Duration(1+n%3))
 				mu.Lock()
 				ended = append(ended, s.ID)
 				mu.Unlock()
