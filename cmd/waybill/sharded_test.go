@@ -87,6 +87,11 @@ func sameInShards(t *testing.T, conf string, shards int) gate.Verdict {
 		t.Fatalf("judge: exit code %d:\n%s", gotCode, saidOfParts)
 	}
 	got, v := meant(t, parts)
+	if text, err := os.ReadFile(conf); err != nil {
+		t.Fatal(err)
+	} else if bytes.Contains(text, []byte(`kind = "contention"`)) {
+		want, got = want[:1], got[:1] // a race strikes others each time: that it does is what both must say
+	}
 	if d := cmp.Diff(want, got); d != "" || wantCode != gotCode {
 		t.Errorf("exit code %d whole, %d in %d shards (-whole +shards)\n%s\n%s\n%s", wantCode, gotCode, shards, d, said, saidOfParts)
 	}
