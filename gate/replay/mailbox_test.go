@@ -110,7 +110,10 @@ func visited(t *testing.T, people int) []gate.Stimulus {
 	a := newAccounts(1, time.Second)
 	l := dynamic.NewLearner(dynamic.Options{})
 	last := map[string]string{}
+	var mu sync.Mutex // guards l and last
 	a.keep = func(m *gate.Message) error {
+		mu.Lock()
+		defer mu.Unlock()
 		l.Message(m)
 		text := string(m.Body)
 		if _, link, ok := strings.Cut(text, "http://app.example"); ok {
@@ -122,13 +125,20 @@ func visited(t *testing.T, people int) []gate.Stimulus {
 		}
 		return nil
 	}
+	link := func(of string) string {
+		mu.Lock()
+		defer mu.Unlock()
+		return last[of]
+	}
 	var corpus []gate.Stimulus
 	ask := func(key, target string) {
 		s := gate.Stimulus{ID: fmt.Sprintf("s%03d", len(corpus)), Channel: "http", Door: "web", Key: key, At: time.Now().UnixNano(),
 			Head: []byte("POST " + target + " HTTP/1.1\r\nHost: app.example\r\n")}
 		o := a.do(t.Context(), &s)
 		s.Status = o.Status
+		mu.Lock()
 		l.Learn(&s, &o)
+		mu.Unlock()
 		corpus = append(corpus, s)
 		if s.Status != 200 {
 			t.Fatalf("the recording itself failed with %d: %s", s.Status, s.Head)
@@ -147,8 +157,8 @@ func visited(t *testing.T, people int) []gate.Stimulus {
 		ask(name(i), "/comment?author="+name(i))
 	}
 	for i := range people {
-		ask(name(i), last["To: "+name(i)+"@x.example"])
-		ask("moderator", last[name(i)])
+		ask(name(i), link("To: "+name(i)+"@x.example"))
+		ask("moderator", link(name(i)))
 	}
 	a.mail.Wait()
 	return corpus
