@@ -69,6 +69,19 @@ func (n *Noise) Named(part, text string, after bool) string {
 	})
 }
 
+// Varies counts the places within parts of this name, without indexes, that vary.
+func (n *Noise) Varies(part string) (count int) {
+	if n == nil {
+		return 0
+	}
+	for k, spans := range n.places {
+		if gate.WithoutIndexes(k.part) == part {
+			count += len(spans)
+		}
+	}
+	return count
+}
+
 // asLong reports whether w is as long as the values of some volatile place of the part.
 func (n *Noise) asLong(part, w string) bool {
 	l := utf8.RuneCountInString(w)

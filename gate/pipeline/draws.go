@@ -175,9 +175,11 @@ const (
 // noise there, but may, that is a gap.
 func (c *comparer) draws(all []pairing) {
 	places := map[drawnPlace][]*pool{}
+	spans := map[drawnPlace]int{} // with those of times
 	for k, p := range c.noise.pools {
+		at := drawnPlace{k.route, k.part}
+		spans[at]++
 		if !p.isTime() {
-			at := drawnPlace{k.route, k.part}
 			places[at] = append(places[at], p)
 		}
 	}
@@ -192,7 +194,9 @@ func (c *comparer) draws(all []pairing) {
 		}
 		route := c.noise.routeOf(c.before.surplus[p.B].at, c.before.items[p.B].Message)
 		for j, h := range p.hunks {
-			if k := (drawnPlace{route, withoutIndexes(h.Part)}); len(places[k]) > 0 {
+			k := drawnPlace{route, withoutIndexes(h.Part)}
+			// Where all that is drawn varies in this message too, what differs is something else.
+			if c.noise.of[c.before.surplus[p.B].at].Varies(k.part) < spans[k] && len(places[k]) > 0 {
 				found[k] = append(found[k], drawnHunk{i, j})
 			}
 		}
