@@ -180,14 +180,8 @@ func (l *Learner) bind(s *gate.Stimulus, words map[string]bool) []gate.Binding {
 	return slices.Clip(kept)
 }
 
-// made reports whether the value of a place looks made by a program.
-func made(place, value string) bool {
-	kind, _, _ := strings.Cut(place, "/")
-	kind, _, _ = strings.Cut(kind, "?")
-	if len(value) < 4 || len(value) < 5 && kind != "text" || strings.ContainsAny(value, " \t\r\n@") || strings.Contains(value, "://") || isDate(value) {
-		return false
-	}
-	var digits, lower, upper int
+// sorts counts the figures, small letters and capitals in value.
+func sorts(value string) (digits, lower, upper int) {
 	for i := 0; i < len(value); i++ {
 		switch c := value[i]; {
 		case '0' <= c && c <= '9':
@@ -198,6 +192,17 @@ func made(place, value string) bool {
 			upper++
 		}
 	}
+	return digits, lower, upper
+}
+
+// made reports whether the value of a place looks made by a program.
+func made(place, value string) bool {
+	kind, _, _ := strings.Cut(place, "/")
+	kind, _, _ = strings.Cut(kind, "?")
+	if len(value) < 4 || len(value) < 5 && kind != "text" || strings.ContainsAny(value, " \t\r\n@") || strings.Contains(value, "://") || isDate(value) {
+		return false
+	}
+	digits, lower, upper := sorts(value)
 	letters := lower + upper
 	switch kind {
 	case "cookie", "input", "header":

@@ -250,17 +250,7 @@ func sorted[V any](m map[string]V) iter.Seq2[string, V] {
 
 // madeIn reports whether a value of a link, text, script, attribute or document looks made.
 func madeIn(place, value string) bool {
-	var digits, lower, upper int
-	for i := 0; i < len(value); i++ {
-		switch c := value[i]; {
-		case '0' <= c && c <= '9':
-			digits++
-		case 'a' <= c && c <= 'z':
-			lower++
-		case 'A' <= c && c <= 'Z':
-			upper++
-		}
-	}
+	digits, lower, upper := sorts(value)
 	named := codes.MatchString(place)
 	switch {
 	case digits == len(value):

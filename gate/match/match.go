@@ -157,26 +157,9 @@ func (m *matcher) byKey(rule gate.Rule, keys func(*Item) []string) {
 // byBody pairs items with one body: first those of one recipient, whose
 // addressing alone differs, then the others, in order.
 func (m *matcher) byBody() {
-	type key struct {
-		body gate.Digest
-		to   gate.Recipient
-	}
-	var pairs []Pair
-	whole := map[key][]int{}
-	for _, i := range m.a {
-		k := key{m.after[i].Body, m.after[i].Recipient}
-		whole[k] = append(whole[k], i)
-	}
-	for _, i := range m.b {
-		k := key{m.before[i].Body, m.before[i].Recipient}
-		if l := whole[k]; len(l) > 0 {
-			pairs = append(pairs, Pair{i, l[0], gate.ByRecipient})
-			whole[k] = l[1:]
-		}
-	}
-	m.take(pairs)
+	m.told(func(it *Item) (gate.Digest, bool) { return it.Body, true })
 
-	pairs = nil
+	var pairs []Pair
 	had := map[gate.Digest]bool{}
 	for _, i := range m.b {
 		had[m.before[i].Body] = true
@@ -196,6 +179,32 @@ func (m *matcher) byBody() {
 	m.take(pairs)
 }
 
+// told pairs items of one recipient that have one digest, in order. of gives that of an item, and
+// whether the item is among those that are paired so.
+func (m *matcher) told(of func(*Item) (gate.Digest, bool)) {
+	type key struct {
+		digest gate.Digest
+		to     gate.Recipient
+	}
+	left := map[key][]int{}
+	for _, i := range m.a {
+		if d, ok := of(&m.after[i]); ok {
+			k := key{d, m.after[i].Recipient}
+			left[k] = append(left[k], i)
+		}
+	}
+	var pairs []Pair
+	for _, i := range m.b {
+		d, ok := of(&m.before[i])
+		k := key{d, m.before[i].Recipient}
+		if l := left[k]; ok && len(l) > 0 {
+			pairs = append(pairs, Pair{i, l[0], gate.ByRecipient})
+			left[k] = l[1:]
+		}
+	}
+	m.take(pairs)
+}
+
 // bySteady pairs items whose bodies are one but for what varies from replay to replay: first those
 // of one outside party, which is told many such things, then those of which neither recipient gets
 // such a body from the other run: it went to somebody else.
@@ -204,22 +213,9 @@ func (m *matcher) bySteady() {
 		steady gate.Digest
 		to     gate.Recipient
 	}
-	same := map[key][]int{}
-	for _, i := range m.a {
-		if it := &m.after[i]; it.Steady != (gate.Digest{}) && it.Recipient.Kind == gate.Host {
-			k := key{it.Steady, it.Recipient}
-			same[k] = append(same[k], i)
-		}
-	}
-	var told []Pair
-	for _, i := range m.b {
-		k := key{m.before[i].Steady, m.before[i].Recipient}
-		if l := same[k]; len(l) > 0 {
-			told = append(told, Pair{i, l[0], gate.ByRecipient})
-			same[k] = l[1:]
-		}
-	}
-	m.take(told)
+	m.told(func(it *Item) (gate.Digest, bool) {
+		return it.Steady, it.Steady != (gate.Digest{}) && it.Recipient.Kind == gate.Host
+	})
 	kept := map[key][2]bool{}
 	each := func(run int, items []Item, left []int) {
 		for _, i := range left {

@@ -188,13 +188,17 @@ func sameMoment(h *diff.Hunk) bool {
 // dialled is a telephone number with marks between its figures, or none.
 var dialled = regexp.MustCompile(`^\+?\(?\d(?:[ ().\-/\x{a0}\x{2011}]{0,2}\d){6,14}`)
 
-// figuresOnly reads the figures of a telephone number, with its plus.
+// figuresOnly reads the figures of a telephone number, with its plus. Without one, figures are of one
+// number where nothing stands between them, or an area code stands in brackets: else they may be of two.
 func figuresOnly(text string) (figures string, size int) {
 	if text == "" || strings.IndexByte("+(0123456789", text[0]) < 0 {
 		return "", 0
 	}
 	m := dialled.FindString(text)
 	if m == "" || len(m) < len(text) && isWordByte(text[len(m)]) {
+		return "", 0
+	}
+	if m[0] != '+' && !strings.Contains(m, "(") && strings.Trim(m, "0123456789") != "" {
 		return "", 0
 	}
 	return strings.Map(func(r rune) rune {
