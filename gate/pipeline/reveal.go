@@ -155,6 +155,13 @@ func factsInID(h *gate.Hidden, found func(*exposure.Found)) {
 		}
 	}
 	for run := range figures(h.Value) {
+		if len(run) <= mostMid && isHexadecimal(h.Value, run) {
+			exposure.InText(h.Part, run, func(f *exposure.Found) {
+				f.Layers = amidHex
+				found(f)
+			})
+			continue
+		}
 		exposure.InText(h.Part, run, found)
 	}
 	for at := strings.IndexByte(h.Value, '='); at > 0; {
@@ -193,6 +200,28 @@ func figures(text string) iter.Seq[string] {
 	}
 }
 
+// amidHex is the layer of figures that stand between hexadecimal letters: of what is drawn at
+// random, every fortieth word has seven or eight of them in a row.
+const amidHex = "hexadecimal"
+
+// leastHex is how long a word is whose hexadecimal letters are of something drawn or counted.
+const leastHex = 16
+
+// isHexadecimal reports whether the word of id that run lies in is a long hexadecimal number. run
+// is a part of id.
+func isHexadecimal(id, run string) bool {
+	at := strings.Index(id, run)
+	start, end := at, at+len(run)
+	for start > 0 && isAlnumByte(id[start-1]) {
+		start--
+	}
+	for end < len(id) && isAlnumByte(id[end]) {
+		end++
+	}
+	word := id[start:end]
+	return len(word) >= leastHex && len(word) > len(run) && strings.Trim(strings.ToLower(word), "0123456789abcdef") == ""
+}
+
 // joints are the marks that join the words of an id.
 var joints = strings.NewReplacer("_", " ", "-", " ", ".", " ", "=", " ", ":", " ", "/", " ", "+", " ")
 
@@ -207,12 +236,20 @@ const (
 	shortNumbers = iota // of five or six characters
 	midNumbers          // of seven or eight
 	longNumbers         // of more
+	drawnNumbers        // of seven or eight, amid hexadecimal letters
 	otherFacts
 	factSorts
 )
 
+// mostMid is how many characters midNumbers have at the most.
+const mostMid = 8
+
 // figuresOf is how many values there are, as powers of ten, of the numbers of each sort.
-var figuresOf = [...]float64{5, 7, 9}
+var figuresOf = [...]float64{5, 7, 9, 7}
+
+// rareOf is how seldom a number of each sort is somebody's by chance, at the most, where one alone
+// says that it is that number.
+var rareOf = [...]float64{10 * unlikely, 10 * unlikely, 10 * unlikely, unlikely / 10}
 
 // hiddenFacts are what the hidden values of one run hold.
 type hiddenFacts struct {
@@ -333,7 +370,9 @@ func (g *hider) take(f *exposure.Found) {
 			return
 		case n <= 6:
 			sort = shortNumbers
-		case n <= 8:
+		case f.Layers == amidHex:
+			sort = drawnNumbers
+		case n <= mostMid:
 			sort = midNumbers
 		default:
 			sort = longNumbers
@@ -447,7 +486,7 @@ func revealed(ctx context.Context, rs *runs, first *scanned, again []*scanned, s
 		if sort != otherFacts && len(held) > 0 {
 			// Of so many numbers, and some of each person, so many are equal by chance.
 			chance := float64(distinct(lists)) * float64(max(len(first.people), 2)) * factsOfOne / math.Pow(10, figuresOf[sort])
-			if n := float64(len(held)); chance > 10*unlikely && n < chance+4*math.Sqrt(chance)+1 {
+			if n := float64(len(held)); chance > rareOf[sort] && n < chance+4*math.Sqrt(chance)+1 {
 				continue
 			}
 		}
