@@ -91,7 +91,7 @@ func Measure(first *gate.Canonical, again []*gate.Canonical, seen func(text stri
 	for _, k := range order {
 		v := at[k]
 		bw := newWords(v.first.Value)
-		spans := tokens(v.first, bw, whole(bw, union(bw, v.edits)))
+		spans := tokens(v.first, bw, wholeStamps(bw, union(bw, v.edits)))
 		for i := range spans {
 			s := &spans[i]
 			s.texts = append(s.texts, bw.text(s.start, s.end))

@@ -23,40 +23,20 @@ var stamp = regexp.MustCompile(
 		`|` + `\d{1,4}[/.]\d{1,2}[/.]\d{2,4},? ` + timeOf + timeZone +
 		`|\b` + timeOf + timeZone)
 
-// fraction is a number with figures behind a point or a comma.
-var fraction = regexp.MustCompile(`\b\d+[.,]\d+\b`)
-
-// whole widens volatile spans to the values that they are parts of.
+// wholeStamps widens volatile spans to the stamps that they stand in. A clock that
+// runs on between two replays shows in the seconds, and an hour later in the hours:
+// where a part of a stamp is volatile all of it is.
 //
-// Stamps: a clock that runs on between two replays shows in the seconds, and an hour later in the
-// hours: where a part of a stamp is volatile all of it is. The price: a time that a build works out
-// from its clock, as of an expiry, is not compared where it is written to the second.
-//
-// Numbers with a fraction: of two that are drawn or measured, one in ten has the same first figure
-// behind the point.
-func whole(w words, spans []span) []span {
+// The price: a time that a build works out from its clock, as of an expiry, is not
+// compared where it is written to the second.
+func wholeStamps(w words, spans []span) []span {
 	if len(spans) == 0 {
 		return spans
 	}
 	for _, at := range stamp.FindAllStringIndex(w.whole, -1) {
 		spans = widen(w, spans, at)
 	}
-	for _, at := range fraction.FindAllStringIndex(w.whole, -1) {
-		if !runsOn(w.whole[:at[0]], w.whole[at[1]:]) {
-			spans = widen(w, spans, at)
-		}
-	}
 	return spans
-}
-
-// runsOn reports whether what stands between two texts is a part of more than a number: of the
-// address of a machine, a version, a date, a list.
-func runsOn(before, after string) bool {
-	const marks = ".,:/-"
-	isFigure := func(c byte) bool { return '0' <= c && c <= '9' }
-	n := len(before)
-	return n > 1 && strings.IndexByte(marks, before[n-1]) >= 0 && isFigure(before[n-2]) ||
-		len(after) > 1 && strings.IndexByte(marks, after[0]) >= 0 && isFigure(after[1])
 }
 
 // widen joins those of spans that the text from at[0] to at[1] covers a part of to one that covers it.
