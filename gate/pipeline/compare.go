@@ -70,12 +70,14 @@ func (c *comparer) compare(ctx context.Context) (err error) {
 		return err
 	}
 	c.state(pairs)
-	c.contents()
 	if err := c.concerns(ctx); err != nil {
 		return err
 	}
 	c.group()
 	if err := c.pass(ctx); err != nil {
+		return err
+	}
+	if err := c.contents(ctx); err != nil {
 		return err
 	}
 	c.classes()
