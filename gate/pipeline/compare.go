@@ -215,7 +215,7 @@ func (c *comparer) steady() {
 				it.Steady = l.items[i-1].Steady
 				continue
 			}
-			places := varies[routeOf(it.Message)]
+			places := varies[c.noise.joined(routeOf(it.Message))]
 			if len(places) == 0 {
 				continue
 			}

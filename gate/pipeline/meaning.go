@@ -128,7 +128,7 @@ func (c *comparer) content(i int, peers map[route][]*diff.Noise, drawn map[*gate
 					part.Value = d.named(part.Value)
 				}
 			}
-			for _, n := range peers[routeOf(m)] {
+			for _, n := range peers[c.noise.joined(routeOf(m))] {
 				part.Value = n.Named(part.Name, part.Value, true)
 			}
 			fmt.Fprintf(h, "%q=%q\n", part.Name, named(part.Value, c.s.header.At))
