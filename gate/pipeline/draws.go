@@ -201,8 +201,16 @@ const (
 
 // draws takes out of what is stated what varies at places whose values are drawn, and says of
 // which classes such a value is not judged. Where production's replays do not show that it is
-// noise there, but may, that is a gap.
-func (c *comparer) draws(all []pairing) {
+// noise there, but may, that is a gap. residue holds the messages of production that staging does
+// not send as they are.
+func (c *comparer) draws(all []pairing, residue map[position]bool) {
+	for at, n := range c.noise.of {
+		if !residue[at] {
+			n.Volatile(func(p *diff.Place) {
+				c.noise.pools[poolKey{c.noise.class[at], withoutIndexes(p.Part), p.Span}].come(p.Texts[0])
+			})
+		}
+	}
 	places := map[drawnPlace][]*pool{}
 	spans := map[drawnPlace]int{} // with those of times
 	for k, p := range c.noise.pools {
