@@ -236,7 +236,7 @@ func (c *comparer) steady() {
 
 // state makes changes of pairs, leaving out what noise explains.
 func (c *comparer) state(all []pairing) {
-	copies := c.copies(all)
+	copies, unsteady := c.copies(all), c.unsteady(all)
 	noise := map[gate.Masked]uint64{}
 	type made struct {
 		gate.Change
@@ -253,6 +253,9 @@ func (c *comparer) state(all []pairing) {
 		change := newChange(c.before, c.after, p.Pair)
 		if change.Kind == gate.Altered && len(p.hunks) == 0 {
 			c.Equal++
+			continue
+		}
+		if unsteady[i] {
 			continue
 		}
 		if p.Rule == gate.Unpaired {
