@@ -24,6 +24,7 @@ func (c *comparer) volatile(ctx context.Context, all []pairing) error {
 		residue[b.at] = true
 	}
 	c.draws(all, residue)
+	c.respelt(all)
 	ids := identities{replays: 1 + len(c.replays), at: c.sentAt()}
 	if !c.o.replies {
 		if err := c.answers(ctx, &ids); err != nil {
