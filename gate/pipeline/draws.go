@@ -138,7 +138,7 @@ func Settled(ctx context.Context, o Options, production []string) (bool, error) 
 		case err != nil:
 			return false, err
 		case o.drawn != nil && *o.drawn, len(c.Changes)+len(c.Orders) > 0,
-			slices.ContainsFunc(gaps, func(g gate.Gap) bool { return g.Kind == gate.GapArrival }):
+			slices.ContainsFunc(gaps, func(g gate.Gap) bool { return g.Kind == gate.GapArrival || g.Kind == gate.GapUnstable }):
 			return false, nil
 		}
 	}
