@@ -211,33 +211,31 @@ func (c *comparer) draws(all []pairing, residue map[position]bool) {
 			})
 		}
 	}
-	places := map[drawnPlace][]*pool{}
-	spans := map[drawnPlace]int{} // with those of times
+	d := draw{map[drawnPlace][]*pool{}, map[drawnPlace]int{}, map[drawnPlace][]drawnEdit{}}
 	for k, p := range c.noise.pools {
 		at := drawnPlace{k.route, k.part}
-		spans[at]++
+		d.spans[at]++
 		if !p.isTime() {
-			places[at] = append(places[at], p)
+			d.places[at] = append(d.places[at], p)
 		}
 	}
-	if len(places) == 0 {
+	if len(d.places) == 0 {
 		return
 	}
-	found := map[drawnPlace][]drawnEdit{}
 	for i := range all {
 		p := &all[i]
 		if p.B < 0 || p.A < 0 || c.first[i] != i || c.before.items[p.B].Recipient != c.after.items[p.A].Recipient {
 			continue
 		}
-		c.drawnOf(i, p, places, spans, found)
+		c.drawnOf(i, p, &d)
 	}
 	moved := map[drawnHunk]drawnAs{}
-	for _, k := range slices.SortedFunc(maps.Keys(found), drawnPlace.compare) {
-		c.drawnAt(k, places[k], found[k], moved)
+	for _, k := range slices.SortedFunc(maps.Keys(d.found), drawnPlace.compare) {
+		c.drawnAt(k, d.places[k], d.found[k], moved)
 	}
-	for _, k := range slices.SortedFunc(maps.Keys(places), drawnPlace.compare) {
+	for _, k := range slices.SortedFunc(maps.Keys(d.places), drawnPlace.compare) {
 		n := 0
-		for _, p := range places[k] {
+		for _, p := range d.places[k] {
 			if p.isDrawn() {
 				n = max(n, p.n)
 			}
@@ -249,9 +247,16 @@ func (c *comparer) draws(all []pairing, residue map[position]bool) {
 	c.moveDrawn(all, moved)
 }
 
-// drawnOf puts the hunks of pairing i, which is p, into found that are at places of values that are
-// drawn, and shows the values that it has there to their pools.
-func (c *comparer) drawnOf(i int, p *pairing, places map[drawnPlace][]*pool, spans map[drawnPlace]int, found map[drawnPlace][]drawnEdit) {
+// A draw holds the places of classes at which values are not the same in each replay.
+type draw struct {
+	places map[drawnPlace][]*pool // without those of times
+	spans  map[drawnPlace]int     // how many there are, with those
+	found  map[drawnPlace][]drawnEdit
+}
+
+// drawnOf adds the hunks of pairing i, which is p, that are at places of values that are drawn, and
+// shows the values that it has there to their pools.
+func (c *comparer) drawnOf(i int, p *pairing, d *draw) {
 	at, m := c.before.surplus[p.B].at, c.before.items[p.B].Message
 	route := c.noise.routeOf(at, m)
 	for k := range p.values {
@@ -267,7 +272,7 @@ func (c *comparer) drawnOf(i int, p *pairing, places map[drawnPlace][]*pool, spa
 		k := drawnPlace{route, withoutIndexes(h.Part)}
 		varies := c.noise.of[at].Varies(k.part)
 		// Where all that is drawn varies in this message too, what differs is something else.
-		if varies >= spans[k] || len(places[k]) == 0 {
+		if varies >= d.spans[k] || len(d.places[k]) == 0 {
 			continue
 		}
 		if wholes == nil {
@@ -287,8 +292,8 @@ func (c *comparer) drawnOf(i int, p *pairing, places map[drawnPlace][]*pool, spa
 		if len(e.texts) > 1 {
 			e.texts = e.texts[1:]
 		}
-		found[k] = append(found[k], e)
-		for _, o := range places[k] {
+		d.found[k] = append(d.found[k], e)
+		for _, o := range d.places[k] {
 			if before := e.texts[0][0]; varies == 0 && !constant[o] && len(e.texts) == 1 && o.met(before) {
 				constant[o] = true
 				o.constant(before)
