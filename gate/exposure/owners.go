@@ -96,6 +96,12 @@ func (o *Owners) Held(k Key) int {
 	return len(h.list)
 }
 
+// Known reports whether anybody holds f, or it was not asked for.
+func (o *Owners) Known(f *Found) bool {
+	h := o.wanted[f.Key()]
+	return h == nil || h.self >= 0 || h.common.Load() || len(h.list) > 0
+}
+
 // Wanted reports whether anything was asked for.
 func (o *Owners) Wanted() bool { return len(o.wanted) > 0 }
 

@@ -70,12 +70,14 @@ func (c *comparer) compare(ctx context.Context) (err error) {
 		return err
 	}
 	c.state(pairs)
-	c.contents()
 	if err := c.concerns(ctx); err != nil {
 		return err
 	}
 	c.group()
 	if err := c.pass(ctx); err != nil {
+		return err
+	}
+	if err := c.contents(ctx); err != nil {
 		return err
 	}
 	c.classes()
@@ -213,7 +215,7 @@ func (c *comparer) steady() {
 				it.Steady = l.items[i-1].Steady
 				continue
 			}
-			places := varies[routeOf(it.Message)]
+			places := varies[c.noise.joined(routeOf(it.Message))]
 			if len(places) == 0 {
 				continue
 			}
@@ -234,7 +236,7 @@ func (c *comparer) steady() {
 
 // state makes changes of pairs, leaving out what noise explains.
 func (c *comparer) state(all []pairing) {
-	copies := c.copies(all)
+	copies, unsteady := c.copies(all), c.unsteady(all)
 	noise := map[gate.Masked]uint64{}
 	type made struct {
 		gate.Change
@@ -251,6 +253,9 @@ func (c *comparer) state(all []pairing) {
 		change := newChange(c.before, c.after, p.Pair)
 		if change.Kind == gate.Altered && len(p.hunks) == 0 {
 			c.Equal++
+			continue
+		}
+		if unsteady[i] {
 			continue
 		}
 		if p.Rule == gate.Unpaired {

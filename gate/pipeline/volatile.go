@@ -19,7 +19,12 @@ import (
 // where another value stood, is stated; what can belong to anybody is a blind spot, or, where
 // it alone tells messages apart, a gap.
 func (c *comparer) volatile(ctx context.Context, all []pairing) error {
-	c.draws(all)
+	residue := map[position]bool{}
+	for _, b := range c.before.surplus {
+		residue[b.at] = true
+	}
+	c.draws(all, residue)
+	c.respelt(all)
 	ids := identities{replays: 1 + len(c.replays), at: c.sentAt()}
 	if !c.o.replies {
 		if err := c.answers(ctx, &ids); err != nil {
@@ -27,10 +32,6 @@ func (c *comparer) volatile(ctx context.Context, all []pairing) error {
 		}
 	}
 	answers := len(ids.all)
-	residue := map[position]bool{}
-	for _, b := range c.before.surplus {
-		residue[b.at] = true
-	}
 	for _, at := range slices.SortedFunc(maps.Keys(c.noise.of), position.compare) {
 		if n := c.noise.of[at]; !residue[at] { // what staging sends is what the first replay sent
 			n.Volatile(func(p *diff.Place) {
