@@ -49,7 +49,7 @@ import (
 // DigestsSuffix is what the name of a tape's file of digests has after the tape's.
 const DigestsSuffix = ".digests"
 
-// Format, version 6; integers are little-endian:
+// Format, version 9; integers are little-endian:
 //
 //	"waybill-digests", u8 version
 //	key of 32 bytes
@@ -65,7 +65,7 @@ const DigestsSuffix = ".digests"
 //	held     blocks of a [filter] of the facts of a run of production
 //	HMAC-SHA-256 of all that stands before it but the index
 const (
-	digestsMagic  = "waybill-digests\x08"
+	digestsMagic  = "waybill-digests\x09"
 	digestsHead   = len(digestsMagic) + sha256.Size + 9*8
 	extentSize    = 12
 	personSize    = 8

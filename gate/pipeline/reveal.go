@@ -71,11 +71,18 @@ func (r *revealing) reveal(m *gate.Canonical) {
 			}
 		}
 		if h.User && r != nil && len(r.masked) > 0 {
-			if _, ok := r.masked[maskedKey(h)]; ok {
+			pieces, whole := r.maskedIn(h)
+			if whole {
 				m.Parts = append(m.Parts, gate.Part{Name: h.Part, Kind: gate.Value, Value: h.Value})
 				m.Masks = refuseMask(m.Masks, h)
 				apart = append(apart, i)
 				continue
+			}
+			for _, piece := range pieces {
+				m.Parts = append(m.Parts, gate.Part{Name: h.Part, Kind: gate.Value, Value: piece})
+			}
+			if len(pieces) > 0 {
+				m.Masks = append(slices.Clip(m.Masks), gate.Masked{Rule: gate.RefusedMask + h.Rule, Part: h.Part, Count: 1})
 			}
 		}
 		if h.Closed() || !mayHold(h.Value, r != nil && len(r.facts) > 0) {
@@ -323,8 +330,8 @@ func holdsIDs(part string) bool {
 }
 
 // message gathers what m hides. Where it carries the id of its stimulus, caused is set: such an id
-// is not made anew, and the message is paired by it.
-func (g *hider) message(m *gate.Canonical, causes traceSet) {
+// is not made anew, and the message is paired by it. content is the digest of what it says.
+func (g *hider) message(m *gate.Canonical, causes traceSet, content gate.Digest) {
 	caused := len(m.Hidden) > 0 && causes.caused(m)
 	for i := range m.Parts {
 		if p := &m.Parts[i]; p.Kind == gate.Value && strings.Contains(p.Name, "header/") {
@@ -340,10 +347,12 @@ func (g *hider) message(m *gate.Canonical, causes traceSet) {
 			g.place(m, h.Part, cmp.Or(h.Shown, h.Value), true)
 		}
 		if h.User {
-			g.masked.add(maskedKey(h))
-			for whose := range peopleOf(m, causes) {
-				g.maskedOwned.add(maskedPair(m, h, whose))
-			}
+			maskedPieces(h, func(p maskedPiece) {
+				g.masked.add(maskedKey(h, p))
+				for whose := range peopleOf(m, causes, content) {
+					g.maskedOwned.add(maskedPair(m, h, p, whose))
+				}
+			})
 		}
 		if g.names && !caused && h.NamesMessage() {
 			id := idKey(placeKey(m, h), h)

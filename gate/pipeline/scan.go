@@ -338,7 +338,7 @@ func (t *tally) message(at place, c *gate.Canonical) {
 		t.step(at, c, class)
 	}
 	if t.hidden != nil {
-		t.hidden.message(c, t.causes)
+		t.hidden.message(c, t.causes, content)
 		t.sharing.message(c, content)
 	}
 	if t.held != nil {
