@@ -30,7 +30,8 @@ type portal struct {
 	run    string                           // what is fresh in it
 	reply  func(kind string, m *guest) bool // alters m before it is answered; false: no answer changes
 	edit   func(kind string, m *guest, head, body string) (string, string)
-	asks   func(kind string, m *guest) (head, body string) // the stimulus; nil, or an empty head: a plain request
+	both   func(kind string, m *guest, head, body string) (string, string) // is done by production too
+	asks   func(kind string, m *guest) (head, body string)                 // the stimulus; nil, or an empty head: a plain request
 	packed bool
 }
 
@@ -74,6 +75,9 @@ func (p *portal) answer(kind string, m guest) (head, body string) {
 		body = fmt.Sprintf(`{"record":%q,"name":%q,"token":%q,"theme":"light"}`, m.number, m.name, p.fresh("token", &asker))
 	case "mail":
 		head = "220 portal.example ESMTP\r\n250 2.1.0 ok\r\n250 2.1.5 ok\r\n250 2.0.0 queued\r\n"
+	}
+	if p.both != nil {
+		head, body = p.both(kind, &asker, head, body)
 	}
 	if p.edit != nil {
 		head, body = p.edit(kind, &asker, head, body)
@@ -143,14 +147,20 @@ func judgeReplies(t *testing.T, staging *portal) *gate.Verdict {
 		Canon: c.Message, Corpus: filepath.Join(dir, "corpus.tape"),
 		Decoder: func(name, _, _ string) (channel.Decoder, error) { return protocols[name].Decode(nil) },
 		Asked:   func(s *gate.Stimulus) string { return protocols[s.Channel].Asked(s) },
-		Reply:   func(name string, o *gate.Outcome) (gate.Decoded, error) { return protocols[name].Reply(o) },
+		Host: func(s *gate.Stimulus) string {
+			if p := protocols[s.Channel]; p.Host != nil {
+				return p.Host(s)
+			}
+			return ""
+		},
+		Reply: func(name string, o *gate.Outcome) (gate.Decoded, error) { return protocols[name].Reply(o) },
 	}
 	staging.run = "c"
 	staging.write(t, o.Corpus, gate.Header{Content: gate.CorpusTape})
 	var production []string
 	for _, run := range []string{"a", "b"} {
 		path := filepath.Join(dir, run+".tape")
-		(&portal{run: run}).write(t, path, gate.Header{Content: gate.RunTape, Role: gate.Production, Scenario: "steady"})
+		(&portal{run: run, both: staging.both}).write(t, path, gate.Header{Content: gate.RunTape, Role: gate.Production, Scenario: "steady"})
 		production = append(production, path)
 	}
 	path := filepath.Join(dir, "staging.tape")
@@ -364,4 +374,45 @@ func TestAskers(t *testing.T) {
 			t.Errorf("%+v; want the session", v.Findings)
 		}
 	})
+}
+
+// A redirect that has browsers send the same request again hands what was entered to its host.
+func TestRepliesResent(t *testing.T) {
+	for _, test := range []struct {
+		name, was, is, to string
+		blocks            bool
+	}{
+		{"see other becomes temporary, elsewhere", "303 See Other", "307 Temporary Redirect", "https://pay.example.net/start", true},
+		{"found becomes temporary, elsewhere", "302 Found", "307 Temporary Redirect", "https://pay.example.net/start", true},
+		{"moved becomes permanent, elsewhere", "301 Moved Permanently", "308 Permanent Redirect", "https://pay.example.net/start", true},
+		{"temporary becomes see other, elsewhere", "307 Temporary Redirect", "303 See Other", "https://pay.example.net/start", true},
+		{"without a scheme", "303 See Other", "307 Temporary Redirect", "//pay.example.net/start", true},
+		{"as browsers read it", "303 See Other", "307 Temporary Redirect", `https:\\pay.example.net/start`, true},
+		{"another port is another host", "303 See Other", "307 Temporary Redirect", "https://portal.example:8443/start", true},
+		{"on the same host", "303 See Other", "307 Temporary Redirect", "https://portal.example/start", false},
+		{"on the same site", "303 See Other", "307 Temporary Redirect", "https://www.portal.example/start", false},
+		{"a path", "302 Found", "307 Temporary Redirect", "/start", false},
+		{"to where the build listens", "302 Found", "307 Temporary Redirect", "http://127.0.0.1:43117/start", false},
+		{"found becomes see other, elsewhere", "302 Found", "303 See Other", "https://pay.example.net/start", false},
+		{"as it was, elsewhere", "307 Temporary Redirect", "307 Temporary Redirect", "https://pay.example.net/start", false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			v := judgeReplies(t, &portal{
+				both: replacing("login", -1, "302 Found", test.was, "https://portal.example/home", test.to),
+				edit: replacing("login", -1, test.was, test.is),
+			})
+			var by []string
+			for i := range v.Findings {
+				if f := &v.Findings[i].Finding; f.Severity == gate.Block {
+					by = append(by, f.Check)
+					if !slices.Contains(f.Parties, "host:"+strings.TrimSuffix(strings.TrimLeft(strings.TrimPrefix(test.to, "https:"), `/\`), "/start")) {
+						t.Errorf("the host is not named: %q", f.Parties)
+					}
+				}
+			}
+			if blocked := v.Decision == gate.Blocked; blocked != test.blocks || blocked && !slices.Equal(by, []string{"reply-status-changed"}) {
+				t.Errorf("%s by %q, want %t\n%s", v.Decision, by, test.blocks, shown(v))
+			}
+		})
+	}
 }

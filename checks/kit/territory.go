@@ -43,6 +43,7 @@ var owned = map[string]string{
 	"path":           Destination,
 	"fanout/groups":  Fanout,
 	"status":         ReplyStatus,
+	gate.ResentPart:  ReplyStatus,
 	"reply/code":     ReplyStatus, // of SMTP
 
 	"html/link": Link,

@@ -40,7 +40,9 @@ type Options struct {
 
 	// Asked says of which kind a stimulus is, and Reply reads what was answered to one on a
 	// channel: nil, where answers are not compared.
+	// Host says which host a stimulus was sent to, as its sender names it; nil: none is known.
 	Asked func(*gate.Stimulus) string
+	Host  func(*gate.Stimulus) string
 	Reply func(channel string, o *gate.Outcome) (gate.Decoded, error)
 
 	// Form names all that canonical forms depend on besides the tape and the corpus:
