@@ -8,10 +8,12 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"fmt"
+	nethttp "net/http"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/waybill-dev/waybill/checks"
 	"github.com/waybill-dev/waybill/gate"
@@ -412,6 +414,69 @@ func TestRepliesResent(t *testing.T) {
 			}
 			if blocked := v.Decision == gate.Blocked; blocked != test.blocks || blocked && !slices.Equal(by, []string{"reply-status-changed"}) {
 				t.Errorf("%s by %q, want %t\n%s", v.Decision, by, test.blocks, shown(v))
+			}
+		})
+	}
+}
+
+// What tells caches whether an answer that they keep is still good must stay as distinct as it was.
+func TestRepliesValidators(t *testing.T) {
+	own := func(m *guest) string {
+		return "Last-Modified: " + time.Date(2026, 3, 1+int(m.key[1]-'0'), 9, 0, 0, 0, time.UTC).Format(nethttp.TimeFormat) + "\r\n"
+	}
+	line := func(of func(kind string, m *guest) string) func(string, *guest, string, string) (string, string) {
+		return func(k string, m *guest, head, body string) (string, string) {
+			if k != "page" {
+				return head, body
+			}
+			return strings.Replace(head, "private, no-store", "no-cache", 1) + of(k, m), body
+		}
+	}
+	constant := func(string, *guest) string { return "Last-Modified: Sun, 01 Feb 2026 08:00:00 GMT\r\n" }
+	each := line(func(_ string, m *guest) string { return own(m) })
+	first := guests()[0]
+	for _, test := range []struct {
+		name   string
+		both   func(string, *guest, string, string) (string, string)
+		edit   func(string, *guest, string, string) (string, string)
+		blocks bool
+	}{
+		{"one for all", each, func(k string, m *guest, head, body string) (string, string) {
+			return strings.Replace(head, own(m), constant(k, m), 1), body
+		}, true},
+		{"one for two", each, func(k string, m *guest, head, body string) (string, string) {
+			if m.key == "s1" {
+				head = strings.Replace(head, own(m), own(&first), 1)
+			}
+			return head, body
+		}, true},
+		{"as it was", each, nil, false},
+		{"no longer said", each, func(k string, m *guest, head, body string) (string, string) {
+			return strings.Replace(head, own(m), "", 1), body
+		}, false},
+		{"one for all in both", line(constant), nil, false},
+		{"another one for all", line(constant), replacing("page", -1, "01 Feb", "02 Feb"), false},
+		{"each another", each, func(k string, m *guest, head, body string) (string, string) {
+			return strings.Replace(head, "Mar 2026", "Apr 2026", 1), body
+		}, false},
+		{"nobody may keep it", func(k string, m *guest, head, body string) (string, string) {
+			if k == "page" {
+				head += own(m)
+			}
+			return head, body
+		}, func(k string, m *guest, head, body string) (string, string) {
+			return strings.Replace(head, own(m), constant(k, m), 1), body
+		}, false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			v := judgeReplies(t, &portal{both: test.both, edit: test.edit})
+			blocks := false
+			for i := range v.Findings {
+				f := &v.Findings[i].Finding
+				blocks = blocks || f.Severity == gate.Block && f.Check == "cacheability-changed"
+			}
+			if blocks != test.blocks || (v.Decision == gate.Blocked) != test.blocks {
+				t.Errorf("%s, want %t\n%s", v.Decision, test.blocks, shown(v))
 			}
 		})
 	}

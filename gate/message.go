@@ -76,6 +76,10 @@ type Decoded struct {
 	Resent string
 }
 
+// SharedPart begins the names of parts that say that a message has its id, which is there, in
+// common with others.
+const SharedPart = "shared/"
+
 // DecisionPart begins the names of parts that say whether and when a message is sent.
 const DecisionPart = "decides/"
 

@@ -66,7 +66,7 @@ func ownerByName(name string) string {
 	switch {
 	case strings.HasPrefix(name, gate.DecisionPart):
 		return Sending
-	case strings.HasPrefix(name, "cache/"):
+	case strings.HasPrefix(name, "cache/"), name == gate.SharedPart+"header/etag", name == gate.SharedPart+"header/last-modified":
 		return Cacheability
 	case strings.HasPrefix(name, "set-cookie/") && strings.HasSuffix(name, "/scope"):
 		return CookieScope

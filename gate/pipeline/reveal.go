@@ -458,7 +458,11 @@ func revealed(ctx context.Context, rs *runs, first *scanned, again []*scanned, s
 	if len(again) > 0 {
 		r.uneven(runs)
 	}
-	if err := r.sharedIDs(ctx, o, append([]*scanned{first}, again...), staging); err != nil {
+	production := append([]*scanned{first}, again...)
+	if err := r.sharedIDs(ctx, o, production, staging); err != nil {
+		return nil, err
+	}
+	if err := r.sharedTimes(ctx, o, production, staging); err != nil {
 		return nil, err
 	}
 	for sort := range factSorts {
