@@ -34,6 +34,7 @@ type portal struct {
 	edit   func(kind string, m *guest, head, body string) (string, string)
 	both   func(kind string, m *guest, head, body string) (string, string) // is done by production too
 	asks   func(kind string, m *guest) (head, body string)                 // the stimulus; nil, or an empty head: a plain request
+	mails  func(m *guest) string                                           // what both builds mail to members; nil: nothing
 	packed bool
 }
 
@@ -130,6 +131,14 @@ func (p *portal) write(t *testing.T, path string, h gate.Header) {
 				t.Fatal(err)
 			}
 		}
+		if p.mails != nil && h.Content == gate.RunTape {
+			head := "EHLO app\r\nMAIL FROM:<desk@portal.example>\r\nRCPT TO:<" + m.mail + ">\r\n"
+			footer.Messages++
+			msg := gate.Message{Seq: footer.Messages, Channel: smtp.Name, Sink: "mail", Head: []byte(head), Body: []byte(p.mails(&m))}
+			if err := w.Append(&gate.Record{Kind: gate.KindMessage, Message: &msg}); err != nil {
+				t.Fatal(err)
+			}
+		}
 	}
 	if err := w.Close(footer); err != nil {
 		t.Fatal(err)
@@ -162,7 +171,7 @@ func judgeReplies(t *testing.T, staging *portal) *gate.Verdict {
 	var production []string
 	for _, run := range []string{"a", "b"} {
 		path := filepath.Join(dir, run+".tape")
-		(&portal{run: run, both: staging.both}).write(t, path, gate.Header{Content: gate.RunTape, Role: gate.Production, Scenario: "steady"})
+		(&portal{run: run, both: staging.both, mails: staging.mails}).write(t, path, gate.Header{Content: gate.RunTape, Role: gate.Production, Scenario: "steady"})
 		production = append(production, path)
 	}
 	path := filepath.Join(dir, "staging.tape")
@@ -476,6 +485,78 @@ func TestRepliesValidators(t *testing.T) {
 				blocks = blocks || f.Severity == gate.Block && f.Check == "cacheability-changed"
 			}
 			if blocks != test.blocks || (v.Decision == gate.Blocked) != test.blocks {
+				t.Errorf("%s, want %t\n%s", v.Decision, test.blocks, shown(v))
+			}
+		})
+	}
+}
+
+// A name that only mails say is somebody's in answers too: in what was made anew for each, and in
+// what is said alike to all. It is their own where their answers say whose they are.
+func TestRepliesKnowMails(t *testing.T) {
+	all := guests()
+	file := func(name func(p *portal, m *guest) string) func(string, *guest, string, string) (string, string) {
+		return func(k string, m *guest, head, body string) (string, string) {
+			if k != "record" {
+				return head, body
+			}
+			head = strings.Replace(head, "application/json", "text/csv", 1)
+			return head + "Content-Disposition: attachment; filename=\"export-" + name(&portal{run: body}, m) + ".csv\"\r\n", m.number + ";1\r\n"
+		}
+	}
+	anew := func(p *portal, m *guest) string {
+		return base64.RawURLEncoding.EncodeToString([]byte(p.fresh("file", m)))[:11]
+	}
+	slug := func(m *guest) string { return strings.ReplaceAll(m.name, " ", "_") }
+	base := func(k string, m *guest, head, body string) (string, string) { // nobody is called by a name
+		return head, strings.NewReplacer(m.name, "member", m.mail, "you").Replace(body)
+	}
+	both := func(of func(string, *guest, string, string) (string, string)) func(string, *guest, string, string) (string, string) {
+		return func(k string, m *guest, head, body string) (string, string) {
+			head, body = of(k, m, head, body)
+			return base(k, m, head, body)
+		}
+	}
+	mails := func(m *guest) string {
+		return "From: Desk <desk@portal.example>\r\nTo: " + m.name + " <" + m.mail + ">\r\nSubject: Your record\r\n\r\nDear " + m.name + ", your record is " + m.number + ".\r\n"
+	}
+	for _, test := range []struct {
+		name   string
+		edit   func(string, *guest, string, string) (string, string)
+		file   bool
+		blocks bool
+	}{
+		{"as it was", nil, false, false},
+		{"one file is called after another", file(func(p *portal, m *guest) string {
+			if m.key == "s2" {
+				return slug(&all[4])
+			}
+			return anew(p, m)
+		}), true, true},
+		{"one file is called after who asked", file(func(p *portal, m *guest) string {
+			if m.key == "s2" {
+				return slug(m)
+			}
+			return anew(p, m)
+		}), true, false},
+		{"each file is called after who asked", file(func(_ *portal, m *guest) string { return slug(m) }), true, false},
+		{"files are called after the next one", file(func(_ *portal, m *guest) string { return slug(&all[(m.key[1]-'0'+1)%6]) }), true, true},
+		{"pages name one to all", replacing("page", -1, "<h1>Your visits", "<h1>Your visits, "+all[3].name), false, true},
+		{"pages have another heading", replacing("page", -1, "<h1>Your visits", "<h1>Your coming visits"), false, false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			edit := test.edit
+			if edit != nil {
+				of := test.edit
+				edit = func(k string, m *guest, head, body string) (string, string) {
+					if test.file {
+						head, _, _ = strings.Cut(head, "Content-Disposition:")
+					}
+					return of(k, m, head, body)
+				}
+			}
+			v := judgeReplies(t, &portal{both: both(file(anew)), edit: edit, mails: mails})
+			if (v.Decision == gate.Blocked) != test.blocks {
 				t.Errorf("%s, want %t\n%s", v.Decision, test.blocks, shown(v))
 			}
 		})

@@ -34,6 +34,7 @@ type comparer struct {
 	seed          maphash.Seed
 	looking       sync.Mutex // guards what groups hold
 	owners        *exposure.Owners
+	sent          *exposure.Owners                 // by what production sent, where answers are compared
 	origins       map[gate.Digest][]gate.Recipient // bodies of the residue, and who had them
 }
 

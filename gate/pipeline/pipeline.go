@@ -85,6 +85,7 @@ type Options struct {
 	Workers int
 
 	replies   bool       // answers are compared, see [CompareReplies]
+	sent      side       // what production sent, where answers are compared
 	drawn     *bool      // set where values of production are drawn, and asked nothing else, see [Settled]; or nil
 	revealing *revealing // set while runs are compared, once it is known
 

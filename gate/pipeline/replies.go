@@ -21,7 +21,10 @@ func (a askers) answered(o *gate.Outcome) bool {
 // what they sent: all are runs, since a corpus does not hold what was answered when it was
 // recorded. Recipients are who asked.
 func CompareReplies(ctx context.Context, o Options, production []string, staging string) (*gate.Comparison, []gate.Gap, error) {
+	messages := o
+	messages.Form, messages.Progress = "", nil
 	o.replies, o.Form, o.Ordered = true, "", nil
+	o.sent = &tapeSide{path: production[0], o: &messages}
 	o.Traces = func(s *gate.Stimulus) []string { return []string{answerTo(s.ID)} }
 	all, err := askersOf(ctx, &o)
 	if err != nil {
