@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"iter"
+	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -42,6 +43,7 @@ type revealing struct {
 	odd    map[uint64]idForm   // places at which what looks as this is hidden
 	masked map[uint64]struct{} // what users' masks hide, by maskedKey
 	shared map[uint64]struct{} // ids that messages have in common, by ownKey
+	called map[string]struct{} // names of people: see called.go
 }
 
 // placeKey names a place over all classes of a sink: a release may call a class otherwise.
@@ -85,10 +87,10 @@ func (r *revealing) reveal(m *gate.Canonical) {
 				m.Masks = append(slices.Clip(m.Masks), gate.Masked{Rule: gate.RefusedMask + h.Rule, Part: h.Part, Count: 1})
 			}
 		}
-		if h.Closed() || !mayHold(h.Value, r != nil && len(r.facts) > 0) {
+		if h.Closed() || !mayHold(h.Value, r != nil && len(r.facts)+len(r.called) > 0) {
 			continue
 		}
-		if facts := r.factsIn(h); len(facts) > 0 {
+		if facts := append(r.factsIn(h), r.namesHidden(h)...); len(facts) > 0 {
 			m.Parts = append(m.Parts, gate.Part{Name: h.Part, Kind: gate.Value, Value: strings.Join(facts, " ")})
 		}
 	}
@@ -269,6 +271,8 @@ type hiddenFacts struct {
 
 	masked      hashes // what users' masks hide: see maskedKey
 	maskedOwned hashes // the same, each with its place and whose it is
+
+	called map[string]struct{} // pairs of words that may be a name
 }
 
 // lists are all lists of h, in the order in which they are kept.
@@ -365,6 +369,7 @@ func (g *hider) message(m *gate.Canonical, causes traceSet, content gate.Digest)
 			continue
 		}
 		factsIn(h, g.found)
+		g.call(h)
 	}
 }
 
@@ -428,6 +433,11 @@ func (h *hiddenFacts) join(o *hiddenFacts) {
 	for i, l := range h.lists() {
 		*l = append(*l, *others[i]...)
 	}
+	if h.called == nil {
+		h.called = o.called
+	} else {
+		maps.Copy(h.called, o.called)
+	}
 }
 
 func (h *hiddenFacts) compact() {
@@ -441,7 +451,7 @@ func (h *hiddenFacts) compact() {
 // first is of production, and so are again; known says which texts are new in each replay.
 func revealed(ctx context.Context, rs *runs, first *scanned, again []*scanned, staging *scanned) (*revealing, error) {
 	o := rs.o
-	r := &revealing{facts: map[exposure.Key]struct{}{}, places: map[uint64]struct{}{}, masked: map[uint64]struct{}{}, odd: map[uint64]idForm{}, shared: map[uint64]struct{}{}}
+	r := &revealing{facts: map[exposure.Key]struct{}{}, places: map[uint64]struct{}{}, masked: map[uint64]struct{}{}, odd: map[uint64]idForm{}, shared: map[uint64]struct{}{}, called: map[string]struct{}{}}
 	if err := r.stable(ctx, o, first, again); err != nil {
 		return nil, err
 	}
@@ -460,6 +470,9 @@ func revealed(ctx context.Context, rs *runs, first *scanned, again []*scanned, s
 	}
 	production := append([]*scanned{first}, again...)
 	if err := r.sharedIDs(ctx, o, production, staging); err != nil {
+		return nil, err
+	}
+	if err := r.names(ctx, o, first, runs); err != nil {
 		return nil, err
 	}
 	if err := r.sharedTimes(ctx, o, production, staging); err != nil {
@@ -507,7 +520,7 @@ func revealed(ctx context.Context, rs *runs, first *scanned, again []*scanned, s
 			r.facts[k] = struct{}{}
 		}
 	}
-	if len(r.facts) == 0 && len(r.places) == 0 && len(r.masked) == 0 && len(r.odd) == 0 && len(r.shared) == 0 {
+	if len(r.facts) == 0 && len(r.places) == 0 && len(r.masked) == 0 && len(r.odd) == 0 && len(r.shared) == 0 && len(r.called) == 0 {
 		return nil, nil
 	}
 	return r, nil

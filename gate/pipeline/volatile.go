@@ -288,12 +288,17 @@ func (c *comparer) holders(ctx context.Context, owners *exposure.Owners) error {
 	if !owners.Wanted() {
 		return nil
 	}
-	if c.p.index != nil {
-		if err := owners.LookUp(c.p.index); err == nil {
+	return hold(ctx, c.o, c.p, owners)
+}
+
+// hold has a run of production say who holds what owners want.
+func hold(ctx context.Context, o *Options, run *scanned, owners *exposure.Owners) error {
+	if run.index != nil {
+		if err := owners.LookUp(run.index); err == nil {
 			return nil
 		}
 	}
-	_, err := c.p.side.stream(ctx, c.o.workers(), func() func(place, *gate.Canonical) {
+	_, err := run.side.stream(ctx, o.workers(), func() func(place, *gate.Canonical) {
 		return func(_ place, m *gate.Canonical) { owners.Hold(m.Recipients, m.Parts) }
 	})
 	return err
