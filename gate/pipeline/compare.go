@@ -22,7 +22,8 @@ type comparer struct {
 	p, s    *scanned
 	causes  traceSet // of the stimuli, where there is a residue
 	noise   *noise
-	replays []*scanned // of production, but the first
+	varies  map[route]map[string]bool // parts that vary from replay to replay
+	replays []*scanned                // of production, but the first
 	gaps    gapList
 
 	stimuli       func() (traceSet, error)
@@ -197,7 +198,8 @@ func (c *comparer) movedSteady(p match.Pair) bool {
 // steady fills in the digests of bodies without values of structures, and bytes, that vary from
 // replay to replay, for messages that have such.
 func (c *comparer) steady() {
-	varies := map[route]map[string]bool{}
+	c.varies = map[route]map[string]bool{}
+	varies := c.varies
 	for k := range c.noise.pools {
 		if varies[k.route] == nil {
 			varies[k.route] = map[string]bool{}

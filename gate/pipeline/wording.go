@@ -481,6 +481,7 @@ func (c *comparer) indistinct(changes []int) string {
 			}
 		}
 	}
+	c.onDevices(changes, &join)
 	of := map[int][]string{} // whom each message is to, or about
 	for n, i := range changes {
 		root := join.root(n)
