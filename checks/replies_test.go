@@ -562,3 +562,35 @@ func TestRepliesKnowMails(t *testing.T) {
 		})
 	}
 }
+
+// A field that keeps what is answered from others than who asked is missed; one that says how a
+// page is shown is not.
+func TestRepliesGuards(t *testing.T) {
+	for line, blocks := range map[string]bool{
+		"Content-Security-Policy: default-src 'self'": true, `Clear-Site-Data: "*"`: true, "Referrer-Policy: no-referrer": true, "X-Robots-Tag: noindex": true,
+		"Cross-Origin-Resource-Policy: same-origin": true, "X-Frame-Options: DENY": false, "X-UA-Compatible: IE=edge": false,
+	} {
+		line += "\r\n"
+		with := func(k string, _ *guest, head, body string) (string, string) {
+			if k == "record" {
+				head += line
+			}
+			return head, body
+		}
+		for name, test := range map[string]struct {
+			staging portal
+			blocks  bool
+		}{
+			"lost":     {portal{both: with, edit: replacing("record", -1, line, "")}, blocks},
+			"as it is": {portal{both: with}, false},
+			"new":      {portal{edit: with}, false},
+		} {
+			t.Run(strings.TrimSpace(line)+"/"+name, func(t *testing.T) {
+				v := judgeReplies(t, &test.staging)
+				if (v.Decision == gate.Blocked) != test.blocks {
+					t.Errorf("%s, want %t\n%s", v.Decision, test.blocks, shown(v))
+				}
+			})
+		}
+	}
+}

@@ -31,11 +31,24 @@ import (
 // one, which anything random holds now and then, is known at its place alone, where all have one:
 // by how many pieces stand before it, or behind it, or by the name before it.
 
+// A key by which a request is done once is made anew, and is asked piece by piece too: it may begin
+// with the account that it is for. What stands where all of production's have one and the same, which
+// is no word, is compared as well: for another account it would be another.
+
+// keyRule is the rule by which such keys are hidden.
+const keyRule = "idempotency-key"
+
+// inPieces reports whether h is asked piece by piece.
+func inPieces(h *gate.Hidden) bool { return h.User || h.Rule == keyRule }
+
 // A maskedPiece is what a user's mask hides, or a piece of it. at says which: "" is the whole, and
 // anywhere a piece of some length.
 type maskedPiece struct{ at, text string }
 
-const anywhere = "*"
+const (
+	anywhere = "*"
+	inKeys   = "#" // begins the place of a piece of a key
+)
 
 // Bounds of the pieces of one hidden value.
 const (
@@ -50,6 +63,11 @@ func maskedPieces(h *gate.Hidden, each func(maskedPiece)) {
 	each(maskedPiece{text: h.Value})
 	if len(h.Value) > longestCut {
 		return
+	}
+	if h.Rule == keyRule {
+		for i, p := range cutPieces(h.Value) {
+			each(maskedPiece{inKeys + strconv.Itoa(i), p})
+		}
 	}
 	if pieces := cutPieces(h.Value); len(pieces) != 1 || pieces[0] != h.Value {
 		placePieces("", pieces, each)
@@ -145,9 +163,13 @@ func maskedPlaceKey(m *gate.Canonical, h *gate.Hidden, p maskedPiece) uint64 {
 
 // maskedIn returns the pieces of what h hides that are compared, each once, and whether h is
 // compared whole.
-func (r *revealing) maskedIn(h *gate.Hidden) (pieces []string, whole bool) {
+func (r *revealing) maskedIn(m *gate.Canonical, h *gate.Hidden) (pieces []string, whole bool) {
 	maskedPieces(h, func(p maskedPiece) {
-		if _, ok := r.masked[maskedKey(h, p)]; !ok {
+		_, ok := r.masked[maskedKey(h, p)]
+		if !ok && strings.HasPrefix(p.at, inKeys) {
+			_, ok = r.fixed[maskedPlaceKey(m, h, p)]
+		}
+		if !ok {
 			return
 		}
 		if p.at == "" {
@@ -212,12 +234,14 @@ func (r *maskedRuns) others() []*scanned {
 // maskedPlace is what is known of a place in the first replay of production.
 type maskedPlace struct {
 	short  bool // of short pieces of what is hidden
+	key    bool // of pieces of keys
 	people map[uint64]struct{}
 	values map[uint64]*maskedValue // by maskedKey
 }
 
 type maskedValue struct {
 	length int
+	word   bool // it has no figures
 	people map[uint64]struct{}
 	held   int // by so many people
 	kept   int // by so many in each other run too
@@ -240,7 +264,7 @@ func (r *revealing) maskedAnew(ctx context.Context, causes traceSet, runs *maske
 		return func(_ place, m *gate.Canonical) {
 			content := d.Content(m)
 			for i := range m.Hidden {
-				if h := &m.Hidden[i]; h.User {
+				if h := &m.Hidden[i]; inPieces(h) {
 					mu.Lock()
 					maskedPieces(h, func(p maskedPiece) { sightMasked(places, m, h, &sightMaskedIn{p, causes, content, others}) })
 					mu.Unlock()
@@ -251,7 +275,10 @@ func (r *revealing) maskedAnew(ctx context.Context, causes traceSet, runs *maske
 	if err != nil {
 		return err
 	}
-	for _, p := range places {
+	for at, p := range places {
+		if p.constant() {
+			r.fixed[at] = struct{}{}
+		}
 		if p.somebodys(len(runs.again), func(v uint64) bool { return has(runs.staging.hidden.masked, v) }) {
 			for k, v := range p.values {
 				if p.counts(v, len(runs.again)) && (v.kept == v.held || len(runs.again) == 0) {
@@ -280,12 +307,12 @@ func sightMasked(places map[uint64]*maskedPlace, m *gate.Canonical, h *gate.Hidd
 	at, key := maskedPlaceKey(m, h, in.piece), maskedKey(h, in.piece)
 	p := places[at]
 	if p == nil {
-		p = &maskedPlace{short: in.piece.at != "" && in.piece.at != anywhere, people: map[uint64]struct{}{}, values: map[uint64]*maskedValue{}}
+		p = &maskedPlace{key: strings.HasPrefix(in.piece.at, inKeys), short: in.piece.at != "" && in.piece.at != anywhere, people: map[uint64]struct{}{}, values: map[uint64]*maskedValue{}}
 		places[at] = p
 	}
 	v := p.values[key]
 	if v == nil {
-		v = &maskedValue{length: len(in.piece.text), people: map[uint64]struct{}{}}
+		v = &maskedValue{length: len(in.piece.text), word: countDigits(in.piece.text) == 0, people: map[uint64]struct{}{}}
 		p.values[key] = v
 	}
 	for who := range peopleOf(m, in.causes, in.content) {
@@ -306,6 +333,18 @@ func sightMasked(places map[uint64]*maskedPlace, m *gate.Canonical, h *gate.Hidd
 
 // few reports whether a value is that of few of those who have one at the place.
 func (p *maskedPlace) few(v *maskedValue) bool { return v.held > 0 && v.held*2 <= len(p.people) }
+
+// constant reports whether all keys of production have one and the same at the place, which is no
+// word.
+func (p *maskedPlace) constant() bool {
+	if !p.key || len(p.people) < 2 || len(p.values) != 1 {
+		return false
+	}
+	for _, v := range p.values {
+		return !v.word && v.kept == v.held
+	}
+	return false
+}
 
 // counts reports whether a value says anything of whose the values at the place are: it is that of
 // few, and, where there is but one replay of production, no short piece, which staging has by chance.

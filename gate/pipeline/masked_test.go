@@ -167,3 +167,39 @@ func TestMaskRefusedInRequests(t *testing.T) {
 		t.Errorf("%d changes of what is as it was: %q", len(c.Changes), told(c))
 	}
 }
+
+// A key by which a call is done once is made anew but for the account that it begins with.
+func TestKeysInPieces(t *testing.T) {
+	accounts := []string{"acct_1Qm8", "acct_2Ws7", "acct_3Ed6", "acct_4Rf5", "acct_5Tg4"}
+	run := func(n int, account func(i int) string) []gate.Canonical {
+		out := make([]gate.Canonical, len(people))
+		for i, who := range people {
+			out[i] = gate.Canonical{
+				Channel: "http", Sink: "web", Class: "POST /charges", Recipients: []gate.Recipient{{Kind: gate.Host, Address: "pay.example.net", Role: gate.Party}},
+				Parts:  []gate.Part{{Name: "body/$.who", Kind: gate.Value, Value: who}},
+				Hidden: []gate.Hidden{{Rule: "idempotency-key", Part: "header/idempotency-key", Value: account(i) + "-" + fmt.Sprintf("%x", sha256.Sum256(fmt.Appendf(nil, "%d %d", n, i)))[:24]}},
+			}
+		}
+		return out
+	}
+	own := func(i int) string { return accounts[i] }
+	all := func(account string) func(int) string { return func(int) string { return account } }
+	for _, test := range []struct {
+		name                string
+		production, staging func(int) string
+		changes             int
+	}{
+		{"another account for all", all("acct_1Qm8z"), all("acct_9Lk2z"), len(people)},
+		{"another account for one", all("acct_1Qm8z"), func(i int) string { return []string{"acct_1Qm8z", "acct_9Lk2z"}[max(i-3, 0)] }, 1},
+		{"two exchanged", own, func(i int) string { return accounts[[]int{1, 0, 2, 3, 4}[i]] }, 2},
+		{"each its own", own, own, 0},
+		{"one for all, as it was", all("acct_1Qm8z"), all("acct_1Qm8z"), 0},
+		{"another word", all("sdk-retry"), all("client-retry"), 0},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			if c := compare(t, run(3, test.staging), run(1, test.production), run(2, test.production)); len(c.Changes) != test.changes {
+				t.Errorf("%d changes, want %d: %q", len(c.Changes), test.changes, told(c))
+			}
+		})
+	}
+}

@@ -42,6 +42,7 @@ type revealing struct {
 	places map[uint64]struct{} // see placeKey
 	odd    map[uint64]idForm   // places at which what looks as this is hidden
 	masked map[uint64]struct{} // what users' masks hide, by maskedKey
+	fixed  map[uint64]struct{} // places of pieces of keys, by maskedPlaceKey
 	shared map[uint64]struct{} // ids that messages have in common, by ownKey
 	called map[string]struct{} // names of people: see called.go
 }
@@ -72,9 +73,9 @@ func (r *revealing) reveal(m *gate.Canonical) {
 				continue
 			}
 		}
-		if h.User && r != nil && len(r.masked) > 0 {
-			pieces, whole := r.maskedIn(h)
-			if whole {
+		if r != nil && len(r.masked)+len(r.fixed) > 0 && inPieces(h) {
+			pieces, whole := r.maskedIn(m, h)
+			if whole && h.User {
 				m.Parts = append(m.Parts, gate.Part{Name: h.Part, Kind: gate.Value, Value: h.Value})
 				m.Masks = refuseMask(m.Masks, h)
 				apart = append(apart, i)
@@ -83,7 +84,7 @@ func (r *revealing) reveal(m *gate.Canonical) {
 			for _, piece := range pieces {
 				m.Parts = append(m.Parts, gate.Part{Name: h.Part, Kind: gate.Value, Value: piece})
 			}
-			if len(pieces) > 0 {
+			if len(pieces) > 0 && h.User {
 				m.Masks = append(slices.Clip(m.Masks), gate.Masked{Rule: gate.RefusedMask + h.Rule, Part: h.Part, Count: 1})
 			}
 		}
@@ -350,7 +351,7 @@ func (g *hider) message(m *gate.Canonical, causes traceSet, content gate.Digest)
 		if h.MayLackShape() {
 			g.place(m, h.Part, cmp.Or(h.Shown, h.Value), true)
 		}
-		if h.User {
+		if inPieces(h) {
 			maskedPieces(h, func(p maskedPiece) {
 				g.masked.add(maskedKey(h, p))
 				for whose := range peopleOf(m, causes, content) {
@@ -451,7 +452,7 @@ func (h *hiddenFacts) compact() {
 // first is of production, and so are again; known says which texts are new in each replay.
 func revealed(ctx context.Context, rs *runs, first *scanned, again []*scanned, staging *scanned) (*revealing, error) {
 	o := rs.o
-	r := &revealing{facts: map[exposure.Key]struct{}{}, places: map[uint64]struct{}{}, masked: map[uint64]struct{}{}, odd: map[uint64]idForm{}, shared: map[uint64]struct{}{}, called: map[string]struct{}{}}
+	r := &revealing{facts: map[exposure.Key]struct{}{}, places: map[uint64]struct{}{}, masked: map[uint64]struct{}{}, fixed: map[uint64]struct{}{}, odd: map[uint64]idForm{}, shared: map[uint64]struct{}{}, called: map[string]struct{}{}}
 	if err := r.stable(ctx, o, first, again); err != nil {
 		return nil, err
 	}
@@ -520,7 +521,7 @@ func revealed(ctx context.Context, rs *runs, first *scanned, again []*scanned, s
 			r.facts[k] = struct{}{}
 		}
 	}
-	if len(r.facts) == 0 && len(r.places) == 0 && len(r.masked) == 0 && len(r.odd) == 0 && len(r.shared) == 0 && len(r.called) == 0 {
+	if len(r.facts) == 0 && len(r.places) == 0 && len(r.masked)+len(r.fixed) == 0 && len(r.odd) == 0 && len(r.shared) == 0 && len(r.called) == 0 {
 		return nil, nil
 	}
 	return r, nil

@@ -428,6 +428,8 @@ func (g *group) fieldMisplaced(f fields.Field) string {
 	switch {
 	case f.Owner != fields.Nobody || f.Protected || f.Routes:
 		return "the field says who it is from, for or about, or which way it goes"
+	case g.GonePart && f.Guards:
+		return "the field kept what is answered from others"
 	case g.NewPart || g.GonePart || f.Descriptive || !g.request:
 		return ""
 	}
