@@ -22,7 +22,8 @@ type comparer struct {
 	p, s    *scanned
 	causes  traceSet // of the stimuli, where there is a residue
 	noise   *noise
-	replays []*scanned // of production, but the first
+	varies  map[route]map[string]bool // parts that vary from replay to replay
+	replays []*scanned                // of production, but the first
 	gaps    gapList
 
 	stimuli       func() (traceSet, error)
@@ -34,6 +35,7 @@ type comparer struct {
 	seed          maphash.Seed
 	looking       sync.Mutex // guards what groups hold
 	owners        *exposure.Owners
+	sent          *exposure.Owners                 // by what production sent, where answers are compared
 	origins       map[gate.Digest][]gate.Recipient // bodies of the residue, and who had them
 }
 
@@ -198,7 +200,8 @@ func (c *comparer) movedSteady(p match.Pair) bool {
 // steady fills in the digests of bodies without values of structures, and bytes, that vary from
 // replay to replay, for messages that have such.
 func (c *comparer) steady() {
-	varies := map[route]map[string]bool{}
+	c.varies = map[route]map[string]bool{}
+	varies := c.varies
 	for k := range c.noise.pools {
 		if varies[k.route] == nil {
 			varies[k.route] = map[string]bool{}

@@ -52,7 +52,7 @@ func ownKey(m *gate.Canonical, part, value string) uint64 {
 }
 
 // sharing counts, while a run is scanned, the messages that have an id in common.
-type sharing struct{ ids, pairs hashes }
+type sharing struct{ ids, pairs, modified hashes }
 
 // message notes the ids of m, whose content is that.
 func (s *sharing) message(m *gate.Canonical, content gate.Digest) {
@@ -61,10 +61,13 @@ func (s *sharing) message(m *gate.Canonical, content gate.Digest) {
 		s.ids.add(id)
 		s.pairs.add(id*hashPrime ^ bodyKey(content))
 	})
+	if v := modified(m); v != "" {
+		s.modified.add(modifiedPair(m, v))
+	}
 }
 
 func (s *sharing) join(o *sharing) {
-	s.ids, s.pairs = append(s.ids, o.ids...), append(s.pairs, o.pairs...)
+	s.ids, s.pairs, s.modified = append(s.ids, o.ids...), append(s.pairs, o.pairs...), append(s.modified, o.modified...)
 }
 
 // count is how many messages have an id that one before them has, which says something else.
@@ -118,7 +121,16 @@ func byShared(x, y *scanned) int { return cmp.Compare(x.shared, y.shared) }
 func (r *revealing) tellShared(m *gate.Canonical) {
 	ownIDs(m, func(part, value string) {
 		if _, ok := r.shared[ownKey(m, part, value)]; ok {
-			m.Parts = append(slices.Clip(m.Parts), gate.Part{Name: "shared/" + part, Kind: gate.Value, Value: "in common with other messages"})
+			tell(m, part)
 		}
 	})
+	if v := modified(m); v != "" {
+		if _, ok := r.shared[modifiedKey(m, v)]; ok {
+			tell(m, lastModified)
+		}
+	}
+}
+
+func tell(m *gate.Canonical, part string) {
+	m.Parts = append(slices.Clip(m.Parts), gate.Part{Name: gate.SharedPart + part, Kind: gate.Value, Value: "in common with other messages"})
 }
