@@ -60,6 +60,7 @@ type session struct {
 	begun   atomic.Int64 // how many of them were
 
 	mu      sync.Mutex
+	checked [2]string         // what the first check of the state printed before a replay, and the first of one after it
 	lag     time.Duration     // the longest gap between a cause and its last effect in replays of production so far
 	written map[string]string // what was written of each tape that is closed, by path: SHA-256; and the corpus as it was read
 
@@ -217,7 +218,7 @@ func (s *session) prepare(ctx context.Context, o sessionOptions) error {
 		if b == nil || role == gate.Production && s.conf.Baseline == config.Recorded {
 			continue
 		}
-		site, err := build.NewSite(build.Spec{Role: role, Build: b, Config: s.conf.Dir, Doors: doors, CA: s.ca, Keep: o.keepState, Guard: guard})
+		site, err := build.NewSite(build.Spec{Role: role, Build: b, State: s.conf.State, Config: s.conf.Dir, Doors: doors, CA: s.ca, Keep: o.keepState, Guard: guard})
 		if err != nil {
 			return undecided(err, "")
 		}
@@ -316,6 +317,7 @@ func (s *session) replay(ctx context.Context, scenario config.Scenario, role gat
 	defer corpus.Close()
 	bar := s.p.bar(s.nth(what), s.total())
 	defer bar.done()
+	var running *build.Build // nil: it did not start
 	result, err := replay.Run(ctx, replay.Plan{
 		Stimuli: s.own(stimuli(corpus)), Total: s.total(), Needs: s.needs, Part: s.part != nil, Headers: s.fields,
 		Store: w, Sinks: s.sinks(role), Doors: s.doors(b),
@@ -324,6 +326,7 @@ func (s *session) replay(ctx context.Context, scenario config.Scenario, role gat
 			if err != nil {
 				return nil, err // and no nil of another type
 			}
+			running = started
 			if s.conf.Replay.Builds == config.InTurn {
 				s.stood = started.Doors()
 				maps.DeleteFunc(s.stood, func(name, _ string) bool { return b.Doors[name] != "" })
@@ -344,6 +347,10 @@ func (s *session) replay(ctx context.Context, scenario config.Scenario, role gat
 		s.lag = max(s.lag, result.Lag)
 		s.mu.Unlock()
 	}
+	if running != nil {
+		result.Footer.State = running.State()
+		s.stateChecked(what, running)
+	}
 	if closed := w.Close(result.Footer); closed != nil {
 		err = errors.Join(err, fmt.Errorf("write the end of the run: %w", closed))
 	}
@@ -357,9 +364,13 @@ func (s *session) replay(ctx context.Context, scenario config.Scenario, role gat
 		s.p.printed(what, text)
 	}
 	if err != nil {
-		hint := startHint(err)
+		hint, whole := startHint(err), err
 		if first := firstLine(err.Error()); s.p.masked && first != err.Error() {
 			err = errors.New(first + " (what it printed is left out, since nobody is to be named)")
+		}
+		var migration *build.MigrationError
+		if errors.As(whole, &migration) {
+			return usage(fmt.Errorf("%s: %w", what, err), "mend the migration: nothing of this release was judged; --keep-state leaves the folder in which it failed")
 		}
 		return undecided(fmt.Errorf("%s: %w", what, err), hint)
 	}
