@@ -30,6 +30,7 @@ type Form struct {
 
 	messages int    // that values were added of, see Reach
 	reaches  [2]int // those in which a value may reach further to the left, and to the right
+	marked   int    // values that go on behind a mark
 }
 
 // Bounds of forms.
@@ -76,6 +77,9 @@ func (f *Form) Add(text string) {
 	f.wordy = f.wordy || isWordy(text, k)
 	f.figures += l
 	f.zeros = f.zeros || k == digit && l > 1 && text[0] == '0'
+	if isMarked(text) {
+		f.marked++
+	}
 	p := patternOf(text)
 	f.mixed = f.mixed || f.values > 1 && p != f.pattern
 	f.pattern = p
@@ -98,8 +102,25 @@ func (f *Form) Reach(left, right bool) {
 }
 
 // mostReaches is of how many messages it may be chance that values begin, or end, alike in all
-// replays: of one in some thousand tokens of base64.
-func (f *Form) mostReaches() int { return max(1, f.messages/50) * min(f.messages-1, 1) }
+// replays: of one in some thousand tokens of base64. Over any other mark that is so where most
+// values have one within them, as passwords of a word, a mark and a number: then what stands
+// behind the mark is part of the value, and of few figures.
+func (f *Form) mostReaches(over bool) int {
+	most := max(1, f.messages/50)
+	if over {
+		if 2*f.marked < f.values {
+			return -1
+		}
+		most = max(1, f.messages/3)
+	}
+	return most * min(f.messages-1, 1)
+}
+
+// isMarked reports whether text goes on behind a mark: "kolibri;40".
+func isMarked(text string) bool {
+	i := strings.IndexAny(text, joining)
+	return i > 0 && strings.Trim(text[i:], joining) != ""
+}
 
 // patternOf says where in text figures stand, by its first 64 bytes.
 func patternOf(text string) (p uint64) {
