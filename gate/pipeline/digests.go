@@ -65,7 +65,7 @@ const DigestsSuffix = ".digests"
 //	held     blocks of a [filter] of the facts of a run of production
 //	HMAC-SHA-256 of all that stands before it but the index
 const (
-	digestsMagic  = "waybill-digests\x08"
+	digestsMagic  = "waybill-digests\x09"
 	digestsHead   = len(digestsMagic) + sha256.Size + 9*8
 	extentSize    = 12
 	personSize    = 8
@@ -87,6 +87,7 @@ type digestsMeta struct {
 	Forms   [2]idForms        `json:"forms"`  // of hiddenFacts: hidden and shown
 	Masked  [2]hashes         `json:"masked"` // masked and maskedOwned
 	Shared  uint64            `json:"shared"` // see sharing
+	Clocked uint64            `json:"clocked"`
 	Sinks   []*sinkFacts      `json:"sinks"`
 	Steps   map[uint64][]step `json:"steps"`
 	Index   *indexMeta        `json:"index,omitempty"`
@@ -267,7 +268,7 @@ func (k *keys) store(t *tapeSide, key stamped, r *scanned, g *gatherer) (err err
 func writeDigests(f *os.File, key stamped, r *scanned, g *gatherer) (*runIndex, error) {
 	w := &digestsWriter{hash: hmac.New(sha256.New, key.seal)}
 	index := &sealer{out: bufio.NewWriterSize(io.NewOffsetWriter(f, int64(digestsHead)), digestsBuffer)}
-	meta := digestsMeta{Facts: r.facts, Gaps: r.gaps, Classes: r.classes, Parties: slices.Sorted(maps.Keys(r.parties)), Traced: r.traced, Shared: r.shared, Sinks: r.sinks, Steps: r.steps}
+	meta := digestsMeta{Facts: r.facts, Gaps: r.gaps, Classes: r.classes, Parties: slices.Sorted(maps.Keys(r.parties)), Traced: r.traced, Shared: r.shared, Clocked: r.clocked, Sinks: r.sinks, Steps: r.steps}
 	for i, l := range r.hidden.facts {
 		meta.Hidden[i] = len(l)
 	}
@@ -487,7 +488,7 @@ func (r *digestsReader) scanned(n digestsSizes) (*scanned, *digestsMeta, []seal,
 		about:   about{facts: meta.Facts, gaps: meta.Gaps, extents: make([]extent, n.extents)},
 		memory:  newEntries(int(n.entries)),
 		classes: meta.Classes, parties: map[string]struct{}{}, masks: maskSums{}, order: map[uint64][]arrival{},
-		traced: meta.Traced, shared: meta.Shared, sinks: meta.Sinks, steps: meta.Steps,
+		traced: meta.Traced, shared: meta.Shared, clocked: meta.Clocked, sinks: meta.Sinks, steps: meta.Steps,
 	}
 	for _, id := range meta.Parties {
 		s.parties[id] = struct{}{}

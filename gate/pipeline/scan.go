@@ -52,6 +52,7 @@ type scanned struct {
 	index   *runIndex            // of a run of production, where one is kept
 	hidden  hiddenFacts          // of what masks left out
 	shared  uint64               // see sharing
+	clocked uint64               // the same of ids that read the clock
 	held    []*filter            // of the facts of production; none: not known
 	numbers hashes               // those of them that are numbers, where no index is made
 }
@@ -246,7 +247,7 @@ func sumUp(a about, s side, tallies []*tally) *scanned {
 		}
 	}
 	r.hidden.compact()
-	r.shared = shared.count()
+	r.shared, r.clocked = shared.ids.count(), shared.clocked.count()
 	r.numbers.compact()
 	r.sinks = sumSinks(tallies)
 	people.compact()
