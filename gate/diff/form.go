@@ -4,6 +4,7 @@ import (
 	"math"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -146,14 +147,33 @@ func isWordy(text string, k sort) bool {
 
 // Unescaped returns text without the escapes of URLs (RFC 3986, 2.1): in a path or a cookie a
 // value has some, where by chance it has a character that needs one, and elsewhere it has none.
+// Text that has a percent sign of its own is returned as it is: what stands behind it is then
+// seldom the code of a character that needs an escape, and is in its place.
 func Unescaped(text string) string {
 	if strings.IndexByte(text, '%') < 0 {
 		return text
 	}
-	if plain, err := url.PathUnescape(text); err == nil {
-		return plain
+	plain, err := url.PathUnescape(text)
+	if err != nil || !utf8.ValidString(plain) {
+		return text
 	}
-	return text
+	for i := 0; i < len(text); i++ {
+		if text[i] != '%' {
+			continue
+		}
+		code, _ := strconv.ParseUint(text[i+1:i+3], 16, 8) // PathUnescape has read it
+		c, outermost := byte(code), i == 0 || i+3 == len(text)
+		if c < ' ' || c == 0x7F || isUnreserved(c) || outermost && (c == ' ' || c == '@') {
+			return text
+		}
+		i += 2
+	}
+	return plain
+}
+
+// isUnreserved reports whether no URL needs c escaped, and none should have it so (RFC 3986, 2.3).
+func isUnreserved(c byte) bool {
+	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || strings.IndexByte("-._~", c) >= 0
 }
 
 // Fresh reports whether no value occurred twice.
