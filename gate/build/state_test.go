@@ -158,8 +158,9 @@ print("integrity", c.execute("pragma integrity_check").fetchone())`
 	} {
 		t.Run(test.mode+", "+test.half+", then "+test.later, func(t *testing.T) {
 			s := site(t, func(c *config.Build, spec *build.Spec) {
-				c.Setup = [][]string{{"python3", "-c", write, "${state}/app.db", test.mode, "40", test.half}}
-				spec.State = &config.State{SQLite: config.OneOrMore{"${state}/app.db"}, Check: []string{"python3", "-c", check, "${state}/app.db"}}
+				c.Setup = [][]string{{"mkdir", "${state}/uploads"}, {"python3", "-c", write, "${state}/app.db", test.mode, "40", test.half}}
+				spec.State = shownState(t, "sqlite = ")
+				spec.State.Check = []string{"python3", "-c", check, "${state}/app.db"} // where the shell of SQLite is not
 			})
 			for i := range 2 {
 				b := start(t, s)
