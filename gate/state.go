@@ -36,9 +36,12 @@ func (s *StateFacts) Longest(o *StateFacts) *StateFacts {
 // A StateLine is one line that a check of the state printed: its name, and a digest of it all. The
 // line itself can hold anything.
 type StateLine struct {
-	Name   string `json:"name"` // its first word, such as the name of a table; "line 7" where that is none
+	Name   string `json:"name"` // its first word, such as the name of a table; [StateUnnamed] where that is none
 	Digest string `json:"digest"`
 }
+
+// StateUnnamed is the name of a line that does not begin with one.
+const StateUnnamed = "unnamed"
 
 const (
 	maxStateLines = 200 // beyond them the rest is one
@@ -54,7 +57,7 @@ func StateLines(printed string) []StateLine {
 		if i == maxStateLines-1 && len(all) > maxStateLines {
 			return append(lines, StateLine{fmt.Sprintf("one of the lines from %d", i+1), stateDigest(strings.Join(all[i:], "\n"))})
 		}
-		lines = append(lines, StateLine{stateName(i, line), stateDigest(line)})
+		lines = append(lines, StateLine{stateName(line), stateDigest(line)})
 	}
 	return lines
 }
@@ -65,7 +68,7 @@ func stateDigest(text string) string {
 }
 
 // stateName is the word that a line begins with, before a value.
-func stateName(i int, line string) string {
+func stateName(line string) string {
 	word := line
 	if end := strings.IndexFunc(line, func(r rune) bool {
 		return !(r == '_' || r == '.' || r == '-' || 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9')
@@ -75,7 +78,7 @@ func stateName(i int, line string) string {
 	rest := line[len(word):]
 	letter := word != "" && (word[0] == '_' || 'a' <= word[0]|0x20 && word[0]|0x20 <= 'z')
 	if !letter || len(word) > maxStateName || rest == "" || !strings.ContainsRune(" \t|:=,;", rune(rest[0])) {
-		return fmt.Sprintf("line %d", i+1)
+		return StateUnnamed
 	}
 	return word
 }

@@ -48,12 +48,12 @@ func (c *Config) validateState(p *complaint) {
 		return
 	}
 	switch {
-	case !s.Restores() && len(s.Check) == 0:
-		p.at("state", "nothing is said: folder, sqlite or restore bring the state back before each replay, check proves that it is the same")
 	case len(s.Snapshot) > 0 && len(s.Restore) == 0:
 		p.at("state.restore", "missing: how what snapshot keeps is brought back")
 	case s.CheckAfter && len(s.Check) == 0:
 		p.at("state.check", "missing: what must be equal after the replay")
+	case !s.Restores() && len(s.Check) == 0:
+		p.at("state", "nothing is said: folder, sqlite or restore bring the state back before each replay, check proves that it is the same")
 	}
 	for _, list := range []struct {
 		key   string
@@ -63,7 +63,7 @@ func (c *Config) validateState(p *complaint) {
 		for _, one := range list.paths {
 			rest, ok := strings.CutPrefix(one, StateFolder)
 			switch {
-			case !ok || rest != "" && path.Clean(rest) != rest || rest == "/" || strings.Contains(rest, "$"):
+			case !ok || rest != "" && (rest[0] != '/' || path.Clean(rest) != rest) || rest == "/" || strings.Contains(rest, "$"):
 				p.at(key, "%s is not a path below ${state}: what is elsewhere is brought back by the commands of snapshot and restore", quote(one))
 			case key == "state.sqlite" && rest == "":
 				p.at(key, "%s is a folder: name the file of the database", quote(one))
