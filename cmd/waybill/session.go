@@ -278,6 +278,34 @@ func (s *session) forget() error {
 	return nil
 }
 
+// createRun creates the tape of a run. One of staging begins with what the corpus does not hold.
+func (s *session) createRun(scenario config.Scenario, role gate.Role, n int, out target) (*tape.Writer, error) {
+	part := ""
+	if s.part != nil {
+		part = s.shard.String()
+	}
+	w, err := tape.Create(out.path, gate.Header{
+		Content: gate.RunTape, Version: version(), At: time.Now().UnixNano(), Role: role, Build: s.conf.Build(role).Name,
+		Scenario: scenario.Name, Replay: n, Shard: part, Corpus: s.corpus.Digest, Settings: s.settings,
+		Notes:      s.notes(scenario, role),
+		Identities: s.corpus.Header.Identities, Key: s.corpus.Header.Key, RetainUntil: s.corpus.Header.RetainUntil,
+	}, tape.Options{Overwrite: out.overwrite, Recipients: s.conf.Encryption.Recipients})
+	if errors.Is(err, fs.ErrExist) {
+		return nil, usage(fmt.Errorf("write the run %s: it is there already", out.path), "give another file to --out")
+	}
+	if err != nil {
+		return nil, undecided(fmt.Errorf("write the run: %w", err), "")
+	}
+	if role == gate.Staging && s.shard.Number <= 1 { // every verdict has one such run, and says there what the corpus does not hold
+		for i := range s.gaps.list {
+			if err := w.Append(&gate.Record{Kind: gate.KindGap, Gap: &s.gaps.list[i]}); err != nil {
+				return nil, errors.Join(undecided(fmt.Errorf("write the run: %w", err), ""), w.Abort())
+			}
+		}
+	}
+	return w, nil
+}
+
 // replay replays the corpus to the build of a role under one scenario and leaves
 // the run at path. n says which replay it is, from 1.
 func (s *session) replay(ctx context.Context, scenario config.Scenario, role gate.Role, n int, out target) error {
@@ -287,28 +315,9 @@ func (s *session) replay(ctx context.Context, scenario config.Scenario, role gat
 	if site == nil {
 		return usage(fmt.Errorf("%s: %s has no build of that role", what, s.conf.Path), "")
 	}
-	part := ""
-	if s.part != nil {
-		part = s.shard.String()
-	}
-	w, err := tape.Create(out.path, gate.Header{
-		Content: gate.RunTape, Version: version(), At: time.Now().UnixNano(), Role: role, Build: b.Name,
-		Scenario: scenario.Name, Replay: n, Shard: part, Corpus: s.corpus.Digest, Settings: s.settings,
-		Notes:      s.notes(scenario, role),
-		Identities: s.corpus.Header.Identities, Key: s.corpus.Header.Key, RetainUntil: s.corpus.Header.RetainUntil,
-	}, tape.Options{Overwrite: out.overwrite, Recipients: s.conf.Encryption.Recipients})
-	if errors.Is(err, fs.ErrExist) {
-		return usage(fmt.Errorf("write the run %s: it is there already", out.path), "give another file to --out")
-	}
+	w, err := s.createRun(scenario, role, n, out)
 	if err != nil {
-		return undecided(fmt.Errorf("write the run: %w", err), "")
-	}
-	if role == gate.Staging && s.shard.Number <= 1 { // every verdict has one such run, and says there what the corpus does not hold
-		for i := range s.gaps.list {
-			if err := w.Append(&gate.Record{Kind: gate.KindGap, Gap: &s.gaps.list[i]}); err != nil {
-				return errors.Join(undecided(fmt.Errorf("write the run: %w", err), ""), w.Abort())
-			}
-		}
+		return err
 	}
 	corpus, err := s.keys.Open(s.conf.Corpus.Path)
 	if err != nil {
@@ -364,17 +373,24 @@ func (s *session) replay(ctx context.Context, scenario config.Scenario, role gat
 		s.p.printed(what, text)
 	}
 	if err != nil {
-		hint, whole := startHint(err), err
-		if first := firstLine(err.Error()); s.p.masked && first != err.Error() {
-			err = errors.New(first + " (what it printed is left out, since nobody is to be named)")
-		}
-		var migration *build.MigrationError
-		if errors.As(whole, &migration) {
-			return usage(fmt.Errorf("%s: %w", what, err), "mend the migration: nothing of this release was judged; --keep-state leaves the folder in which it failed")
-		}
-		return undecided(fmt.Errorf("%s: %w", what, err), hint)
+		return s.replayFailed(what, err)
 	}
 	return nil
+}
+
+// replayFailed is the failure that an error of a replay comes to. Where nobody is to be named, it
+// leaves out what a command of the build printed.
+func (s *session) replayFailed(what string, err error) error {
+	told := err
+	if first := firstLine(err.Error()); s.p.masked && first != err.Error() {
+		told = errors.New(first + " (what it printed is left out, since nobody is to be named)")
+	}
+	told = fmt.Errorf("%s: %w", what, told)
+	var migration *build.MigrationError
+	if errors.As(err, &migration) {
+		return usage(told, "mend the migration: this build was not judged; --keep-state leaves the folder in which it failed")
+	}
+	return undecided(told, startHint(err))
 }
 
 // unchanged makes sure, when no build runs any more, that tapes and the corpus hold what was
