@@ -208,7 +208,7 @@ func toldOfSinks(conf *config.Config) (string, error) {
 		if b == nil || len(b.Command) == 0 {
 			continue // it runs already, and was told before
 		}
-		words := fmt.Sprint(b.Command, b.Setup, b.Env, b.Jobs)
+		words := fmt.Sprint(b.Command, b.Setup, b.Migrate, b.Env, b.Jobs)
 		for _, name := range slices.Sorted(maps.Keys(conf.Sinks)) {
 			if !strings.Contains(words, "${sink."+name) && strings.HasSuffix(conf.Sinks[name].Address, ":0") {
 				quiet = append(quiet, fmt.Sprintf("%s of %s", name, role))

@@ -610,6 +610,9 @@ func (r *renderer) run(f *gate.RunFacts, role gate.Role) {
 		seal = span{careful, "NOT SEALED"}
 	}
 	r.flow(fmt.Sprintf("    %-11s ", role), "                ", span{regular, strings.Join(at, ", ") + ", "}, seal)
+	if s := f.State; s != nil {
+		r.text("                ", "                ", "state: "+stateText(s, f.Replays))
+	}
 }
 
 func (r *renderer) approvals() {
