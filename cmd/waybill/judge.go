@@ -26,7 +26,7 @@ func (p *program) judgeVerb() *cli.Command {
 			reviewsFlag(),
 			&cli.BoolFlag{Name: "report-only", Usage: "exit with 0 where the release is blocked, and only there"},
 			identitiesFlag(), commitFlag(), seedFlag(), sameBuildFlag(), baseFlag(),
-		}, nameFlags()...),
+		}, reportFlags()...),
 		Action: p.judge,
 	}
 }

@@ -66,7 +66,7 @@ func (p *program) reportVerb() *cli.Command {
 			&cli.StringFlag{Name: "out", Usage: "write to `FILE` instead of standard output"},
 			&cli.IntFlag{Name: "budget", Usage: "characters that markdown may have"},
 			&cli.BoolFlag{Name: "report-only", Usage: "say of a release that is blocked that it would be"},
-		}, nameFlags()...),
+		}, reportFlags()...),
 		Action: p.report,
 	}
 }
@@ -105,7 +105,7 @@ func (p *program) report(c *cli.Context) error {
 		return err
 	}
 	o.Key, o.Budget, o.ReportOnly = []byte(p.getenv(maskKey)), c.Int("budget"), c.Bool("report-only")
-	o.Next = next(v, places{verdict: c.String("verdict"), config: c.String("config")})
+	o.Next = next(v, places{verdict: c.String("verdict"), config: c.String("config"), here: format == "terminal" || format == "html"})
 	conf, err := explainConfig(c.String("config"), c.String("verdict"))
 	if err != nil {
 		return err

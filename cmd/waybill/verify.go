@@ -46,7 +46,7 @@ func (p *program) verifyVerb() *cli.Command {
 			&cli.StringFlag{Name: "build", Usage: "`DIGEST` of the build that is to be deployed, as the report and doctor print that of staging"},
 			&cli.StringFlag{Name: "config", Usage: "`CONFIG` that says where approvals are kept; the verdict must be of it and of the builds that it names, as they are now"},
 			&cli.StringFlag{Name: "approvals", Usage: "`FILE` with the approvals, instead of the configuration's"},
-		}, nameFlags()...),
+		}, reportFlags()...),
 		Action: p.verify,
 	}
 }

@@ -71,7 +71,7 @@ func HTML(w io.Writer, v *gate.Verdict, load Loader, o Options) error {
 		"Data":   template.JS(escapeJSON(data)), // json.Marshal escapes <, > and &: it cannot end the element
 		"Word":   b.conclusion.word,
 		"Text":   b.conclusion.text,
-		"Blind":  blindLines(v, b.names),
+		"Blind":  blindLines(v, b.names, blindPlaces),
 	})
 	if err != nil {
 		return fmt.Errorf("write verdict as html: %w", err)

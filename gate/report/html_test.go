@@ -149,7 +149,7 @@ func page(t *testing.T, v *gate.Verdict, load report.Loader, o report.Options) [
 func TestHTMLIsReadInABrowser(t *testing.T) {
 	v, load := readCase(t, "testdata/blocked")
 	b := browse(t, page(t, v, load, report.Options{Names: true}))
-	if got := ask[string](b, `document.querySelector("h1").textContent`); !strings.HasPrefix(got, "Blocked: 3 recipients") {
+	if got := ask[string](b, `document.querySelector("h1").textContent`); !strings.HasPrefix(got, "Blocked: 3 people would receive ") {
 		t.Errorf("its first line is %q", got)
 	}
 	if got := ask[int](b, `document.querySelectorAll("main > div > details").length`); got != len(v.Findings) {

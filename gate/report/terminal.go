@@ -21,30 +21,41 @@ const (
 	exampleRows = 3 // lines of a payload, of each side
 )
 
-// Terminal writes v for a person: first the decision, then how far it reaches,
-// then what was found, most harmful first, what was not seen, what was masked,
-// what was counted, what to type next, and in the last line the decision again.
+// Terminal writes v for a person, on about one screen: first the decision, then how far it
+// reaches, what was found, most harmful first, what was not seen and what to do about it, what to
+// type next, who would receive whose, and in the last line the decision again. With
+// [Options.Verbose] it writes everything: what was masked, counts, digests, how deliveries were
+// paired, and what else the decision rests on.
 func Terminal(w io.Writer, v *gate.Verdict, o Options) error {
 	v = causesFirst(v)
 	r := &renderer{page: newPage(&o), names: newNames(v, &o), v: v, o: &o}
-	r.decision()
-	r.blind()
-	r.blast()
-	r.findings()
-	r.settings()
-	r.gaps()
-	r.masks()
-	r.recorded()
-	r.counts()
-	r.readings()
-	r.approvals()
-	r.notes()
-	r.next()
-	r.last()
+	if o.Verbose {
+		r.whole()
+	} else {
+		r.screen()
+	}
 	if _, err := io.WriteString(w, r.b.String()); err != nil {
 		return fmt.Errorf("write report: %w", err)
 	}
 	return nil
+}
+
+// whole writes everything.
+func (r *renderer) whole() {
+	r.decision()
+	r.blind(blindPlaces, 1<<30)
+	r.blast()
+	r.findings()
+	r.settings(maxSettings)
+	r.gaps(maxGaps, maxGaps, 1<<30)
+	r.masks()
+	r.recorded()
+	r.counts()
+	r.readings()
+	r.approvals(maxGaps)
+	r.notes(1<<30, 1<<30)
+	r.next()
+	r.last()
 }
 
 type renderer struct {
@@ -79,16 +90,21 @@ func (r *renderer) verdictLine() conclusion {
 	return c
 }
 
-// last says the decision again, where whoever ran the gate looks first: above the prompt.
+// last says who would receive whose and the decision again, where whoever ran the gate looks
+// first: above the prompt.
 func (r *renderer) last() {
 	r.blank()
+	if text := whoToWhom(r.v, r.names, min(r.o.limit(), 3)); text != "" {
+		r.lines("  ", "    ", 3, []span{{regular, text}})
+	}
 	r.verdictLine()
 }
 
-// blind says what was not seen although nothing failed, where the verdict is said.
-func (r *renderer) blind() {
-	for _, line := range blindLines(r.v, r.names) {
-		r.text("  ", "    ", line)
+// blind says what was not seen although nothing failed, where the verdict is said: of each kind so
+// many places, in at most so many lines.
+func (r *renderer) blind(places, rows int) {
+	for _, line := range blindLines(r.v, r.names, places) {
+		r.lines("  ", "    ", rows, []span{{regular, line}})
 	}
 }
 
@@ -158,15 +174,19 @@ func (r *renderer) findings() {
 }
 
 // headline is the first lines of a finding: how bad, which check, and what.
-func (r *renderer) headline(lead string, f *gate.Judged) {
+func (r *renderer) headline(lead string, f *gate.Judged) { r.headlineIn(1<<30, lead, f) }
+
+// headlineIn is headline in at most so many lines.
+func (r *renderer) headlineIn(rows int, lead string, f *gate.Judged) {
 	severity := map[gate.Severity]style{gate.Block: bad, gate.Warn: careful, gate.Note: faint}[f.Severity]
 	if !open(f.State) {
 		severity = faint
 	}
-	r.flow(lead, "   ",
-		span{severity, strings.ToUpper(visible(string(f.Severity), 20))},
-		span{bold, " " + visible(f.Check, maxName)},
-		span{regular, ": " + r.names.prose(f.Title)})
+	r.lines(lead, "   ", rows, []span{
+		{severity, strings.ToUpper(visible(string(f.Severity), 20))},
+		{bold, " " + visible(f.Check, maxName)},
+		{regular, ": " + r.names.prose(f.Title)},
+	})
 }
 
 func (r *renderer) finding(n int, f *gate.Judged) {
@@ -227,7 +247,10 @@ func passedBy(f *gate.Judged) string {
 	return " to sink "
 }
 
-func (r *renderer) place(f *gate.Judged) {
+func (r *renderer) place(f *gate.Judged) { r.field("where", r.where(f)) }
+
+// where says in which messages a finding is.
+func (r *renderer) where(f *gate.Judged) string {
 	var at []string
 	switch {
 	case f.Sink != "":
@@ -253,10 +276,10 @@ func (r *renderer) place(f *gate.Judged) {
 		at = append(at, "scenario "+visible(strings.Join(f.Scenarios, ", "), maxName))
 	}
 	at = append(at, plural(f.Count, "delivery", "deliveries"))
-	if f.Bits > 0 {
+	if f.Bits > 0 && r.o.Verbose {
 		at = append(at, fmt.Sprintf("%.1f bits of evidence", f.Bits))
 	}
-	r.field("where", strings.Join(at, "; "))
+	return strings.Join(at, "; ")
 }
 
 func (r *renderer) state(f *gate.Judged) string {
@@ -352,15 +375,21 @@ func (r *renderer) title(d *gate.Delivery) string {
 }
 
 func (r *renderer) exposure(g *gate.Exposure) string {
-	s := plural(g.Facts, "fact", "facts") + " of " + r.names.id(g.Owner.ID()) + fmt.Sprintf(", %.1f bits", g.Bits)
+	s := plural(g.Facts, "fact", "facts") + " of " + r.names.id(g.Owner.ID())
+	if r.o.Verbose {
+		s += fmt.Sprintf(", %.1f bits", g.Bits)
+	}
 	switch {
 	case g.Own:
 		s += ", the recipient's own"
 	case g.Stimuli:
 		s += ", known from stimuli only"
 	}
-	if g.New {
+	switch {
+	case g.New && r.o.Verbose:
 		s += ", which this recipient never had before"
+	case g.New:
+		s += ", new to this recipient"
 	}
 	if r.o.Names && len(g.Sample) > 0 {
 		s += ", such as the " + visible(string(g.Sample[0].Kind), 20) + " “" + visible(g.Sample[0].Value, 60) + "”"
@@ -448,44 +477,59 @@ func window(before, after string, n int) (string, string) {
 	return clip(before), clip(after)
 }
 
-func (r *renderer) gaps() {
+// gaps writes each kind of gap once: what it means, where it was, and what to do about it; at most
+// so many kinds, so many places of each, and so many lines of each place.
+func (r *renderer) gaps(kinds, places, rows int) {
 	if len(r.v.Gaps) == 0 {
 		return
 	}
 	r.heading("Not seen, or not seen whole")
+	var order []string
+	of := map[string][]*gate.Gap{}
 	for i := range r.v.Gaps {
-		if i == maxGaps {
-			break
-		}
 		g := &r.v.Gaps[i]
-		text := r.names.prose(g.Kind) + " at " + r.names.prose(g.Where)
-		if g.Count > 1 {
-			text += " (" + count(g.Count) + " times)"
+		if of[g.Kind] == nil {
+			order = append(order, g.Kind)
 		}
-		if g.Detail != "" {
-			text += ": " + r.names.prose(g.Detail)
-		}
-		if g.Stimulus != "" {
-			text += "; stimulus " + r.names.prose(g.Stimulus)
-		}
-		if g.Seq != 0 {
-			text += fmt.Sprintf("; message %d", g.Seq)
-		}
-		r.text("  ", "    ", text)
+		of[g.Kind] = append(of[g.Kind], g)
 	}
-	r.more(len(r.v.Gaps)-maxGaps, "gap", "gaps")
-	told := map[string]bool{}
-	for i := range r.v.Gaps {
-		kind := r.v.Gaps[i].Kind
-		if told[kind] {
-			continue
+	for _, kind := range order[:min(len(order), kinds)] {
+		meaning, todo := AboutGap(kind)
+		head := r.names.prose(kind)
+		if meaning != "" {
+			head += ": " + meaning
 		}
-		told[kind] = true
-		if meaning, todo := AboutGap(kind); meaning != "" {
-			r.text("  ", "    ", kind+": "+meaning)
+		r.text("  ", "    ", head)
+		list := of[kind]
+		for _, g := range list[:min(len(list), places)] {
+			r.lines("    at ", "      ", rows, []span{{regular, r.gap(g)}})
+		}
+		if n := len(list) - places; n > 0 {
+			r.line("    ", span{faint, "and " + plural(n, "more place", "more places")})
+		}
+		if todo != "" {
 			r.text("    what to do: ", "      ", todo)
 		}
 	}
+	r.more(len(order)-kinds, "kind of gap", "kinds of gap")
+}
+
+// gap says where a gap was, how often, and what is known of it.
+func (r *renderer) gap(g *gate.Gap) string {
+	text := r.names.prose(g.Where)
+	if g.Count > 1 {
+		text += " (" + count(g.Count) + " times)"
+	}
+	if g.Detail != "" {
+		text += ": " + r.names.prose(g.Detail)
+	}
+	if g.Stimulus != "" {
+		text += "; stimulus " + r.names.prose(g.Stimulus)
+	}
+	if g.Seq != 0 {
+		text += fmt.Sprintf("; message %d", g.Seq)
+	}
+	return text
 }
 
 func (r *renderer) masks() {
@@ -529,9 +573,7 @@ func (r *renderer) counts() {
 	}
 	for i := range r.v.Comparisons {
 		c := &r.v.Comparisons[i]
-		r.flow("  ", "    ", span{regular, "scenario " + visible(c.Scenario, 60) + ": " +
-			plural(c.Equal, "delivery", "deliveries") + " equal, " + plural(len(c.Changes), "change", "changes") + ", " +
-			plural(c.People, "recipient", "recipients")})
+		r.text("  ", "    ", compared(c))
 		r.run(&c.Production, gate.Production)
 		r.run(&c.Staging, gate.Staging)
 	}
@@ -548,10 +590,17 @@ func (r *renderer) counts() {
 		r.text("  ", "    ", "evidence: "+r.names.prose(g))
 	}
 	if r.v.Drill != "" {
-		r.text("  ", "    ", "drill: "+r.names.prose(found(r.v.Drill)))
+		r.text("  ", "    ", "drill: "+r.names.prose(drilled(r.v.Drill)))
 	} else {
 		r.line("  ", span{careful, "drill: not run"})
 	}
+}
+
+// compared says how many deliveries of a scenario were compared, and how many differ.
+func compared(c *gate.Comparison) string {
+	return "scenario " + visible(c.Scenario, 60) + ": " +
+		plural(c.Equal, "delivery", "deliveries") + " equal, " + plural(len(c.Changes), "change", "changes") + ", " +
+		plural(c.People, "recipient", "recipients")
 }
 
 // readings says of each destination of requests how it was known whom they are for.
@@ -567,9 +616,9 @@ func (r *renderer) readings() {
 	r.more(len(lines)-maxGaps, "destination", "destinations")
 }
 
-// found is what a drill says, without the ids of the checks that saw it: a reader who looks
+// drilled is what a drill says, without the ids of the checks that saw it: a reader who looks
 // for findings should meet none that are not there.
-func found(drill string) string {
+func drilled(drill string) string {
 	what, by, ok := strings.Cut(drill, " was found by ")
 	if !ok {
 		return drill
@@ -612,32 +661,31 @@ func (r *renderer) run(f *gate.RunFacts, role gate.Role) {
 	r.flow(fmt.Sprintf("    %-11s ", role), "                ", span{regular, strings.Join(at, ", ") + ", "}, seal)
 }
 
-func (r *renderer) approvals() {
+func (r *renderer) approvals(limit int) {
 	if len(r.v.Unused) == 0 {
 		return
 	}
 	r.heading("Approvals that nothing used")
-	for i, a := range r.v.Unused {
-		if i == maxGaps {
-			break
-		}
+	for _, a := range r.v.Unused[:min(len(r.v.Unused), limit)] {
 		text := visible(a.Fingerprint, maxName) + " " + visible(a.Check, maxName) + ", until " + visible(a.Expires, 40)
 		if r.o.Names {
 			text += ", by " + visible(a.ApprovedBy, maxName)
 		}
 		r.text("  ", "    ", text)
 	}
-	r.more(len(r.v.Unused)-maxGaps, "approval", "approvals")
+	r.more(len(r.v.Unused)-limit, "approval", "approvals")
 }
 
-func (r *renderer) notes() {
+// notes writes at most so many notes, of at most so many lines each.
+func (r *renderer) notes(limit, rows int) {
 	if len(r.v.Notes) == 0 {
 		return
 	}
 	r.heading("Notes")
-	for _, n := range r.v.Notes {
-		r.text("  ", "    ", r.names.prose(n))
+	for _, n := range r.v.Notes[:min(len(r.v.Notes), limit)] {
+		r.lines("  ", "    ", rows, []span{{regular, r.names.prose(n)}})
 	}
+	r.more(len(r.v.Notes)-limit, "note", "notes")
 }
 
 func (r *renderer) next() {
