@@ -328,7 +328,7 @@ func next(v *gate.Verdict, at places) []string {
 	if rel := relative(at.verdict); rel != filepath.FromSlash(defaultVerdict) {
 		flags = " --verdict " + quoted(rel)
 	}
-	if at.config != "" && !sameFile(at.config, filepath.Join(filepath.Dir(filepath.Dir(at.verdict)), config.File)) {
+	if at.config != "" && !sameFile(at.config, config.Beside(at.verdict)) {
 		flags += " --config " + quoted(relative(at.config))
 	}
 	if at.approvals != "" {

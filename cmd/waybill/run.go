@@ -296,21 +296,28 @@ func exitCodes() string {
 }
 
 // arguments checks how many arguments a verb was given.
-func arguments(c *cli.Context, least, most int) error {
-	n := c.Args().Len()
+func arguments(c *cli.Context, least, most int) error { return given(c, c.Args().Slice(), least, most) }
+
+// given checks how many of its arguments a verb has besides [DIR|CONFIG].
+func given(c *cli.Context, args []string, least, most int) error {
+	n := len(args)
 	if n >= least && n <= most {
 		return nil
 	}
 	wants := fmt.Sprintf("%d to %d arguments", least, most)
 	switch {
+	case most == 0:
+		wants = "no arguments"
 	case least == most && least == 1:
 		wants = "1 argument"
 	case least == most:
 		wants = fmt.Sprintf("%d arguments", least)
+	case least == 0 && most == 1:
+		wants = "at most 1 argument"
 	case least == 0:
-		wants = fmt.Sprintf("at most %d", most)
+		wants = fmt.Sprintf("at most %d arguments", most)
 	}
-	return usage(fmt.Errorf("%s: %d arguments were given, and it takes %s", c.Command.Name, n, wants),
+	return usage(fmt.Errorf("%s: it takes %s, got %d", c.Command.Name, wants, n),
 		"usage: "+c.Command.UsageText)
 }
 

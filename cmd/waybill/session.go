@@ -74,8 +74,8 @@ type sessionOptions struct {
 	concurrency int  // 0 is the configuration's
 	keepState   bool // leave the folders of the builds
 
-	// folder is where the session has its lock and its runs; "" is .waybill beside the
-	// configuration. Sessions of different folders run side by side.
+	// folder is where the session has its lock and its runs; "" is
+	// [config.Config.Folder]. Sessions of different folders run side by side.
 	folder string
 }
 
@@ -91,7 +91,7 @@ func loadConfig(path string) (*config.Config, error) {
 // openSession checks everything that can be checked before a build is started.
 // The caller closes the session.
 func (p *program) openSession(ctx context.Context, conf *config.Config, o sessionOptions) (*session, error) {
-	s := &session{p: p, conf: conf, folder: cmp.Or(o.folder, filepath.Join(conf.Dir, ".waybill")), sites: map[gate.Role]*build.Site{}, made: map[gate.Role]gate.Built{}, settings: map[string]string{}, written: map[string]string{},
+	s := &session{p: p, conf: conf, folder: cmp.Or(o.folder, conf.Folder()), sites: map[gate.Role]*build.Site{}, made: map[gate.Role]gate.Built{}, settings: map[string]string{}, written: map[string]string{},
 		listened: map[gate.Role]map[string]string{gate.Production: {}, gate.Staging: {}}}
 	if conf.Replay.Builds == config.InTurn {
 		s.listened[gate.Staging] = s.listened[gate.Production]

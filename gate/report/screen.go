@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"strings"
+	"unicode"
 
 	"github.com/waybill-dev/waybill/gate"
 )
@@ -10,15 +11,17 @@ import (
 // Bounds of the one screen that a verdict is shown on unless more is asked for. What they cut is
 // counted there, and whole with [Options.Verbose].
 const (
-	screenLines    = 40 // of all; findings get what the rest leaves
-	screenLeast    = 12 // lines of all findings, however long the rest is
-	screenRows     = 2  // lines of a blind spot
-	screenKinds    = 4  // kinds of gap
-	screenPlaces   = 2  // of one kind of gap
-	screenGap      = 3  // lines of a place
-	screenNotes    = 4
-	screenUnused   = 3 // approvals that nothing used
-	screenSettings = 8
+	screenLines     = 40 // of all; findings get what the rest leaves
+	screenLeast     = 18 // lines of all findings, however long the rest is
+	screenFirst     = 8  // lines of the first finding, at least
+	screenRows      = 2  // lines of a blind spot
+	screenKinds     = 4  // kinds of gap
+	screenPlaces    = 2  // of one kind of gap
+	screenGap       = 3  // lines of a place
+	screenNotes     = 4
+	screenUnused    = 3 // approvals that nothing used
+	screenSettings  = 8
+	screenScenarios = 2 // comparisons that have a line each
 )
 
 // screen writes what decides, on about one screen.
@@ -28,11 +31,15 @@ func (r *renderer) screen() {
 		r.blind(1, screenRows)
 		r.blast()
 	})
+	rows := 3 // of a note: where nothing was found, there is room
+	if len(r.v.Findings) > 0 {
+		rows = 1
+	}
 	tail := r.draft(func() {
 		r.settings(screenSettings)
 		r.gaps(screenKinds, screenPlaces, screenGap)
 		r.approvals(screenUnused)
-		r.notes(screenNotes, 1)
+		r.notes(screenNotes, rows)
 		r.compared()
 		r.next()
 		r.last()
@@ -45,18 +52,31 @@ func (r *renderer) screen() {
 func lines(s string) int { return strings.Count(s, "\n") }
 
 // compared says how much was compared and how much of what was recorded was replayed, a line each
-// for every scenario, under the notes where there are any.
+// for every scenario or, where there are many, for all, under the notes where there are any.
 func (r *renderer) compared() {
 	if len(r.v.Comparisons)+len(r.v.Recorded) > 0 && len(r.v.Notes) == 0 {
 		r.heading("Compared")
 	}
+	var told []string
 	for i := range r.v.Comparisons {
-		r.text("  ", "    ", compared(&r.v.Comparisons[i]))
+		told = append(told, compared(&r.v.Comparisons[i]))
+	}
+	if n := len(told); n > screenScenarios {
+		var equal uint64
+		changes := 0
+		for i := range r.v.Comparisons {
+			equal += r.v.Comparisons[i].Equal
+			changes += len(r.v.Comparisons[i].Changes)
+		}
+		told = []string{plural(n, "comparison", "comparisons") + ": " + plural(equal, "delivery", "deliveries") + " equal, " + plural(changes, "change", "changes")}
 	}
 	for _, line := range recordedLines(r.v, r.names, r.o.Names) {
 		if strings.HasPrefix(line, "scenario ") {
-			r.text("  ", "    ", line)
+			told = append(told, line)
 		}
+	}
+	for _, line := range told {
+		r.text("  ", "    ", line)
 	}
 }
 
@@ -64,48 +84,64 @@ func (r *renderer) compared() {
 // what differs.
 type room struct{ names, example, rows int }
 
-// found writes the findings in so many lines, most harmful first: as many with an example as there
-// is room for, the first in any case, the others in a line or two each, and of what is left how
-// many there are.
+// found writes the findings in so many lines, most harmful first: a line each, of the first in any
+// case who is concerned and what differs, and of the others as much as there is room for.
 func (r *renderer) found(left int) {
 	if len(r.v.Findings) == 0 {
 		return
 	}
 	r.heading("Findings, most harmful first")
 	left -= 2 // the heading
-	all := make([]string, min(len(r.v.Findings), left/2))
+	all := make([]string, min(len(r.v.Findings), max(left-screenFirst, 1)))
 	if len(all) < len(r.v.Findings) {
 		left--
 	}
 	for i := range all {
-		all[i] = r.draft(func() { r.summary(i+1, &r.v.Findings[i]) })
+		all[i] = r.draft(func() { r.headlineIn(1, fmt.Sprintf("%2d ", i+1), &r.v.Findings[i]) })
 		left -= lines(all[i])
 	}
-	for i := range all {
-		f := &r.v.Findings[i]
-		if i > 0 && f.State == gate.Noted {
-			continue
+	enlarge := func(i int, write func()) bool {
+		text := r.draft(write)
+		if more := lines(text) - lines(all[i]); more <= left {
+			all[i], left = text, left-more
+			return true
 		}
-		for _, size := range []room{{r.o.limit(), 2, 2}, {3, 1, 1}, {3, 0, 1}} {
-			if i > 0 && size.example == 0 {
-				break
-			}
-			outline := r.draft(func() { r.outline(i+1, f, size) })
-			more := lines(outline) - lines(all[i])
-			if more <= left || size.example == 0 {
-				all[i], left = outline, left-more
-				break
-			}
-		}
+		return false
 	}
-	for len(all) > 1 && left < 0 {
-		left += lines(all[len(all)-1])
-		all = all[:len(all)-1]
+	first := &r.v.Findings[0]
+	if !enlarge(0, func() { r.outline(1, first, room{3, 1, 1}) }) {
+		all[0] = r.draft(func() { r.outline(1, first, room{2, 0, 1}) })
+		left -= lines(all[0]) - 1
+	}
+	for i := 1; i < len(all); i++ {
+		enlarge(i, func() { r.summary(i+1, &r.v.Findings[i]) })
+	}
+	enlarge(0, func() { r.outline(1, first, room{r.o.limit(), 2, 2}) })
+	for i := 1; i < len(all); i++ {
+		if f := &r.v.Findings[i]; f.State != gate.Noted {
+			_ = enlarge(i, func() { r.outline(i+1, f, room{r.o.limit(), 2, 2}) }) || enlarge(i, func() { r.outline(i+1, f, room{3, 1, 1}) })
+		}
 	}
 	for _, text := range all {
 		r.b.WriteString(text)
 	}
-	r.more(len(r.v.Findings)-len(all), "finding", "findings")
+	r.rest(r.v.Findings[len(all):])
+}
+
+// rest counts findings that are not shown, by check.
+func (r *renderer) rest(list []gate.Judged) {
+	if len(list) == 0 {
+		return
+	}
+	by := map[string]int{}
+	for i := range list {
+		by[list[i].Check]++
+	}
+	var each []string
+	for _, check := range sortedKeys(by) {
+		each = append(each, count(by[check])+" "+visible(check, maxName))
+	}
+	r.line("  ", span{faint, "and " + plural(len(list), "more finding", "more findings") + ": " + strings.Join(each, ", ")})
 }
 
 // draft returns what write writes, which is not put on the page.
@@ -130,23 +166,20 @@ func (r *renderer) summary(n int, f *gate.Judged) {
 func (r *renderer) outline(n int, f *gate.Judged, size room) {
 	r.headlineIn(2, fmt.Sprintf("%2d ", n), f)
 	r.subjects(f, size.names)
-	r.field1("where", r.where(f))
-	if c := f.Example; c != nil {
-		if size.example > 0 {
-			r.lines(labelled("example"), hang, size.example, []span{{regular, r.brief(c)}})
-		}
-		if len(c.Edits) > 0 {
-			e := &c.Edits[0]
-			if e.Part != f.Part && size.example > 0 {
-				r.field1("edit", "part "+r.names.part(e.Part))
-			}
-			r.sides("   ", e.Before, e.After, size.rows, 400)
-		}
-		if g := foremost(c); g != nil && size.example > 0 {
+	e := telling(f)
+	r.field1("where", r.where(f, e))
+	if c := f.Example; c != nil && size.example > 0 {
+		r.lines(labelled("example"), hang, size.example, []span{{regular, r.brief(c)}})
+	}
+	if e != nil {
+		r.sides("   ", e.Before, e.After, size.rows, 400)
+	} else if f.Example == nil {
+		r.sides("   ", f.Before, f.After, size.rows, 400)
+	}
+	if c := f.Example; c != nil && size.example > 0 {
+		if g := foremost(c); g != nil {
 			r.lines(labelled("facts"), hang, size.example, []span{{regular, r.exposure(g)}})
 		}
-	} else {
-		r.sides("   ", f.Before, f.After, size.rows, 400)
 	}
 	r.accepted(f)
 	r.field("fingerprint", visible(f.Fingerprint, maxName))
@@ -167,4 +200,31 @@ func (r *renderer) accepted(f *gate.Judged) {
 		text += "; it is " + plural(f.Count, "delivery", "deliveries") + " now"
 	}
 	r.field("state", text)
+}
+
+// telling returns the edit of a finding's example that says most: that of the finding's part, else
+// the first that brings the fact that is foremost, else the first with a letter in it, else the
+// first. nil where there is none.
+func telling(f *gate.Judged) *gate.Edit {
+	if f.Example == nil || len(f.Example.Edits) == 0 {
+		return nil
+	}
+	edits := f.Example.Edits
+	best, rank := 0, 0
+	g := foremost(f.Example)
+	for i := range edits {
+		n := 0
+		switch {
+		case f.Part != "" && edits[i].Part == f.Part:
+			n = 3
+		case g != nil && len(g.Sample) > 0 && strings.Contains(edits[i].After, g.Sample[0].Value):
+			n = 2
+		case strings.ContainsFunc(edits[i].Before+edits[i].After, unicode.IsLetter):
+			n = 1
+		}
+		if n > rank {
+			best, rank = i, n
+		}
+	}
+	return &edits[best]
 }

@@ -94,7 +94,7 @@ func TestOneScreen(t *testing.T) {
 				t.Errorf("%s: %q is not in the whole report", dir, only)
 			}
 		}
-		if findings > 9 && !strings.Contains(short.String(), " more findings\n") {
+		if findings > 9 && !strings.Contains(short.String(), " more findings: ") {
 			t.Errorf("%s: it does not say how many findings were left out:\n%s", dir, short.String())
 		}
 		if !strings.Contains(short.String(), " more notes\n") || !strings.Contains(short.String(), " more places\n") {

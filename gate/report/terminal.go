@@ -69,7 +69,7 @@ type renderer struct {
 func open(s gate.State) bool { return s == gate.Open || s == gate.Expired || s == gate.Outgrown }
 
 func (r *renderer) decision() {
-	code := r.verdictLine().code
+	code := r.verdictLine(1 << 30).code
 	if len(r.v.Reasons) > 1 || len(r.v.Reasons) == 1 && r.v.Decision == gate.Blocked && code != gate.ExitBlocked {
 		for _, reason := range r.v.Reasons[:min(len(r.v.Reasons), maxGaps)] {
 			r.text(fmt.Sprintf("  exit %-3d ", reason.Code), "           ", r.names.prose(reason.Text))
@@ -78,15 +78,15 @@ func (r *renderer) decision() {
 	}
 }
 
-// verdictLine writes the decision and what was found, in one sentence.
-func (r *renderer) verdictLine() conclusion {
+// verdictLine writes the decision and what was found, in one sentence of at most so many lines.
+func (r *renderer) verdictLine(rows int) conclusion {
 	c := conclude(r.v, r.names)
 	word := map[string]style{"Pass": good, "Blocked": bad}
 	head, rest := span{careful, c.word + ": "}, span{bold, c.text}
 	if style, ok := word[c.word]; ok {
 		head.style = style
 	}
-	r.flow("", "  ", head, rest)
+	r.lines("", "  ", rows, []span{head, rest})
 	return c
 }
 
@@ -94,10 +94,10 @@ func (r *renderer) verdictLine() conclusion {
 // first: above the prompt.
 func (r *renderer) last() {
 	r.blank()
-	if text := whoToWhom(r.v, r.names, min(r.o.limit(), 3)); text != "" {
-		r.lines("  ", "    ", 3, []span{{regular, text}})
+	if text := whoToWhom(r.v, r.names, min(r.o.limit(), 2)); text != "" {
+		r.lines("  ", "    ", 2, []span{{regular, text}})
 	}
-	r.verdictLine()
+	r.verdictLine(1)
 }
 
 // blind says what was not seen although nothing failed, where the verdict is said: of each kind so
@@ -247,18 +247,29 @@ func passedBy(f *gate.Judged) string {
 	return " to sink "
 }
 
-func (r *renderer) place(f *gate.Judged) { r.field("where", r.where(f)) }
+func (r *renderer) place(f *gate.Judged) { r.field("where", r.where(f, nil)) }
 
-// where says in which messages a finding is.
-func (r *renderer) where(f *gate.Judged) string {
+// where says in which messages a finding is, and in which part, or in which that of its example is
+// where it is in several.
+func (r *renderer) where(f *gate.Judged, e *gate.Edit) string {
 	var at []string
+	if e != nil {
+		part := "part " + r.names.part(e.Part)
+		switch {
+		case e.NewPart:
+			part += " (new)"
+		case e.GonePart:
+			part += " (gone)"
+		}
+		at = append(at, part)
+	}
 	switch {
 	case f.Sink != "":
 		at = append(at, visible(f.Channel, 40)+passedBy(f)+visible(f.Sink, 80))
 	case f.Channel != "":
 		at = append(at, visible(f.Channel, 40)+" to several sinks")
 	}
-	if f.Part != "" {
+	if f.Part != "" && e == nil {
 		at = append(at, "part "+r.names.part(f.Part))
 	}
 	switch {
@@ -477,7 +488,7 @@ func window(before, after string, n int) (string, string) {
 	return clip(before), clip(after)
 }
 
-// gaps writes each kind of gap once: what it means, where it was, and what to do about it; at most
+// gaps writes each kind of gap once: where it was, what it means, and what to do about it; at most
 // so many kinds, so many places of each, and so many lines of each place.
 func (r *renderer) gaps(kinds, places, rows int) {
 	if len(r.v.Gaps) == 0 {
@@ -494,20 +505,15 @@ func (r *renderer) gaps(kinds, places, rows int) {
 		of[g.Kind] = append(of[g.Kind], g)
 	}
 	for _, kind := range order[:min(len(order), kinds)] {
-		meaning, todo := AboutGap(kind)
-		head := r.names.prose(kind)
-		if meaning != "" {
-			head += ": " + meaning
-		}
-		r.text("  ", "    ", head)
 		list := of[kind]
 		for _, g := range list[:min(len(list), places)] {
-			r.lines("    at ", "      ", rows, []span{{regular, r.gap(g)}})
+			r.lines("  ", "    ", rows, []span{{regular, r.gap(g)}})
 		}
 		if n := len(list) - places; n > 0 {
-			r.line("    ", span{faint, "and " + plural(n, "more place", "more places")})
+			r.line("  ", span{faint, "and " + plural(n, "more place", "more places")})
 		}
-		if todo != "" {
+		if meaning, todo := AboutGap(kind); meaning != "" {
+			r.text("    ", "      ", meaning)
 			r.text("    what to do: ", "      ", todo)
 		}
 	}
@@ -516,7 +522,7 @@ func (r *renderer) gaps(kinds, places, rows int) {
 
 // gap says where a gap was, how often, and what is known of it.
 func (r *renderer) gap(g *gate.Gap) string {
-	text := r.names.prose(g.Where)
+	text := r.names.prose(g.Kind) + " at " + r.names.prose(g.Where)
 	if g.Count > 1 {
 		text += " (" + count(g.Count) + " times)"
 	}
