@@ -77,7 +77,10 @@ func (p *program) call(ctx context.Context, args []string) error {
 	if len(args) == 2 && slices.Contains([]string{"--version", "-version", "-v"}, args[1]) {
 		args = []string{args[0], "version"}
 	}
-	return app.RunContext(ctx, flagsFirst(app.Commands, args))
+	if args[len(args)-1] != completeFlag { // which is only what stands last
+		args = flagsFirst(app.Commands, args)
+	}
+	return app.RunContext(ctx, args)
 }
 
 // guarded runs f. A panic of it is its error.
@@ -203,6 +206,7 @@ func (p *program) app() *cli.App {
 		UsageText:                 "waybill VERB [flags] [arguments]",
 		Description:               exitCodes() + "\n\n" + topics(),
 		HideVersion:               true,
+		EnableBashCompletion:      true,
 		Flags:                     []cli.Flag{cli.HelpFlag}, // which cli adds only where help is its own verb
 		DisableSliceFlagSeparator: true,
 		Reader:                    p.stdin,
@@ -211,7 +215,7 @@ func (p *program) app() *cli.App {
 		ExitErrHandler:            func(*cli.Context, error) {}, // codes are run's to give
 		Commands: []*cli.Command{
 			p.gateVerb(), p.replayVerb(), p.judgeVerb(), p.diffVerb(), p.explainVerb(),
-			p.approveVerb(), p.approvalsVerb(), p.reviewVerb(), p.verifyVerb(), p.reportVerb(), p.publishVerb(), p.doctorVerb(), p.mergeVerb(), p.checksVerb(), p.initVerb(), p.configVerb(), p.tapeVerb(), p.importVerb(), p.recordVerb(), p.corpusVerb(), p.pseudonymizeVerb(), p.versionVerb(), p.helpVerb(),
+			p.approveVerb(), p.approvalsVerb(), p.reviewVerb(), p.verifyVerb(), p.reportVerb(), p.publishVerb(), p.doctorVerb(), p.mergeVerb(), p.checksVerb(), p.initVerb(), p.configVerb(), p.tapeVerb(), p.importVerb(), p.recordVerb(), p.corpusVerb(), p.pseudonymizeVerb(), p.completionVerb(), p.versionVerb(), p.helpVerb(),
 		},
 	}
 	app.Action = func(c *cli.Context) error { return unknownVerb(c, "", app.Commands) }
