@@ -40,7 +40,7 @@
   }
 
   function sides(edit) {
-    const side = (label, stretches) => make("div", { class: "side", "aria-label": label },
+    const side = (label, stretches) => make("div", { class: "side", role: "group", "aria-label": label },
       list(stretches).map(([op, text]) => (op === "=" ? text : make(op === "-" ? "del" : "ins", {}, text))));
     const both = [make("div", { class: "part" }, edit.Part)];
     if (list(edit.Before).length || list(edit.After).length) {
@@ -244,7 +244,7 @@
   document.addEventListener("keydown", (e) => {
     if (e.ctrlKey || e.metaKey || e.altKey) return;
     if (e.key === "Escape") {
-      if (document.activeElement === filter) { filter.value = ""; filter.blur(); show(); return; }
+      if (document.activeElement === filter) { cancelAnimationFrame(timer); filter.value = ""; filter.blur(); show(); return; }
       const d = document.activeElement && document.activeElement.closest("details");
       if (d) d.open = false;
       return;
