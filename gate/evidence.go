@@ -128,6 +128,7 @@ const (
 	GapJobFailed        = "job-failed"        // a job of the build ended with a failure
 	GapRunMismatch      = "run-mismatch"      // two runs that are not of one corpus or scenario
 	GapNotStopped       = "not-stopped"       // the build did not stop when asked, and was killed
+	GapOutlived         = "outlived"          // processes that the build started were there when it had ended
 	GapStore            = "store"             // evidence that could not be written
 	GapInterrupted      = "interrupted"       // stopped by a person
 	GapRecipientUnknown = "recipient-unknown" // an imported message that says nothing of its envelope

@@ -22,6 +22,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -231,6 +232,10 @@ func (s *Site) start(ctx context.Context, start Start) (*Build, error) {
 			return nil, &takenError{err}
 		}
 		return nil, err
+	}
+	if b.proc != nil {
+		// A command that has ended already is told of elsewhere.
+		_ = b.proc.ready()
 	}
 	return b, nil
 }
@@ -525,8 +530,28 @@ func (b *Build) Stop(ctx context.Context) []gate.Gap {
 		case detail != "":
 			b.gap(detail)
 		}
+		b.outlived()
 	})
 	return slices.Clone(b.gaps)
+}
+
+// outlived tells of processes that the build left behind when it had ended: what they would have
+// sent later is not known. Those whose name the configuration gives are known to do no work.
+func (b *Build) outlived() {
+	if b.proc == nil {
+		return
+	}
+	var left []string
+	for _, p := range b.proc.left {
+		_, name, _ := strings.Cut(p, " ")
+		if name, err := strconv.Unquote(name); err != nil || !slices.Contains(b.site.spec.Build.Stop.Leaves, name) {
+			left = append(left, p)
+		}
+	}
+	if len(left) > 0 {
+		b.gaps = append(b.gaps, gate.Gap{Kind: gate.GapOutlived, Where: "build " + string(b.site.spec.Role), Detail: fmt.Sprintf(
+			"what it started after it was ready was still there %s after it had ended, and was ended too: %s", leftGrace, strings.Join(left, ", "))})
+	}
 }
 
 // settleEnd waits until an end that came before Stop is known as a failure.

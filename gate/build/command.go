@@ -40,6 +40,7 @@ type running struct {
 	exited  chan struct{} // the first process ended; status is set
 	gone    chan struct{} // nothing is left, and the output is whole
 	status  status
+	left    []string // processes that outlived the command when it was asked to stop; read after gone
 	killed  []string // processes that were left when killed; read after gone
 	lost    error    // the supervisor ended without saying that nothing is left; read after gone
 }
@@ -159,6 +160,8 @@ func (r *running) follow(scan *bufio.Scanner, report *os.File) {
 			}
 			ended = true
 			close(r.exited)
+		case lineLeft:
+			r.left = append(r.left, rest)
 		case lineKilled:
 			r.killed = append(r.killed, rest)
 		case lineGone:
@@ -181,6 +184,13 @@ func (r *running) follow(scan *bufio.Scanner, report *os.File) {
 // signal asks the command to stop.
 func (r *running) signal(sig syscall.Signal) error {
 	_, err := r.control.Write([]byte{byte(sig)})
+	return err
+}
+
+// ready tells that what is there now are the services of the command: what is started later
+// and outlives it when it stops is left behind.
+func (r *running) ready() error {
+	_, err := r.control.Write([]byte{orderReady})
 	return err
 }
 

@@ -16,10 +16,10 @@ func becomeReaper() error { return nil }
 func commandAttr() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }
 
 type process struct {
-	pid    int
-	group  int
-	name   string
-	zombie bool
+	pid, parent int
+	group       int
+	name        string
+	zombie      bool
 }
 
 // descendants returns nothing: the command's process group is what is known.

@@ -153,6 +153,7 @@ func serve(address, state string) int {
 	handle("/ignore", func() { ignore.Store(true) })
 	handle("/child", func() { spawn(nil, "sleep", state) })
 	handle("/daemon", func() { spawn(&syscall.SysProcAttr{Setsid: true}, "daemon", state) })
+	handle("/service", func() { spawn(&syscall.SysProcAttr{Setsid: true}, "sleep", state) })
 	handle("/deaf-daemon", func() {
 		spawn(&syscall.SysProcAttr{Setsid: true}, "deaf-daemon", state)
 		for {

@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -26,14 +27,16 @@ import (
 // knows when nothing is left, and when this process ends, however it ends, it
 // kills what is left.
 //
-// It reads orders from descriptor 3, one byte each, a signal to pass on; the end
-// of that pipe is the order to kill everything. It reports on descriptor 4, one
-// line each:
+// It reads orders from descriptor 3, one byte each: orderReady, that the command
+// has started all of its services, or a signal to pass on; the end of that pipe
+// is the order to kill everything. It reports on descriptor 4, one line each:
 //
 //	started          the command runs
 //	failed TEXT      it could not be run
 //	exit N           its first process ended with this status
 //	signal N         its first process was ended by this signal
+//	left PID NAME    a process outside of the group, started after orderReady, that
+//	                 outlived the command by leftGrace
 //	killed PID NAME  a process that was left when the order to kill came
 //	gone             nothing is left
 const (
@@ -45,11 +48,15 @@ const (
 	lineFailed  = "failed"
 	lineExit    = "exit"
 	lineSignal  = "signal"
+	lineLeft    = "left"
 	lineKilled  = "killed"
 	lineGone    = "gone"
 
-	maxNamedKilled = 20 // processes that are reported by name
-	killAgain      = 5 * time.Millisecond
+	orderReady = 0 // no signal has this number
+
+	maxNamed  = 20 // processes that are reported by name, left and killed
+	killAgain = 5 * time.Millisecond
+	leftGrace = 2 * time.Second // a command's other processes have to end by themselves
 )
 
 // Supervise must be called first in main, and first in TestMain of tests that
@@ -128,6 +135,10 @@ type supervisor struct {
 	ended  bool           // main was waited for
 	asked  syscall.Signal // the last that was passed on; 0 is none
 	told   map[int]bool   // processes outside of the group that were sent it
+	groups map[int]bool   // those that there were at orderReady: services of the command; nil is all
+	grace  *time.Timer    // of leftGrace, since the command ended, asked to; nil before
+	over   bool           // grace has passed
+	left   int            // so many processes outlived it
 	seen   map[int]bool   // processes that were killed; of obey alone
 }
 
@@ -170,6 +181,10 @@ func (s *supervisor) obey(control io.Reader) {
 		if err != nil {
 			break
 		}
+		if b == orderReady {
+			s.ready()
+			continue
+		}
 		s.pass(syscall.Signal(b))
 	}
 	for {
@@ -191,10 +206,29 @@ func (s *supervisor) pass(sig syscall.Signal) {
 	s.passToOthers(0)
 }
 
+// ready notes which process groups are there.
+func (s *supervisor) ready() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.groups = map[int]bool{s.main: true}
+	for _, p := range descendants(os.Getpid()) {
+		s.groups[p.group] = true
+		s.groups[p.pid] = true // where it is about to make one of its own: setsid(2)
+	}
+}
+
 // passToOthers sends what was asked to what is left when the command has ended,
-// once to each. It is called again when a process has ended: that one can have
-// started another a moment before.
+// once to each: to its services at once; to what it started later and left behind
+// when leftGrace has passed, which is reported. It is called again when a process
+// has ended: that one can have started another a moment before.
 func (s *supervisor) passToOthers(reaped int) {
+	for _, p := range s.others(reaped) {
+		s.say(lineLeft, strconv.Itoa(p.pid), strconv.Quote(p.name))
+	}
+}
+
+// others is passToOthers up to the report: it returns what is to be reported.
+func (s *supervisor) others(reaped int) (left []process) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.told, reaped)
@@ -202,12 +236,44 @@ func (s *supervisor) passToOthers(reaped int) {
 		s.ended = true
 	}
 	if !s.ended || s.asked == 0 {
-		return
+		return nil
 	}
-	for _, p := range descendants(os.Getpid()) {
-		if p.group != s.main && !s.told[p.pid] {
-			s.told[p.pid] = true
-			_ = syscall.Kill(p.pid, s.asked)
+	if s.groups != nil && s.grace == nil {
+		s.grace = time.AfterFunc(leftGrace, func() {
+			s.mu.Lock()
+			s.over = true
+			s.mu.Unlock()
+			s.passToOthers(0)
+		})
+	}
+	all := descendants(os.Getpid())
+	for _, p := range all {
+		if p.group == s.main || p.zombie || s.told[p.pid] {
+			continue
+		}
+		if s.groups != nil && !s.groups[p.group] {
+			if !s.over || s.served(all, p) {
+				continue
+			}
+			if s.left++; s.left <= maxNamed {
+				left = append(left, p)
+			}
+		}
+		s.told[p.pid] = true
+		_ = syscall.Kill(p.pid, s.asked)
+	}
+	return left
+}
+
+// served reports whether p descends from a service, whose to stop it is.
+func (s *supervisor) served(all []process, p process) bool {
+	for {
+		i := slices.IndexFunc(all, func(q process) bool { return q.pid == p.parent })
+		if i < 0 {
+			return false
+		}
+		if p = all[i]; s.groups[p.group] && !p.zombie {
+			return true
 		}
 	}
 }
@@ -216,7 +282,7 @@ func (s *supervisor) killAll() {
 	for _, p := range descendants(os.Getpid()) {
 		if !s.seen[p.pid] && !p.zombie {
 			s.seen[p.pid] = true
-			if len(s.seen) <= maxNamedKilled {
+			if len(s.seen) <= maxNamed {
 				s.say(lineKilled, strconv.Itoa(p.pid), strconv.Quote(p.name))
 			}
 		}

@@ -135,6 +135,10 @@ type Stop struct {
 	Command []string `toml:"command"` // run instead of sending a signal
 	Timeout Duration `toml:"timeout"`
 	Sends   bool     `toml:"sends"` // it may send when it is asked to stop: otherwise that is a gap
+
+	// Leaves names programs (15 bytes at the most, as the system shows them) that the build starts
+	// while it runs, and that may outlive it since they do no work of their own: "gpg-agent".
+	Leaves []string `toml:"leaves"`
 }
 
 // A Job is a command of a build that is run on its own, such as a drain script.

@@ -467,7 +467,44 @@ func newWords(text string) words {
 		w.starts[i] = at
 		at += len(word)
 	}
+	w.joinFractions()
 	return w
+}
+
+// joinFractions makes one word of a number with figures behind a point or a comma: 12.50 and
+// 13.50 are two amounts, and that both end alike says nothing. What runs on is more than a
+// number: the address of a machine, a date, a list.
+func (w *words) joinFractions() {
+	n := 0
+	for i := 0; i < len(w.words); i, n = i+1, n+1 {
+		start, word := w.starts[i], w.words[i]
+		if i+2 < len(w.words) && (w.words[i+1] == "." || w.words[i+1] == ",") && figures(word) && behindPoint(w.words[i+2]) && w.joined(i+1) && w.joined(i+2) {
+			end := w.starts[i+2] + len(w.words[i+2])
+			if !runsOn(w.whole[:start], w.whole[end:]) {
+				word = w.whole[start:end]
+				i += 2
+			}
+		}
+		w.words[n], w.starts[n] = word, start
+	}
+	w.words, w.starts = w.words[:n], w.starts[:n]
+}
+
+// figures reports whether a word is figures alone.
+func figures(word string) bool { return strings.Trim(word, "0123456789") == "" }
+
+// behindPoint reports whether a word is the figures behind the point of a number: of 3.87e-05, 87e-05.
+func behindPoint(word string) bool {
+	mantissa, exponent, ok := strings.Cut(strings.ToLower(word), "e")
+	return mantissa != "" && figures(mantissa) && (!ok || figures(strings.TrimPrefix(exponent, "-")) && len(exponent) > 1)
+}
+
+// runsOn reports whether the number between two texts is a part of more than a number.
+func runsOn(before, after string) bool {
+	const marks = ".,:/-"
+	n := len(before)
+	return n > 1 && strings.IndexByte(marks, before[n-1]) >= 0 && figures(before[n-2:n-1]) ||
+		len(after) > 1 && strings.IndexByte(marks, after[0]) >= 0 && figures(after[1:2])
 }
 
 // text is the source of words i to j, j excluded.

@@ -1,6 +1,9 @@
 package diff
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 // An edit says that b[b0:b1] stands where a[a0:a1] stands on the other side.
 type edit struct{ b0, b1, a0, a1 int }
@@ -108,7 +111,9 @@ func cut(words []string) (lines []string, starts []int) {
 }
 
 // walk aligns b and a by the elements that occur once on each side, again within
-// each region between two of them, and calls region for what is left.
+// each region between two of them, and calls region for what is left. Where numbers
+// alone differ, each stands for the one at its place: one that is equal to another's
+// is so by chance.
 func walk(b, a []string, region func(b0, b1, a0, a1 int)) {
 	type job struct{ b0, b1, a0, a1 int }
 	stack := []job{{0, len(b), 0, len(a)}}
@@ -122,6 +127,14 @@ func walk(b, a []string, region func(b0, b1, a0, a1 int)) {
 			j.b1, j.a1 = j.b1-1, j.a1-1
 		}
 		if j.b0 == j.b1 && j.a0 == j.a1 {
+			continue
+		}
+		if numbersAlone(b[j.b0:j.b1], a[j.a0:j.a1]) {
+			for i := range j.b1 - j.b0 {
+				if b[j.b0+i] != a[j.a0+i] {
+					region(j.b0+i, j.b0+i+1, j.a0+i, j.a0+i+1)
+				}
+			}
 			continue
 		}
 		anchors := unique(b[j.b0:j.b1], a[j.a0:j.a1])
@@ -138,6 +151,25 @@ func walk(b, a []string, region func(b0, b1, a0, a1 int)) {
 		}
 		stack = append(stack, job{j.b0, end.b0, j.a0, end.a0})
 	}
+}
+
+// numbersAlone reports whether b and a are the same words, but for numbers where the
+// other has numbers.
+func numbersAlone(b, a []string) bool {
+	if len(b) != len(a) {
+		return false
+	}
+	for i := range b {
+		if b[i] != a[i] && !(isNumber(b[i]) && isNumber(a[i])) {
+			return false
+		}
+	}
+	return true
+}
+
+// isNumber reports whether a word begins as a number does, and is no line.
+func isNumber(w string) bool {
+	return w != "" && '0' <= w[0] && w[0] <= '9' && strings.IndexByte(w, 0) < 0
 }
 
 // unique gives index pairs of the elements that occur once in b and once in a,

@@ -34,29 +34,35 @@ func wholeStamps(w words, spans []span) []span {
 		return spans
 	}
 	for _, at := range stamp.FindAllStringIndex(w.whole, -1) {
-		start, begins := slices.BinarySearch(w.starts, at[0])
-		end, _ := slices.BinarySearch(w.starts, at[1])
-		if !begins {
-			continue // the end of a longer word
-		}
-		whole := span{start: start, end: end}
-		first := -1
-		rest := make([]span, 0, len(spans)+1)
-		for _, s := range spans {
-			if s.end <= start || end <= s.start {
-				rest = append(rest, s)
-				continue
-			}
-			if first < 0 {
-				first = len(rest)
-			}
-			whole.start, whole.end = min(whole.start, s.start), max(whole.end, s.end)
-		}
-		if first >= 0 {
-			spans = slices.Insert(rest, first, whole)
-		}
+		spans = widen(w, spans, at)
 	}
 	return spans
+}
+
+// widen joins those of spans that the text from at[0] to at[1] covers a part of to one that covers it.
+func widen(w words, spans []span, at []int) []span {
+	start, begins := slices.BinarySearch(w.starts, at[0])
+	end, _ := slices.BinarySearch(w.starts, at[1])
+	if !begins {
+		return spans // the end of a longer word
+	}
+	all := span{start: start, end: end}
+	first := -1
+	rest := make([]span, 0, len(spans)+1)
+	for _, s := range spans {
+		if s.end <= start || end <= s.start {
+			rest = append(rest, s)
+			continue
+		}
+		if first < 0 {
+			first = len(rest)
+		}
+		all.start, all.end = min(all.start, s.start), max(all.end, s.end)
+	}
+	if first < 0 {
+		return spans
+	}
+	return slices.Insert(rest, first, all)
 }
 
 // IsStamp reports whether text is a date with a time of day, or a time of day alone.

@@ -65,6 +65,8 @@ func advice(kind string) string {
 		return "have [production] run what is in production; where a build is to be held against itself, --same-build or [policy] same_build says so"
 	case gate.GapNotStopped:
 		return "mend how the build stops, or give it longer: stop = { timeout = \"30s\" }"
+	case gate.GapOutlived:
+		return "have the build end what it starts, or wait for it; programs that do no work of their own are named: stop = { leaves = [\"gpg-agent\"] }"
 	case gate.GapStore:
 		return "make room where the runs are written, and run the gate again"
 	case gate.GapInterrupted:

@@ -30,6 +30,7 @@ var meanings = map[string]string{
 	gate.GapJobFailed:        "A job of the build ended with a failure.",
 	gate.GapRunMismatch:      "Two runs are not of the same corpus or scenario.",
 	gate.GapNotStopped:       "The build did not stop when asked, and was killed.",
+	gate.GapOutlived:         "Processes that the build started while it ran were still there after it had ended: what they would have sent later is not known.",
 	gate.GapStore:            "Evidence could not be written.",
 	gate.GapInterrupted:      "Somebody stopped the run.",
 	gate.GapRecipientUnknown: "An imported mail does not say who its envelope was addressed to.",
