@@ -56,7 +56,7 @@ type session struct {
 	guard     string                   // how runs are kept from the builds
 	made      map[gate.Role]gate.Built // what was replayed in a role, before its set-up
 
-	planned string       // how many replays there will be, in words; "" is not known
+	planned plan         // how many replays there will be
 	begun   atomic.Int64 // how many of them were
 
 	mu      sync.Mutex
@@ -314,7 +314,7 @@ func (s *session) replay(ctx context.Context, scenario config.Scenario, role gat
 		return errors.Join(tapeFailure(fmt.Errorf("open the corpus: %w", err)), w.Abort())
 	}
 	defer corpus.Close()
-	bar := s.p.bar(s.nth(what), s.total())
+	bar := s.replayBar(what)
 	defer bar.done()
 	result, err := replay.Run(ctx, replay.Plan{
 		Stimuli: s.own(stimuli(corpus)), Total: s.total(), Needs: s.needs, Part: s.part != nil, Headers: s.fields,
