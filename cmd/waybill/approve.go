@@ -89,27 +89,12 @@ func (p *program) approve(c *cli.Context) error {
 	if err != nil {
 		return usage(fmt.Errorf("approve: --until: %w", err), "")
 	}
-	var list []gate.Approval
-	for _, arg := range args {
-		fingerprint, err := fingerprintOf(v, arg)
-		if err != nil {
-			return err
-		}
-		a, err := verdict.For(v, fingerprint)
-		if err != nil {
-			return usage(err, "the report of the gate gives the fingerprints")
-		}
-		a.Reason, a.Expires = c.String("reason"), until
-		if n := c.Uint64("max-messages"); c.IsSet("max-messages") {
-			if n < a.MaxMessages {
-				return usage(fmt.Errorf("--max-messages %d: the finding is of %d messages already", n, a.MaxMessages), "")
-			}
-			a.MaxMessages = n
-		}
-		if c.Bool("any-corpus") {
-			a.Scope = verdict.AnyCorpus
-		}
-		list = append(list, a)
+	list, err := wanted(c, v, args)
+	if err != nil {
+		return err
+	}
+	for i := range list {
+		list[i].Expires = until
 	}
 	by, err := approvers(c)
 	if err != nil {
@@ -140,6 +125,33 @@ func (p *program) approve(c *cli.Context) error {
 			list[i].Check, covers(&list[i]))
 	}
 	return nil
+}
+
+// wanted returns the approvals that the arguments of approve ask for, without their last day.
+func wanted(c *cli.Context, v *gate.Verdict, args []string) ([]gate.Approval, error) {
+	var list []gate.Approval
+	for _, arg := range args {
+		fingerprint, err := fingerprintOf(v, arg)
+		if err != nil {
+			return nil, err
+		}
+		a, err := verdict.For(v, fingerprint)
+		if err != nil {
+			return nil, usage(err, "the report of the gate gives the fingerprints")
+		}
+		a.Reason = c.String("reason")
+		if n := c.Uint64("max-messages"); c.IsSet("max-messages") {
+			if n < a.MaxMessages {
+				return nil, usage(fmt.Errorf("--max-messages %d: the finding is of %d messages already", n, a.MaxMessages), "")
+			}
+			a.MaxMessages = n
+		}
+		if c.Bool("any-corpus") {
+			a.Scope = verdict.AnyCorpus
+		}
+		list = append(list, a)
+	}
+	return list, nil
 }
 
 // covers says in words what an approval accepts, and what it does not. It names nobody.

@@ -55,7 +55,6 @@ func (p *program) judge(c *cli.Context) error {
 	}
 	in := &verdict.Input{Now: time.Now()}
 	var conf *config.Config
-	corpus := ""
 	if path := c.String("config"); path != "" {
 		if conf, err = loadConfig(path); err != nil {
 			return err
@@ -66,7 +65,6 @@ func (p *program) judge(c *cli.Context) error {
 		if err := withPeople(&o, conf); err != nil {
 			return err
 		}
-		corpus = conf.Corpus.Path
 	}
 	policy(c, conf, in)
 	where := config.Config{}
@@ -90,6 +88,15 @@ func (p *program) judge(c *cli.Context) error {
 			return usage(fmt.Errorf("judge: %s alone is no folder with runs", c.Args().First()), "usage: "+c.Command.UsageText)
 		}
 		return p.judgeFolder(c, conf, c.Args().First(), in, o)
+	}
+	return p.judgePair(c, conf, in, o)
+}
+
+// judgePair judges runs that are given one by one.
+func (p *program) judgePair(c *cli.Context, conf *config.Config, in *verdict.Input, o report.Options) error {
+	corpus := ""
+	if conf != nil {
+		corpus = conf.Corpus.Path
 	}
 	staging := c.Args().Get(1)
 	production := append([]string{c.Args().Get(0)}, c.StringSlice("again")...)
