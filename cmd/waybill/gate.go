@@ -26,7 +26,7 @@ func (p *program) gateVerb() *cli.Command {
 		Name:      "gate",
 		Usage:     "replay the corpus to both builds, compare who receives what, and judge",
 		UsageText: "waybill gate [flags] [DIR|CONFIG]",
-		Description: "Reads " + config.File + " of DIR, the folder of work if none is given.\n\n" +
+		Description: "Reads " + config.File + " in DIR (default: the current directory), or CONFIG.\n\n" +
 			exitCodes(),
 		Flags: append([]cli.Flag{
 			&cli.StringFlag{Name: "json", Usage: "write the verdict to `FILE` instead of where the configuration says"},

@@ -132,7 +132,7 @@ func TestAcceptedIsShown(t *testing.T) {
 	if !strings.HasPrefix(text, "Pass: every change is approved (4 findings)") {
 		t.Errorf("it begins %.80q", text)
 	}
-	if n := strings.Count(text, "approved, by dpo for rm: agreed with Dolores (until 2026-10-31, 10 messages at the most); it is 1 delivery now"); n != 4 {
+	if n := strings.Count(text, "approved, by dpo for rm: agreed with Dolores (until 2026-10-31, at most 10 messages); it is 1 delivery now"); n != 4 {
 		t.Errorf("%d of 4 approvals are shown:\n%s", n, b.String())
 	}
 	for i := range 3 {

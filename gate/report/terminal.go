@@ -312,7 +312,7 @@ func (r *renderer) state(f *gate.Judged) string {
 		if r.o.Names {
 			s += ", by " + visible(a.ApprovedBy, maxName) + " for " + visible(a.RequestedBy, maxName) + ": " + visible(a.Reason, 200)
 		}
-		s += " (until " + visible(a.Expires, 40) + ", " + plural(a.MaxMessages, "message", "messages") + " at the most)"
+		s += " (until " + visible(a.Expires, 40) + ", at most " + plural(a.MaxMessages, "message", "messages") + ")"
 	}
 	return s
 }
