@@ -26,6 +26,9 @@ type release struct {
 	swap   bool
 	lose   bool
 
+	// Which account a statement is of: the same in all runs.
+	account func(i int) string
+
 	// What a mail says that is new, to every member.
 	notice func(i int, r *rand.Rand) string
 }
@@ -81,12 +84,16 @@ func (v *release) sent(t *testing.T, path string, h gate.Header, r *rand.Rand) {
 		mail(to, patients[i], "Your visit", fmt.Sprintf("Dear %s, record 77%d4321, phone +1 510 555 01%d9, you pay %s.\r\nCode %06d, or https://app.example.org/in?key=%s&user=%s\r\nSent at %s.",
 			patients[i], i, i, amount, r.IntN(900000)+100000, token(), patients[i], at.Format(time.RFC3339)))
 	}
+	account := accountID
+	if v.account != nil {
+		account = v.account
+	}
 	for _, i := range r.Perm(len(patients)) {
 		to := patients[i]
 		if v.swap && 3 <= i && i < 5 {
 			to = patients[7-i]
 		}
-		mail([]string{to}, to, "Statement", fmt.Sprintf("Statement of account 88%d5567: nothing is due.", i))
+		mail([]string{to}, to, "Statement", fmt.Sprintf("Statement of account 88%d5567: nothing is due.\r\nIt is kept as %s.", i, account(i)))
 	}
 	if !v.lose {
 		mail([]string{patients[5]}, patients[5], "Reminder", fmt.Sprintf("Your appointment with Dr. Malcolm Ashworth is in room %d at nine. Confirm it by %s, and bring the papers of last year.", 12, token()))
@@ -102,6 +109,13 @@ func (v *release) sent(t *testing.T, path string, h gate.Header, r *rand.Rand) {
 	if err := w.Close(gate.Footer{}); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// accountID is production's id of an account, a UUID.
+func accountID(i int) string { return uuidOf(i, "b3") }
+
+func uuidOf(i int, kind string) string {
+	return fmt.Sprintf("%08x-%s%02x-4%03x-8a4c-%012x", 0x9e3779b9*uint32(i+1), kind, 7*i+16, 0xd31-i, 0x85ebca6b1f*uint64(i+3)%0xffffffffffff)
 }
 
 // judged gives the fingerprints of what a release changes, by check, in a run of its own.
@@ -168,6 +182,32 @@ func TestOneValueBesideCodes(t *testing.T) {
 		found := (&release{amount: "900.00"}).judged(t, seed)
 		if len(found["personal-content-changed"]) != 1 {
 			t.Errorf("run %d: another amount for one of eight is told by %v", seed, found)
+		}
+	}
+}
+
+// An id that is the same in every replay is whose it is: that new ids were accepted does not accept
+// that they are exchanged, or others.
+func TestFingerprintsOfOtherIDs(t *testing.T) {
+	const check = "personal-content-changed"
+	ids := func(of func(i int) int, kind string) *release {
+		return &release{account: func(i int) string { return uuidOf(of(i), kind) }}
+	}
+	same := func(i int) int { return i }
+	was := ids(same, "c4").judged(t, 1)
+	if len(was[check]) == 0 {
+		t.Fatalf("new ids are no finding: %v", was)
+	}
+	for seed := uint64(2); seed < 5; seed++ {
+		if again := ids(same, "c4").judged(t, seed); !slices.Equal(again[check], was[check]) {
+			t.Errorf("run %d has the fingerprints %s, and had %s", seed, again[check], was[check])
+		}
+	}
+	for name, other := range map[string]*release{
+		"exchanged": ids(func(i int) int { return i ^ 1 }, "c4"), "others": ids(same, "d5"),
+	} {
+		if is := other.judged(t, 1); slices.Equal(is[check], was[check]) {
+			t.Errorf("%s: the same fingerprints", name)
 		}
 	}
 }

@@ -131,7 +131,7 @@ func (c *comparer) content(i int, peers map[route][]*diff.Noise, drawn map[*gate
 			for _, n := range peers[c.noise.joined(routeOf(m))] {
 				part.Value = n.Named(part.Name, part.Value, true)
 			}
-			fmt.Fprintf(h, "%q=%q\n", part.Name, named(part.Value, c.s.header.At))
+			fmt.Fprintf(h, "%q=%q\n", part.Name, namedAs(part.Kind, part.Value, c.s.header.At))
 		}
 		return sum(h)
 	}
@@ -139,7 +139,7 @@ func (c *comparer) content(i int, peers map[route][]*diff.Noise, drawn map[*gate
 	if kind != gate.Altered {
 		before := c.before.text(p.B)
 		for _, part := range said(own.Blank(before.Parts)) {
-			fmt.Fprintf(h, "%q=%q\n", part.Name, named(part.Value, c.p.header.At))
+			fmt.Fprintf(h, "%q=%q\n", part.Name, namedAs(part.Kind, part.Value, c.p.header.At))
 		}
 		if hunks = nil; p.A >= 0 {
 			for _, x := range diff.Parts(before, c.after.text(p.A), own) {
@@ -179,8 +179,24 @@ func (c *comparer) texts(h *hunk, own *diff.Noise) [2]string {
 	if h.asIs {
 		return [2]string{h.Before, h.After}
 	}
-	return [2]string{
-		named(own.Named(h.Part, h.raw[0], false), c.p.header.At),
-		named(own.Named(h.Part, h.raw[1], true), c.s.header.At),
+	before, after := own.Named(h.Part, h.raw[0], false), own.Named(h.Part, h.raw[1], true)
+	if id := stableID(before); id && stableID(after) && len(c.replays) > 0 {
+		return [2]string{before, after} // the same in all replays: it is whose it is
 	}
+	return [2]string{namedAs(h.Kind, before, c.p.header.At), namedAs(h.Kind, after, c.s.header.At)}
+}
+
+// stableID reports whether a text is an id alone, of which nothing is volatile: a UUID, or a run of
+// letters and figures that reads as drawn by chance.
+func stableID(text string) bool {
+	return len(text) >= leastToken && text != diff.Fresh && named(text, 0) == diff.Fresh
+}
+
+// namedAs is [named] of the value of a part. That of a part of bytes is a digest: it is drawn only
+// where the replays of production say so.
+func namedAs(kind gate.PartKind, text string, at int64) string {
+	if kind == gate.Binary {
+		return text
+	}
+	return named(text, at)
 }
