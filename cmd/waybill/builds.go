@@ -40,8 +40,8 @@ const (
 func built(ctx context.Context, conf *config.Config, role gate.Role, state string) (gate.Built, error) {
 	b := conf.Build(role)
 	out := gate.Built{Role: role, Name: b.Name}
-	var setup, command [][]string
-	setup = append(append(setup, b.Setup...), b.Reset...)
+	var command [][]string
+	setup := slices.Concat(b.Setup, b.Reset, b.Migrate, conf.State.Commands())
 	command = append(command, b.Command, b.Ready.Command, b.Quiet.Command, b.Stop.Command)
 	envs := []map[string]string{b.Env}
 	for _, name := range slices.Sorted(maps.Keys(b.Jobs)) {

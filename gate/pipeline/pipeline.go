@@ -156,6 +156,7 @@ func compare(ctx context.Context, o *Options, production side, again []side, sta
 	gaps = append(gaps, of("staging", s.gaps)...)
 	gaps = append(gaps, misplaced(s, gate.Staging)...)
 	gaps = append(gaps, mismatch(p, s, "production and staging")...)
+	gaps = append(gaps, otherStates(p, replays, s)...)
 	if o.revealing, err = revealed(ctx, runs, p, replays, s); err != nil {
 		return nil, nil, err
 	}
@@ -178,6 +179,9 @@ func compare(ctx context.Context, o *Options, production side, again []side, sta
 	}
 	c.Production.Role, c.Staging.Role = gate.Production, gate.Staging
 	c.Production.Replays = 1 + len(again)
+	for _, r := range replays {
+		c.Production.State = c.Production.State.Longest(r.facts.State)
+	}
 	c.replays = replays
 	gaps = c.limits(gaps)
 	if o.drawn != nil {

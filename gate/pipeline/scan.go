@@ -52,6 +52,7 @@ type scanned struct {
 	index    *runIndex            // of a run of production, where one is kept
 	hidden   hiddenFacts          // of what masks left out
 	shared   uint64               // see sharing
+	clocked  uint64               // the same of ids that read the clock
 	modified hashes               // see modifiedPair; of answers, of which nothing is kept
 	held     []*filter            // of the facts of production; none: not known
 	numbers  hashes               // those of them that are numbers, where no index is made
@@ -247,7 +248,7 @@ func sumUp(a about, s side, tallies []*tally) *scanned {
 		}
 	}
 	r.hidden.compact()
-	r.shared = shared.count()
+	r.shared, r.clocked = shared.ids.count(), shared.clocked.count()
 	shared.modified.compact()
 	r.modified = slices.Clip(shared.modified)
 	r.numbers.compact()
