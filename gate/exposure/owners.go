@@ -297,24 +297,24 @@ func (o *Owners) ForeignName(words [2]*Found, to []gate.Recipient) bool {
 	return len(lists[0]) == 1 || len(lists[1]) == 1 || o.named(n, words[0].text[0]) || o.named(n, words[1].text[0])
 }
 
-// Called returns who of production is called by two words, which must have been wanted: the one
-// person who held both, where few held either and one of them is in that person's address. sure is
-// false where nothing but that nobody else held either says so.
-func (o *Owners) Called(words [2]*Found) (who gate.Recipient, sure, ok bool) {
+// Called reports whether two words, which must have been wanted, may be what one person is called:
+// who alone held both, of the few who held either. sure is true where one of the words is in that
+// person's address; else nobody else held either.
+func (o *Owners) Called(words [2]*Found) (ok, sure bool) {
 	var lists [2][]uint32
 	for i, f := range words {
 		h := o.wanted[f.Key()]
 		if h == nil || !o.few(h) {
-			return gate.Recipient{}, false, false
+			return false, false
 		}
 		lists[i] = slices.DeleteFunc(slices.Clone(h.list), func(n uint32) bool { return o.person(n).Kind == gate.Host })
 	}
 	both := slices.DeleteFunc(slices.Clone(lists[0]), func(n uint32) bool { return !slices.Contains(lists[1], n) })
 	if len(both) != 1 {
-		return gate.Recipient{}, false, false
+		return false, false
 	}
 	sure = o.named(both[0], words[0].text[0]) || o.named(both[0], words[1].text[0])
-	return o.person(both[0]), sure, sure || len(lists[0]) == 1 && len(lists[1]) == 1
+	return sure || len(lists[0]) == 1 && len(lists[1]) == 1, sure
 }
 
 // identifies reports whether a whole value is more than a word of a vocabulary: two words,

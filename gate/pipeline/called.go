@@ -68,13 +68,14 @@ func wordsOf(name string) (words [2]exposure.Found) {
 	return [2]exposure.Found{exposure.Word("", first), exposure.Word("", second)}
 }
 
-// names finds which of the pairs of words that runs hide are somebody's name.
+// names finds which of the pairs of words that runs hide are somebody's name: somebody's who was
+// sent it, and, where answers are compared, who was answered it.
 func (r *revealing) names(ctx context.Context, o *Options, first *scanned, runs []*scanned) error {
 	asked := map[string]struct{}{}
 	for _, s := range runs {
 		for name := range s.hidden.called {
 			words := wordsOf(name)
-			if first.mayHold(uint64(words[0].Key()), otherFacts) && first.mayHold(uint64(words[1].Key()), otherFacts) {
+			if o.sent != nil || first.mayHold(uint64(words[0].Key()), otherFacts) && first.mayHold(uint64(words[1].Key()), otherFacts) {
 				asked[name] = struct{}{}
 			}
 		}
@@ -82,19 +83,29 @@ func (r *revealing) names(ctx context.Context, o *Options, first *scanned, runs 
 	if len(asked) == 0 {
 		return nil
 	}
+	err := r.namesBy(ctx, o, asked, first.side, func(owners *exposure.Owners) error { return hold(ctx, o, first, owners) })
+	if err != nil || o.sent == nil {
+		return err
+	}
+	return r.namesBy(ctx, o, asked, o.sent, func(owners *exposure.Owners) error { return holdSent(ctx, o, owners) })
+}
+
+// namesBy finds which of the names asked for are somebody's by what one side says; held has it
+// say who holds what.
+func (r *revealing) namesBy(ctx context.Context, o *Options, asked map[string]struct{}, by side, held func(*exposure.Owners) error) error {
 	owners := exposure.NewOwners()
 	for name := range asked {
 		words := wordsOf(name)
 		owners.Want(&words[0])
 		owners.Want(&words[1])
 	}
-	if err := hold(ctx, o, first, owners); err != nil {
+	if err := held(owners); err != nil {
 		return err
 	}
 	var unsure []string
 	for _, name := range slices.Sorted(maps.Keys(asked)) {
 		words := wordsOf(name)
-		switch _, sure, ok := owners.Called([2]*exposure.Found{&words[0], &words[1]}); {
+		switch ok, sure := owners.Called([2]*exposure.Found{&words[0], &words[1]}); {
 		case sure:
 			r.called[name] = struct{}{}
 		case ok && len(unsure) < mostUnsure:
@@ -105,7 +116,7 @@ func (r *revealing) names(ctx context.Context, o *Options, first *scanned, runs 
 		return owners.Err()
 	}
 	var mu sync.Mutex
-	_, err := first.side.stream(ctx, o.workers(), func() func(place, *gate.Canonical) {
+	_, err := by.stream(ctx, o.workers(), func() func(place, *gate.Canonical) {
 		return func(_ place, m *gate.Canonical) {
 			for i := range m.Parts {
 				for _, name := range unsure {

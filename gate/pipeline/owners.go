@@ -64,7 +64,7 @@ func (c *comparer) ask(ctx context.Context, production func(context.Context, map
 		if err := production(ctx, groups); err != nil {
 			return err
 		}
-		if err := c.holdSent(ctx, c.sent); err != nil {
+		if err := holdSent(ctx, c.o, c.sent); err != nil {
 			return err
 		}
 		parallel(c.o.workers(), len(c.after.items), func() func(int) {

@@ -14,11 +14,11 @@ import (
 // called by a session, and so is known by what their answers say of one person alone.
 
 // holdSent has owners hold what production sent to people, where answers are compared.
-func (c *comparer) holdSent(ctx context.Context, owners *exposure.Owners) error {
-	if c.o.sent == nil || !owners.Wanted() {
+func holdSent(ctx context.Context, o *Options, owners *exposure.Owners) error {
+	if o.sent == nil || !owners.Wanted() {
 		return nil
 	}
-	_, err := c.o.sent.stream(ctx, c.o.workers(), func() func(place, *gate.Canonical) {
+	_, err := o.sent.stream(ctx, o.workers(), func() func(place, *gate.Canonical) {
 		return func(_ place, m *gate.Canonical) {
 			if to := people(m.Recipients); len(to) > 0 {
 				owners.Hold(to, m.Parts)
@@ -47,7 +47,7 @@ func (c *comparer) unmaskSent(ctx context.Context, all []pairing, suspects []sus
 	for k := range suspects {
 		suspects[k].want(owners)
 	}
-	if err := c.holdSent(ctx, owners); err != nil {
+	if err := holdSent(ctx, c.o, owners); err != nil {
 		return err
 	}
 	var held []suspect // what anybody was sent
@@ -121,7 +121,7 @@ func (c *comparer) sentTo(ctx context.Context, all []pairing, suspects []suspect
 	if err := answers(func(_ string, m *gate.Canonical) { exposure.In(m.Parts, owners.Want) }); err != nil {
 		return nil, nil, err
 	}
-	if err := c.holdSent(ctx, owners); err != nil {
+	if err := holdSent(ctx, c.o, owners); err != nil {
 		return nil, nil, err
 	}
 	are := map[string][]gate.Recipient{}
