@@ -28,6 +28,6 @@ func Limits() []Limit {
 		{"organisation", "Whether an address, number or host that is the same in all of production's messages is right. A constant is compared with production's, not with the world."},
 		{"recipients", "Whom a request to an outside party is about, where only its host is known. The request is compared; the person in it is not named."},
 		{"pictures", "What is written in pictures, sound and scanned pages. Their bytes are compared; nobody's facts are looked for in what they show."},
-		{"masks", "What a user's mask hides, unless it holds an address, an account, a telephone number or a fact that belongs to somebody in production, or is itself what every replay gives to one person alone. Where nothing of such a place recurs in staging, it is taken for what that build makes by a key of its own."},
+		{"masks", "What a user's mask hides, unless it holds an address, an account, a telephone number or a fact that belongs to somebody in production, or is itself, or has a piece that is, what every replay gives to one person alone. A piece of fewer than five characters is known where each value has one at the same place. Where nothing of such a place recurs in staging, it is taken for what that build makes by a key of its own."},
 	}
 }

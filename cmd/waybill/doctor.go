@@ -38,12 +38,9 @@ func (p *program) doctor(c *cli.Context) error {
 	if err := arguments(c, 0, 1); err != nil {
 		return err
 	}
-	path := c.String("config")
-	if c.Args().Present() {
-		if c.IsSet("config") {
-			return usage(errors.New("doctor: the configuration is named twice"), "usage: "+c.Command.UsageText)
-		}
-		path = c.Args().First()
+	path, err := configArgument(c)
+	if err != nil {
+		return err
 	}
 	if c.Bool("head") {
 		e, err := publish.ReadEvent(p.getenv)

@@ -56,7 +56,7 @@ type session struct {
 	guard     string                   // how runs are kept from the builds
 	made      map[gate.Role]gate.Built // what was replayed in a role, before its set-up
 
-	planned string       // how many replays there will be, in words; "" is not known
+	planned plan         // how many replays there will be
 	begun   atomic.Int64 // how many of them were
 
 	mu      sync.Mutex
@@ -75,8 +75,8 @@ type sessionOptions struct {
 	concurrency int  // 0 is the configuration's
 	keepState   bool // leave the folders of the builds
 
-	// folder is where the session has its lock and its runs; "" is .waybill beside the
-	// configuration. Sessions of different folders run side by side.
+	// folder is where the session has its lock and its runs; "" is
+	// [config.Config.Folder]. Sessions of different folders run side by side.
 	folder string
 }
 
@@ -92,7 +92,7 @@ func loadConfig(path string) (*config.Config, error) {
 // openSession checks everything that can be checked before a build is started.
 // The caller closes the session.
 func (p *program) openSession(ctx context.Context, conf *config.Config, o sessionOptions) (*session, error) {
-	s := &session{p: p, conf: conf, folder: cmp.Or(o.folder, filepath.Join(conf.Dir, ".waybill")), sites: map[gate.Role]*build.Site{}, made: map[gate.Role]gate.Built{}, settings: map[string]string{}, written: map[string]string{},
+	s := &session{p: p, conf: conf, folder: cmp.Or(o.folder, conf.Folder()), sites: map[gate.Role]*build.Site{}, made: map[gate.Role]gate.Built{}, settings: map[string]string{}, written: map[string]string{},
 		listened: map[gate.Role]map[string]string{gate.Production: {}, gate.Staging: {}}}
 	if conf.Replay.Builds == config.InTurn {
 		s.listened[gate.Staging] = s.listened[gate.Production]
@@ -324,7 +324,7 @@ func (s *session) replay(ctx context.Context, scenario config.Scenario, role gat
 		return errors.Join(tapeFailure(fmt.Errorf("open the corpus: %w", err)), w.Abort())
 	}
 	defer corpus.Close()
-	bar := s.p.bar(s.nth(what), s.total())
+	bar := s.replayBar(what)
 	defer bar.done()
 	var running *build.Build // nil: it did not start
 	result, err := replay.Run(ctx, replay.Plan{

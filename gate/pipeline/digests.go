@@ -49,7 +49,7 @@ import (
 // DigestsSuffix is what the name of a tape's file of digests has after the tape's.
 const DigestsSuffix = ".digests"
 
-// Format, version 6; integers are little-endian:
+// Format, version 9; integers are little-endian:
 //
 //	"waybill-digests", u8 version
 //	key of 32 bytes
@@ -86,6 +86,7 @@ type digestsMeta struct {
 	Hidden  [factSorts]int    `json:"hidden"` // how many facts of each sort
 	Forms   [2]idForms        `json:"forms"`  // of hiddenFacts: hidden and shown
 	Masked  [2]hashes         `json:"masked"` // masked and maskedOwned
+	Called  []string          `json:"called"` // pairs of words that may be a name
 	Shared  uint64            `json:"shared"` // see sharing
 	Clocked uint64            `json:"clocked"`
 	Sinks   []*sinkFacts      `json:"sinks"`
@@ -273,6 +274,7 @@ func writeDigests(f *os.File, key stamped, r *scanned, g *gatherer) (*runIndex, 
 		meta.Hidden[i] = len(l)
 	}
 	meta.Forms, meta.Masked = [2]idForms{r.hidden.hidden, r.hidden.shown}, [2]hashes{r.hidden.masked, r.hidden.maskedOwned}
+	meta.Called = slices.Sorted(maps.Keys(r.hidden.called))
 	if g != nil {
 		m, held, err := g.write(index, r)
 		if err = errors.Join(err, index.out.(*bufio.Writer).Flush()); err != nil {
@@ -503,6 +505,10 @@ func (r *digestsReader) scanned(n digestsSizes) (*scanned, *digestsMeta, []seal,
 	s.people = r.u64s(int(n.people))
 	s.hidden.hidden, s.hidden.shown = meta.Forms[0], meta.Forms[1]
 	s.hidden.masked, s.hidden.maskedOwned = meta.Masked[0], meta.Masked[1]
+	s.hidden.called = make(map[string]struct{}, len(meta.Called))
+	for _, name := range meta.Called {
+		s.hidden.called[name] = struct{}{}
+	}
 	for i, size := range meta.Hidden {
 		if n.hidden -= int64(size); size < 0 || n.hidden < 0 {
 			return nil, nil, nil, errDigests

@@ -78,7 +78,10 @@ func withoutClock(id string, at int64) (rest string, ok bool) {
 
 // sharing counts, while a run is scanned, the messages that have an id in common, and those that
 // have one but for what it reads of the clock.
-type sharing struct{ ids, clocked idsInCommon }
+type sharing struct {
+	ids, clocked idsInCommon
+	modified     hashes // see modifiedPair
+}
 
 type idsInCommon struct{ ids, pairs hashes }
 
@@ -94,11 +97,15 @@ func (s *sharing) message(m *gate.Canonical, content gate.Digest) {
 		to.ids.add(id)
 		to.pairs.add(id*hashPrime ^ bodyKey(content))
 	})
+	if v := modified(m); v != "" {
+		s.modified.add(modifiedPair(m, v))
+	}
 }
 
 func (s *sharing) join(o *sharing) {
 	s.ids.join(&o.ids)
 	s.clocked.join(&o.clocked)
+	s.modified = append(s.modified, o.modified...)
 }
 
 func (c *idsInCommon) join(o *idsInCommon) {
@@ -163,7 +170,16 @@ func byClocked(x, y *scanned) int { return cmp.Compare(x.clocked, y.clocked) }
 func (r *revealing) tellShared(m *gate.Canonical) {
 	ownIDs(m, func(part, value string) {
 		if _, ok := r.shared[ownKey(m, part, value)]; ok {
-			m.Parts = append(slices.Clip(m.Parts), gate.Part{Name: "shared/" + part, Kind: gate.Value, Value: "in common with other messages"})
+			tell(m, part)
 		}
 	})
+	if v := modified(m); v != "" {
+		if _, ok := r.shared[modifiedKey(m, v)]; ok {
+			tell(m, lastModified)
+		}
+	}
+}
+
+func tell(m *gate.Canonical, part string) {
+	m.Parts = append(slices.Clip(m.Parts), gate.Part{Name: gate.SharedPart + part, Kind: gate.Value, Value: "in common with other messages"})
 }
