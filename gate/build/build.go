@@ -239,8 +239,7 @@ func (s *Site) start(ctx context.Context, start Start) (*Build, error) {
 		return nil, err
 	}
 	if b.proc != nil {
-		// A command that has ended already is told of elsewhere.
-		_ = b.proc.ready()
+		b.proc.ready()
 	}
 	return b, nil
 }

@@ -38,6 +38,7 @@ type running struct {
 	control *os.File
 	once    sync.Once     // closes control
 	exited  chan struct{} // the first process ended; status is set
+	noted   chan struct{} // the services of the command are known
 	gone    chan struct{} // nothing is left, and the output is whole
 	status  status
 	left    []string // processes that outlived the command when it was asked to stop; read after gone
@@ -94,7 +95,7 @@ func (c *command) start() (*running, error) {
 		control.Close()
 		return nil, err
 	}
-	r := &running{control: control, exited: make(chan struct{}), gone: make(chan struct{})}
+	r := &running{control: control, exited: make(chan struct{}), noted: make(chan struct{}), gone: make(chan struct{})}
 	r.cmd = &exec.Cmd{
 		Path: exe, Args: append([]string{os.Args[0]}, c.argv...),
 		Dir: c.dir, Env: append(c.env[:len(c.env):len(c.env)], marker+"=1"),
@@ -160,6 +161,8 @@ func (r *running) follow(scan *bufio.Scanner, report *os.File) {
 			}
 			ended = true
 			close(r.exited)
+		case lineReady:
+			close(r.noted)
 		case lineLeft:
 			r.left = append(r.left, rest)
 		case lineKilled:
@@ -188,10 +191,15 @@ func (r *running) signal(sig syscall.Signal) error {
 }
 
 // ready tells that what is there now are the services of the command: what is started later
-// and outlives it when it stops is left behind.
-func (r *running) ready() error {
-	_, err := r.control.Write([]byte{orderReady})
-	return err
+// and outlives it when it stops is left behind. It is called once. Where all has ended it says nothing.
+func (r *running) ready() {
+	if _, err := r.control.Write([]byte{orderReady}); err != nil {
+		return
+	}
+	select {
+	case <-r.noted:
+	case <-r.gone:
+	}
 }
 
 // kill orders that everything is killed. Await gone.

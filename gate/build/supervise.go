@@ -35,6 +35,7 @@ import (
 //	failed TEXT      it could not be run
 //	exit N           its first process ended with this status
 //	signal N         its first process was ended by this signal
+//	ready            orderReady was carried out
 //	left PID NAME    a process outside of the group, started after orderReady, that
 //	                 outlived the command by leftGrace
 //	killed PID NAME  a process that was left when the order to kill came
@@ -48,6 +49,7 @@ const (
 	lineFailed  = "failed"
 	lineExit    = "exit"
 	lineSignal  = "signal"
+	lineReady   = "ready"
 	lineLeft    = "left"
 	lineKilled  = "killed"
 	lineGone    = "gone"
@@ -183,6 +185,7 @@ func (s *supervisor) obey(control io.Reader) {
 		}
 		if b == orderReady {
 			s.ready()
+			s.say(lineReady)
 			continue
 		}
 		s.pass(syscall.Signal(b))
