@@ -202,7 +202,12 @@ func (r *jsonReader) leaf(key string, start, end int, quoted bool) {
 	c := r.w.c
 	path := string(r.path)
 	if c.names.has("json", path) {
-		r.w.declaredName(plainJSON(r.t[start:end]))
+		text := plainJSON(r.t[start:end])
+		r.w.declaredName(text)
+		if out, whole := r.w.inPlace(text, true); whole {
+			r.add(span{start, end, aValue, redoBackslash(out, r.t[start:end])})
+			return
+		}
 	}
 	m := c.meanings.of(key)
 	if m == secret && (quoted || digitsIn(r.t[start:end]) > 3) || c.fields.has("json", path) {
@@ -333,9 +338,9 @@ func (o *members) end(r *jsonReader) {
 	if strings.IndexByte(o.address, '@') < 0 {
 		o.address = ""
 	}
-	again := func(at [2]int) {
+	again := func(at [2]int, known bool) {
 		if r.t[at[0]-1] == '"' {
-			r.string(at[0], at[1], manner{})
+			r.named(at, known)
 			return
 		}
 		for i := at[0]; i < at[1]; i++ { // a list of them
@@ -344,7 +349,7 @@ func (o *members) end(r *jsonReader) {
 				if !sub.skipString() {
 					return
 				}
-				r.string(i+1, sub.i-1, manner{})
+				r.named([2]int{i + 1, sub.i - 1}, known)
 				i = sub.i - 1
 			}
 		}
@@ -365,23 +370,37 @@ func (o *members) end(r *jsonReader) {
 		}
 		r.w.nameOf(full, o.address)
 		for _, at := range o.pieces {
-			again(at)
+			again(at, true)
 		}
 	}
 	for _, at := range o.names {
 		text := plainJSON(r.t[at[0]:at[1]])
+		known := false
 		switch {
 		case o.personal || isPersons(o.own) || r.inPersons():
 			if isName(text) || r.t[at[0]-1] == '[' || o.address != "" {
 				r.w.nameOf(text, o.address)
+				known = true
 			}
 		case looksFull(text):
 			r.w.likely(text, "")
 		default:
 			continue
 		}
-		again(at)
+		again(at, known)
 	}
+}
+
+// named replaces what is in a string once more, with the names that were learnt since; one
+// that is known to be a name is replaced as a whole where no word of it is looked for.
+func (r *jsonReader) named(at [2]int, known bool) {
+	if known {
+		if out, whole := r.w.inPlace(plainJSON(r.t[at[0]:at[1]]), false); whole {
+			r.put(at, out, true)
+			return
+		}
+	}
+	r.string(at[0], at[1], manner{})
 }
 
 // inPersons reports whether the object under way is in a list of people.

@@ -32,6 +32,7 @@ func (w *item) markup(t []byte) {
 		if close >= len(t) || t[close] != '>' || t[close-1] == '/' {
 			continue
 		}
+		tag := name
 		if colon := bytes.LastIndexByte(name, ':'); colon >= 0 {
 			name = name[colon+1:]
 		}
@@ -46,6 +47,9 @@ func (w *item) markup(t []byte) {
 		if stop > 1 && close+stop+1 < len(t) && t[close+stop+1] == '/' {
 			text := plainMarkup(t[close+1 : close+stop])
 			w.learn(m, text)
+			if m == personName {
+				w.inContext(t[close:min(len(t), close+stop+2+len(tag))], 1, stop)
+			}
 			if m == personName && isName(text) {
 				if last != nil && len(text)+len(last) < 80 {
 					w.name(append(append(bytes.Clone(last), ' '), text...))
@@ -92,7 +96,11 @@ func (w *item) attributes(t []byte, at int) (end int, field []byte) {
 			value = text
 		case "href", "src", "class", "style", "type", "for", "rel", "target", "alt", "title", "width", "height", "border", "align", "valign":
 		default:
-			w.learn(w.c.meanings.of(string(name)), plainMarkup(text))
+			m := w.c.meanings.of(string(name))
+			w.learn(m, plainMarkup(text))
+			if m == personName {
+				w.inContext(t[begun:at], len(name)+2, at-begun-1)
+			}
 		}
 	}
 	if field != nil && len(value) > 1 {

@@ -27,7 +27,7 @@ func (w *item) meant(m meaning, value []byte) (out []byte, whole bool) {
 	case personName:
 		if isName(value) {
 			w.name(value)
-			return nil, false
+			return w.inPlace(value, false)
 		}
 		return w.shrouded(value)
 	case loginName:
@@ -169,6 +169,12 @@ func (w *item) learn(m meaning, value []byte) {
 	case telephone:
 		if digitsIn(value) >= leastNumber {
 			w.scan(value, manner{number: true}, 1)
+		}
+	case personName:
+		if isName(value) {
+			w.name(value)
+		} else if out, whole := w.shrouded(value); whole {
+			w.exactly(string(value), string(out))
 		}
 	case secret:
 		if len(value) > 1 {

@@ -2,6 +2,7 @@ package pseudonym
 
 import (
 	"bytes"
+	"strings"
 	"unicode"
 	"unicode/utf8"
 
@@ -27,6 +28,8 @@ type needle struct {
 	national int    // of a number
 	exact    bool   // a word so short that its case counts
 	ascii    bool   // its text is
+	tail     int    // bytes at its end that stay: what a person of that name is called by
+	boundary boundary
 }
 
 // needles finds many texts in one pass. A filter finds where one may stand, by the
@@ -161,7 +164,9 @@ func (n *needles) add(d needle) bool {
 		}
 	}
 	i := len(n.list)
-	d.ascii = isASCII([]byte(d.text))
+	if d.ascii = isASCII([]byte(d.text)); !d.ascii && d.kind == aName {
+		d.boundary = boundaryOf(d.text)
+	}
 	n.list = append(n.list, d)
 	bucket := d.bucket(i)
 	if bucket != loose {
@@ -279,7 +284,13 @@ func (d *needle) at(t []byte, i int) int {
 	}
 	switch d.kind {
 	case aName:
-		if inWordBefore(t, i) || inWordAfter(t, end) && !(len(d.text) >= leastNumbered && isNumbered(t, end)) || d.exact && string(t[i:end]) != d.original || inHost(t, i, end) {
+		if d.boundary == unspaced {
+			if endsWithin(t, end) || inHost(t, i, end) {
+				return 0
+			}
+			break
+		}
+		if inWordBefore(t, i) && !(d.boundary == attached && afterParticle(t, i)) || inWordAfter(t, end) && !(len(d.text) >= leastNumbered && isNumbered(t, end)) || d.exact && string(t[i:end]) != d.original || inHost(t, i, end) {
 			return 0
 		}
 	case aNumber:
@@ -406,7 +417,18 @@ func (c *Cleaner) word(raw []byte) *known {
 	}
 	w := string(raw)
 	composed := norm.NFC.String(w)
-	out := c.perm.text(ofName, 0, composed, spoken)
+	out := composed
+	if bytes.ContainsAny(raw, " ,\u3000") { // several
+		var b strings.Builder
+		at := 0
+		eachWordAt([]byte(composed), 0, func(start, end int) {
+			b.WriteString(composed[at:start] + c.spelt(composed[start:end]))
+			at = end
+		})
+		out = b.String() + composed[at:]
+	} else {
+		out = c.spelt(composed)
+	}
 	if composed != w {
 		out = norm.NFD.String(out)
 	}
@@ -431,8 +453,13 @@ func isCommon(w string) bool {
 
 // eachWord calls found for each word of letters in s.
 func eachWord(s []byte, found func(w []byte)) {
+	eachWordAt(s, 0, func(start, end int) { found(s[start:end]) })
+}
+
+// eachWordAt calls found for the place of each word of letters in s from a byte on.
+func eachWordAt(s []byte, from int, found func(start, end int)) {
 	start := -1
-	for i := 0; i < len(s); {
+	for i := from; i < len(s); {
 		letter, size := 'a' <= s[i]|0x20 && s[i]|0x20 <= 'z', 1
 		if s[i] >= utf8.RuneSelf {
 			var r rune
@@ -442,12 +469,12 @@ func eachWord(s []byte, found func(w []byte)) {
 		if letter && start < 0 {
 			start = i
 		} else if !letter && start >= 0 {
-			found(s[start:i])
+			found(start, i)
 			start = -1
 		}
 		i += size
 	}
 	if start >= 0 {
-		found(s[start:])
+		found(start, len(s))
 	}
 }

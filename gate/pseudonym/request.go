@@ -200,6 +200,9 @@ func (w *item) searched(query []byte) {
 func (w *item) headerLine(name string, value []byte) []byte {
 	if w.c.names.has("header", name) {
 		w.declaredName(value)
+		if out, whole := w.inPlace(value, true); whole {
+			return out
+		}
 	}
 	if w.c.fields.has("header", name) {
 		return w.whole(value, false)
@@ -285,6 +288,9 @@ func (w *item) formPairs(t []byte, place string, between byte) []byte {
 		}
 		if m == plainName && (personal || looksFull(plainForm(rawValue))) {
 			w.likelyOf(plainForm(rawValue), personal)
+			if personal && isName(plainForm(rawValue)) {
+				m = personName
+			}
 		}
 		if name == "log" && hidden {
 			m = loginName
@@ -387,6 +393,9 @@ func (w *item) fieldValue(f formField, raw []byte, plain func([]byte) []byte) []
 	place, name := f.place, f.name
 	if w.c.names.has(place, name) {
 		w.declaredName(text)
+		if out, whole := w.inPlace(text, true); whole {
+			return writeForm(out, raw, plain)
+		}
 	}
 	if f.meaning == secret || w.c.fields.has(place, name) {
 		out := w.whole(text, f.meaning == secret)

@@ -141,8 +141,11 @@ func (w *item) replaced(d *needle, raw []byte) []byte {
 	case aNumber:
 		return w.c.number(raw, d.national)
 	case aName:
-		k := w.c.word(raw)
+		k := w.c.word(raw[:len(raw)-d.tail])
 		w.images.add(k.image)
+		if d.tail > 0 {
+			return append(bytes.Clone(k.pseudonym), raw[len(raw)-d.tail:]...)
+		}
 		return k.pseudonym
 	case aRecord:
 		return []byte(w.pairs[strings.ToLower(string(raw))])
