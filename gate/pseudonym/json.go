@@ -300,8 +300,10 @@ const leastField = 5
 type members struct {
 	own      string // the name that the object itself is a member by
 	personal bool   // a member is somebody's
+	about    bool   // a member is of the kind that people have
 	address  string
 	names    [][2]int // where values are that are names if the object is of a person
+	who      []bool   // whether a word for people is what each of names is called by
 	sure     [][2]int // and of those that are names in any case
 	pieces   [][2]int // words of a name
 }
@@ -310,6 +312,7 @@ type members struct {
 func (o *members) take(r *jsonReader, key string, from int) {
 	m := r.w.c.meanings.of(key)
 	o.personal = o.personal || m.personal() && m != secret
+	o.about = o.about || m == about
 	if r.t[from] != '"' && m != namePiece && m != plainName && m != personName {
 		return
 	}
@@ -317,6 +320,7 @@ func (o *members) take(r *jsonReader, key string, from int) {
 	switch m {
 	case plainName:
 		o.names = append(o.names, at)
+		o.who = append(o.who, isOfPerson(key))
 	case personName:
 		o.sure = append(o.sure, at)
 	case namePiece:
@@ -325,7 +329,7 @@ func (o *members) take(r *jsonReader, key string, from int) {
 		if o.address == "" {
 			o.address = string(plainJSON(r.t[at[0]:at[1]]))
 		}
-	case noMeaning:
+	case noMeaning, about:
 		if o.address == "" && (key == "address" || key == "Address" || key == "to" || key == "from") && bytes.IndexByte(r.t[from:r.i], '@') > 0 {
 			o.address, o.personal = string(plainJSON(r.t[at[0]:at[1]])), true
 		}
@@ -362,7 +366,7 @@ func (o *members) end(r *jsonReader) {
 	}
 	r.w.nameOf(full, o.address)
 	full = nil
-	if of := r.w.c.meanings.of(o.own); len(o.pieces) > 0 && (of == personName || of == plainName || isPersons(o.own) || len(o.pieces) > 1 && o.personal) {
+	if of := r.w.c.meanings.of(o.own); len(o.pieces) > 0 && (of == personName || of == plainName || isOfPerson(o.own) || len(o.pieces) > 1 && o.personal) {
 		for _, at := range o.pieces {
 			if text := plainJSON(r.t[at[0]:at[1]]); isName(bytes.Trim(text, "[]")) || r.t[at[0]-1] == '[' {
 				full = append(append(full, text...), ' ')
@@ -373,16 +377,16 @@ func (o *members) end(r *jsonReader) {
 			again(at, true)
 		}
 	}
-	for _, at := range o.names {
+	for i, at := range o.names {
 		text := plainJSON(r.t[at[0]:at[1]])
 		known := false
 		switch {
-		case o.personal || isPersons(o.own) || r.inPersons():
+		case o.personal || isOfPerson(o.own) || r.inPersons() || o.who[i] && isName(text) && hasUnspaced(text):
 			if isName(text) || r.t[at[0]-1] == '[' || o.address != "" {
 				r.w.nameOf(text, o.address)
 				known = true
 			}
-		case looksFull(text):
+		case looksFull(text), isName(text) && (o.about || r.w.c.meanings.of(o.own) == about):
 			r.w.likely(text, "")
 		default:
 			continue
@@ -403,17 +407,28 @@ func (r *jsonReader) named(at [2]int, known bool) {
 	r.string(at[0], at[1], manner{})
 }
 
-// inPersons reports whether the object under way is in a list of people.
+// inPersons reports whether the object under way is in a list of people, or holds data of one.
 func (r *jsonReader) inPersons() bool {
 	path := r.path
-	if i := bytes.LastIndexByte(path, '['); i > 0 && i+1 < len(path) && isDigit(path[i+1]) {
-		path = path[:i]
+	for range 3 {
+		if i := bytes.LastIndexByte(path, '['); i > 0 && i+1 < len(path) && isDigit(path[i+1]) {
+			path = path[:i]
+		}
+		at := bytes.LastIndexByte(path, '.')
+		name := string(path[at+1:])
+		if isOfPerson(name) {
+			return true
+		}
+		if at < 0 || !isHolderOf(name) {
+			return false
+		}
+		path = path[:at]
 	}
-	return isPersons(string(path[bytes.LastIndexByte(path, '.')+1:]))
+	return false
 }
 
 // isPersons reports whether the name of a field says that it holds people.
 func isPersons(key string) bool {
 	words := wordsOf(key)
-	return len(words) > 0 && persons[words[len(words)-1]]
+	return len(words) > 0 && (persons[words[len(words)-1]] || personsElsewhere[words[len(words)-1]])
 }

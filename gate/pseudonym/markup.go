@@ -19,7 +19,7 @@ func (w *item) markup(t []byte) {
 		for end < len(t) && (isAlnum(t[end]) || t[end] == '_' || t[end] == '-' || t[end] == ':' || t[end] == '.' || t[end] >= 0x80) {
 			end++
 		}
-		name := t[i:end]
+		begun, name := i-1, t[i:end]
 		if len(name) == 0 || end >= len(t) {
 			continue
 		}
@@ -47,6 +47,9 @@ func (w *item) markup(t []byte) {
 		if stop > 1 && close+stop+1 < len(t) && t[close+stop+1] == '/' {
 			text := plainMarkup(t[close+1 : close+stop])
 			w.learn(m, text)
+			if m == plainName && isName(text) && isOfPerson(enclosing(t, begun)) {
+				w.name(text)
+			}
 			if m == personName {
 				w.inContext(t[close:min(len(t), close+stop+2+len(tag))], 1, stop)
 			}
@@ -114,4 +117,28 @@ func plainMarkup(t []byte) []byte {
 		return t
 	}
 	return []byte(html.UnescapeString(string(t)))
+}
+
+// enclosing returns the name of the element that the tag which begins at i is in, as far as
+// what stands before it, of a bounded length, says so.
+func enclosing(t []byte, i int) string {
+	least := max(0, i-4096)
+	for depth := 0; ; {
+		at := bytes.LastIndexByte(t[least:i], '<')
+		if at < 0 {
+			return ""
+		}
+		i = least + at
+		end := bytes.IndexByte(t[i:], '>')
+		switch {
+		case end < 0 || t[i+1] == '?' || t[i+1] == '!' || t[i+end-1] == '/':
+		case t[i+1] == '/':
+			depth++
+		case depth > 0:
+			depth--
+		default:
+			name, _, _ := bytes.Cut(t[i+1:i+end], []byte(" "))
+			return string(name[bytes.LastIndexByte(name, ':')+1:])
+		}
+	}
 }

@@ -66,6 +66,9 @@ func pairMeaning(c *Cleaner, text []byte) meaning {
 			m = c.meanings.of(string(text[i+1:]))
 		}
 	}
+	if m == about {
+		return noMeaning
+	}
 	return m
 }
 

@@ -505,7 +505,7 @@ func looksFull(s []byte) bool {
 		}
 	})
 	for _, r := range string(s) {
-		if !unicode.IsLetter(r) && !unicode.Is(unicode.M, r) && !strings.ContainsRune(" .,'’-", r) {
+		if !unicode.IsLetter(r) && !unicode.Is(unicode.M, r) && !strings.ContainsRune(" .,'’-\u3000・·", r) {
 			return false
 		}
 	}
@@ -522,7 +522,7 @@ func isName(s []byte) bool {
 		switch {
 		case unicode.IsLetter(r):
 			letters++
-		case unicode.Is(unicode.M, r) || strings.ContainsRune(" .,'’-()\"/", r):
+		case unicode.Is(unicode.M, r) || strings.ContainsRune(" .,'’-()\"/\u3000・·", r):
 		default:
 			return false
 		}

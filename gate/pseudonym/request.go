@@ -266,7 +266,7 @@ func (w *item) coding(body []byte, codings, kind string) []byte {
 // section 5.1), or of cookies.
 func (w *item) formPairs(t []byte, place string, between byte) []byte {
 	var spans []span
-	personal, hidden := w.formOf(t, between)
+	personal, alike, hidden := w.formOf(t, between)
 	for at := 0; at <= len(t); {
 		end := len(t)
 		if i := bytes.IndexByte(t[at:], between); i >= 0 {
@@ -286,11 +286,8 @@ func (w *item) formPairs(t []byte, place string, between byte) []byte {
 		if m == noMeaning {
 			m = w.said(t, between, name)
 		}
-		if m == plainName && (personal || looksFull(plainForm(rawValue))) {
-			w.likelyOf(plainForm(rawValue), personal)
-			if personal && isName(plainForm(rawValue)) {
-				m = personName
-			}
+		if m == plainName && w.plainField(name, plainForm(rawValue), personal, alike) {
+			m = personName
 		}
 		if name == "log" && hidden {
 			m = loginName
@@ -331,8 +328,8 @@ func plainCookie(raw []byte) []byte {
 }
 
 // formOf reports what the fields of a form or query say of it by their names: that it is
-// somebody's, and that a password is in it. Fields of one name in pieces become that name.
-func (w *item) formOf(t []byte, between byte) (personal, hidden bool) {
+// somebody's, that it may be since it holds what people have, and that a password is in it. Fields of one name in pieces become that name.
+func (w *item) formOf(t []byte, between byte) (personal, alike, hidden bool) {
 	var full, parts []byte
 	address, pieces := "", 0
 	for pair := range bytes.SplitSeq(t, []byte{between}) {
@@ -351,14 +348,14 @@ func (w *item) formOf(t []byte, between byte) (personal, hidden bool) {
 			case mailbox:
 				address = addressIn(plainForm(value))
 			}
-			personal, hidden = personal || m.personal(), hidden || m == secret
+			personal, alike, hidden = personal || m.personal(), alike || m == about, hidden || m == secret
 		}
 	}
 	w.nameOf(full, address)
 	if pieces == 2 || pieces > 0 && personal {
 		w.likely(parts, "")
 	}
-	return personal, hidden
+	return personal, alike, hidden
 }
 
 // addressIn is value, where that is an address; else "".
@@ -369,15 +366,20 @@ func addressIn(value []byte) string {
 	return ""
 }
 
-// likelyOf makes a name of what a field called "name" holds: all of it, where what stands
-// beside says that it is somebody's.
-func (w *item) likelyOf(value []byte, personal bool) {
+// plainField makes a name of what a field such as "name" holds, and reports whether that is
+// known to be one: where what stands beside it is somebody's, or its own name is a word for
+// people and its script has no other signs of a name. alike is whether people have what stands
+// beside it.
+func (w *item) plainField(field string, value []byte, personal, alike bool) (known bool) {
 	switch {
-	case !personal:
-		w.likely(value, "")
-	case isName(value):
+	case !isName(value):
+	case personal, hasUnspaced(value) && isOfPerson(field):
 		w.name(value)
+		return true
+	case alike || looksFull(value):
+		w.likely(value, "")
 	}
+	return false
 }
 
 // A formField is a field of a form, a query or a cookie, and what its name says of it.
