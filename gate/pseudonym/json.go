@@ -83,6 +83,7 @@ func (r *jsonReader) object(depth int) bool {
 	r.i++
 	o := members{own: r.key}
 	var p pair
+	var b birthParts
 	for first := true; ; first = false {
 		r.space()
 		if r.i < len(r.t) && r.t[r.i] == '}' {
@@ -120,8 +121,10 @@ func (r *jsonReader) object(depth int) bool {
 		}
 		if from < r.i {
 			p.take(r, key, from)
+			b.take(r, &o, key, from)
 		}
 	}
+	b.end(r)
 	o.end(r)
 	p.end(r)
 	return true

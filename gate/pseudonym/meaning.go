@@ -25,6 +25,8 @@ const (
 	secret              // a password
 	clientHost          // the address of a client's machine
 	mailbox             // a mail address: what stands beside it is somebody's
+	birthPart           // the day, month or year of a date of birth
+	datePart            // such a part of a date that the object which it is in is called by
 	about               // an address, an age or the like: what stands beside it may be somebody's
 )
 
@@ -168,6 +170,9 @@ func meaningOf(name string) meaning {
 	words := wordsOf(name)
 	if len(words) == 0 {
 		return noMeaning
+	}
+	if m := partMeaning(name, words); m != noMeaning {
+		return m
 	}
 	if words[0] == "x" && len(words) > 1 && !clientFields[strings.Join(words, "")] { // X-User-Name
 		words = words[1:]

@@ -25,7 +25,8 @@ type needle struct {
 	kind     kind
 	text     string // in lower case, in normal form C or D
 	original string // aNumber: all digits; else as it was found first
-	national int    // of a number
+	national int    // of a number: where its national part begins in original
+	codes    string // digits that may stand right before a number, each between spaces
 	exact    bool   // a word so short that its case counts
 	ascii    bool   // its text is
 	tail     int    // bytes at its end that stay: what a person of that name is called by
@@ -106,7 +107,7 @@ func (f *filter) allow(place, bucket int, c byte) {
 // bucket is that of the needle, which is the nth.
 func (d *needle) bucket(n int) int {
 	switch {
-	case !d.ascii || len(d.text) == 2 || !isAlnum(d.text[0]):
+	case !d.ascii || len(d.text) == 2 || !isAlnum(d.text[0]) || d.codes != "":
 		return loose
 	case d.kind == aNumber:
 		return words + n%(loose-words)
@@ -159,7 +160,7 @@ func (n *needles) add(d needle) bool {
 	}
 	h := pairHash(lowerByte(d.text[0]), lowerByte(d.text[1]))
 	for k := n.chains[h&255]; k > 0; k = n.starts[k-1].next {
-		if e := &n.list[n.starts[k-1].needle]; e.kind == d.kind && e.text == d.text {
+		if e := &n.list[n.starts[k-1].needle]; e.kind == d.kind && e.text == d.text && (d.codes == "" || e.codes == d.codes) {
 			return false
 		}
 	}
@@ -294,7 +295,7 @@ func (d *needle) at(t []byte, i int) int {
 			return 0
 		}
 	case aNumber:
-		if i > 0 && isDigit(t[i-1]) || end < len(t) && isDigit(t[end]) {
+		if i > 0 && isDigit(t[i-1]) && !d.isBehindCode(t, i) || end < len(t) && isDigit(t[end]) {
 			return 0
 		}
 	case anAddress:
@@ -307,6 +308,19 @@ func (d *needle) at(t []byte, i int) int {
 		}
 	}
 	return end - i
+}
+
+// isBehindCode reports whether the digits before i in t are those of a calling code or of a
+// prefix within a country, behind which the number may be written.
+func (d *needle) isBehindCode(t []byte, i int) bool {
+	if d.codes == "" {
+		return false
+	}
+	begin := i
+	for begin > 0 && isDigit(t[begin-1]) && i-begin < 6 {
+		begin--
+	}
+	return strings.Contains(d.codes, " "+string(t[begin:i])+" ")
 }
 
 // unicodeEnd is where the text of the needle ends that begins at i in t, in any case;

@@ -66,7 +66,7 @@ func pairMeaning(c *Cleaner, text []byte) meaning {
 			m = c.meanings.of(string(text[i+1:]))
 		}
 	}
-	if m == about {
+	if m == about || m == birthPart || m == datePart {
 		return noMeaning
 	}
 	return m

@@ -16,7 +16,7 @@ const (
 	mostPairs      = 64 << 10 // two words of a full name
 	mostOwners     = 32 << 10 // addresses with their names
 	mostSessions   = 8 << 10
-	mostOfSession  = 256 // identities of one session
+	mostOfSession  = 512 // identities of one session
 	mostWordsOwned = 8   // words of the name of one address
 )
 
@@ -231,6 +231,9 @@ func (p *people) keep(w *item) {
 		d := w.needles.list[i]
 		if d.kind == anAddress && len(next.addresses) <= mostOwnOfSession && !contains(next.addresses, d.text) {
 			next.addresses = append(next.addresses, d.text)
+		}
+		if d.kind == aRecord && next.pairs[d.text] != "" {
+			next.pairs[d.text] = w.pairs[d.text]
 		}
 		if d.kind == anAddress || known[string(rune(d.kind))+d.text] || len(next.list) >= mostOfSession {
 			continue

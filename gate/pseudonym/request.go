@@ -267,6 +267,7 @@ func (w *item) coding(body []byte, codings, kind string) []byte {
 func (w *item) formPairs(t []byte, place string, between byte) []byte {
 	var spans []span
 	personal, alike, hidden := w.formOf(t, between)
+	parts := w.bornFields(t, between)
 	for at := 0; at <= len(t); {
 		end := len(t)
 		if i := bytes.IndexByte(t[at:], between); i >= 0 {
@@ -296,6 +297,11 @@ func (w *item) formPairs(t []byte, place string, between byte) []byte {
 			spans = append(spans, span{start: at, end: at + len(rawName), text: out})
 		}
 		start := at + len(rawName) + 1
+		if out := parts[name]; out != "" {
+			spans = append(spans, span{start: start, end: end, text: []byte(out)})
+			at = end + 1
+			continue
+		}
 		plain := plainForm
 		if place == "cookie" {
 			plain = plainCookie

@@ -144,7 +144,10 @@ func surnameIn(word []byte) int {
 }
 
 // callings stand behind a surname: Mr, Ms, teacher, doctor and the like.
-var callings = strings.Fields(`先生 女士 小姐 太太 夫人 同学 同學 老师 老師 医生 醫生 大夫 教授 经理 經理 总 さん 様 さま 氏 殿 君 씨 님 선생 선생님 과장 과장님 부장 부장님 대리 대리님 사장님 팀장님 교수님 고객님 환자분`)
+var (
+	callings       = strings.Fields(`先生 女士 小姐 太太 夫人 同学 同學 老师 老師 医生 醫生 大夫 教授 经理 經理 总 さん 様 さま 氏 殿 君`)
+	koreanCallings = strings.Split(`씨, 씨,님, 님,선생, 선생,과장, 과장,부장, 부장,대리, 대리,사장, 사장,팀장, 팀장,교수, 교수,고객님, 고객님,환자, 환자`, ",")
+)
 
 // unspacedName makes identities of what a name in scripts without spaces is written as in
 // text: its words put together in both orders, its surname before a calling, and, of a name in
@@ -172,11 +175,12 @@ func (w *item) unspacedName(s []byte) {
 	for i, a := range list {
 		single := utf8.RuneCountInString(a) == 1
 		if single {
-			for _, calling := range callings {
-				for _, between := range []string{"", " "} {
-					text := a + between + calling
-					w.found(needle{kind: aName, text: text, original: text, tail: len(between) + len(calling)})
-				}
+			list := callings
+			if r, _ := utf8.DecodeRuneInString(a); unicode.Is(unicode.Hangul, r) {
+				list = koreanCallings
+			}
+			for _, calling := range list {
+				w.found(needle{kind: aName, text: a + calling, original: a + calling, tail: len(calling)})
 			}
 		}
 		for k, b := range list {
