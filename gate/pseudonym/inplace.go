@@ -18,7 +18,16 @@ var titles = set(`mr mrs ms miss dr prof sir herr frau jr sr phd md`)
 func isNobody(word string) bool { return nobodys[word] || isRole(word) }
 
 // isLookedFor reports whether a word of a name becomes an identity.
-func isLookedFor(word []byte) bool { return utf8.RuneCount(word) > 1 && !isCommon(foldName(word)) }
+func isLookedFor(word []byte) bool {
+	var buffer [32]byte
+	if len(word) < 2 || len(word) > len(buffer) || !isASCII(word) {
+		return utf8.RuneCount(word) > 1 && !isCommon(foldName(word))
+	}
+	for i, c := range word {
+		buffer[i] = lowerByte(c)
+	}
+	return !isCommon(string(buffer[:len(word)]))
+}
 
 // inPlace is the pseudonym of a value that is known to be a name, where no word of it is looked
 // for anywhere else, since each is a common word or a single character: "Le", "An", "柳". false:
@@ -30,7 +39,9 @@ func (w *item) inPlace(value []byte, declared bool) (out []byte, whole bool) {
 	words, nobody, single, sought := 0, 0, 0, false
 	eachWord(value, func(word []byte) {
 		words++
-		sought = sought || isLookedFor(word)
+		if sought = sought || isLookedFor(word); sought {
+			return
+		}
 		if isNobody(foldName(word)) {
 			nobody++
 		}

@@ -306,7 +306,7 @@ type members struct {
 	about    bool   // a member is of the kind that people have
 	address  string
 	names    [][2]int // where values are that are names if the object is of a person
-	who      []bool   // whether a word for people is what each of names is called by
+	called   []string // what each of names is called by
 	sure     [][2]int // and of those that are names in any case
 	pieces   [][2]int // words of a name
 }
@@ -323,7 +323,7 @@ func (o *members) take(r *jsonReader, key string, from int) {
 	switch m {
 	case plainName:
 		o.names = append(o.names, at)
-		o.who = append(o.who, isOfPerson(key))
+		o.called = append(o.called, key)
 	case personName:
 		o.sure = append(o.sure, at)
 	case namePiece:
@@ -384,7 +384,7 @@ func (o *members) end(r *jsonReader) {
 		text := plainJSON(r.t[at[0]:at[1]])
 		known := false
 		switch {
-		case o.personal || isOfPerson(o.own) || r.inPersons() || o.who[i] && isName(text) && hasUnspaced(text):
+		case o.personal || isOfPerson(o.own) || r.inPersons() || hasUnspaced(text) && isName(text) && isOfPerson(o.called[i]):
 			if isName(text) || r.t[at[0]-1] == '[' || o.address != "" {
 				r.w.nameOf(text, o.address)
 				known = true

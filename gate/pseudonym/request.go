@@ -266,8 +266,11 @@ func (w *item) coding(body []byte, codings, kind string) []byte {
 // section 5.1), or of cookies.
 func (w *item) formPairs(t []byte, place string, between byte) []byte {
 	var spans []span
-	personal, alike, hidden := w.formOf(t, between)
-	parts := w.bornFields(t, between)
+	says := w.formOf(t, between)
+	var parts map[string]string
+	if says.born {
+		parts = w.bornFields(t, between)
+	}
 	for at := 0; at <= len(t); {
 		end := len(t)
 		if i := bytes.IndexByte(t[at:], between); i >= 0 {
@@ -287,10 +290,10 @@ func (w *item) formPairs(t []byte, place string, between byte) []byte {
 		if m == noMeaning {
 			m = w.said(t, between, name)
 		}
-		if m == plainName && w.plainField(name, plainForm(rawValue), personal, alike) {
+		if m == plainName && w.plainField(name, plainForm(rawValue), says) {
 			m = personName
 		}
-		if name == "log" && hidden {
+		if name == "log" && says.secret {
 			m = loginName
 		}
 		if out := w.text(rawName, manner{}); !bytes.Equal(out, rawName) {
@@ -333,9 +336,17 @@ func plainCookie(raw []byte) []byte {
 	return raw
 }
 
-// formOf reports what the fields of a form or query say of it by their names: that it is
-// somebody's, that it may be since it holds what people have, and that a password is in it. Fields of one name in pieces become that name.
-func (w *item) formOf(t []byte, between byte) (personal, alike, hidden bool) {
+// saidByForm is what the fields of a form or query say of it by their names.
+type saidByForm struct {
+	personal bool // it is somebody's
+	alike    bool // it may be, for it holds what people have
+	secret   bool // a password is in it
+	born     bool // parts of a date of birth are
+}
+
+// formOf returns what the fields of a form or query say of it. Fields of one name in pieces
+// become that name.
+func (w *item) formOf(t []byte, between byte) (says saidByForm) {
 	var full, parts []byte
 	address, pieces := "", 0
 	for pair := range bytes.SplitSeq(t, []byte{between}) {
@@ -354,14 +365,15 @@ func (w *item) formOf(t []byte, between byte) (personal, alike, hidden bool) {
 			case mailbox:
 				address = addressIn(plainForm(value))
 			}
-			personal, alike, hidden = personal || m.personal(), alike || m == about, hidden || m == secret
+			says.personal, says.alike = says.personal || m.personal(), says.alike || m == about
+			says.secret, says.born = says.secret || m == secret, says.born || m == birthPart
 		}
 	}
 	w.nameOf(full, address)
-	if pieces == 2 || pieces > 0 && personal {
+	if pieces == 2 || pieces > 0 && says.personal {
 		w.likely(parts, "")
 	}
-	return personal, alike, hidden
+	return says
 }
 
 // addressIn is value, where that is an address; else "".
@@ -374,15 +386,14 @@ func addressIn(value []byte) string {
 
 // plainField makes a name of what a field such as "name" holds, and reports whether that is
 // known to be one: where what stands beside it is somebody's, or its own name is a word for
-// people and its script has no other signs of a name. alike is whether people have what stands
-// beside it.
-func (w *item) plainField(field string, value []byte, personal, alike bool) (known bool) {
+// people and its script has no other signs of a name.
+func (w *item) plainField(field string, value []byte, says saidByForm) (known bool) {
 	switch {
 	case !isName(value):
-	case personal, hasUnspaced(value) && isOfPerson(field):
+	case says.personal, hasUnspaced(value) && isOfPerson(field):
 		w.name(value)
 		return true
-	case alike || looksFull(value):
+	case says.alike || looksFull(value):
 		w.likely(value, "")
 	}
 	return false
