@@ -25,6 +25,9 @@ type release struct {
 	copied bool   // a member's mail goes to somebody else too
 	swap   bool
 	lose   bool
+
+	// What a mail says that is new, to every member.
+	notice func(i int, r *rand.Rand) string
 }
 
 // wrong is a release that makes every kind of finding whose fingerprint is of facts.
@@ -90,6 +93,11 @@ func (v *release) sent(t *testing.T, path string, h gate.Header, r *rand.Rand) {
 	}
 	if v.says != "" {
 		mail([]string{patients[3]}, patients[3], "Proxy notice", fmt.Sprintf("Dear dave, %s.\r\nSee https://app.example.org/p/%s, sent at %s.", v.says, token(), at.Format(time.RFC3339)))
+	}
+	if v.notice != nil {
+		for _, i := range r.Perm(len(patients)) {
+			mail([]string{patients[i]}, patients[i], "Security notice", fmt.Sprintf("Dear %s, %s.\r\nNobody of us asks for it.", patients[i], v.notice(i, r)))
+		}
 	}
 	if err := w.Close(gate.Footer{}); err != nil {
 		t.Fatal(err)
@@ -190,6 +198,71 @@ func TestFingerprintsOfOtherContent(t *testing.T) {
 			if again := other.judged(t, seed); !slices.Equal(again[check], is[check]) {
 				t.Errorf("%s: run %d: %s has the fingerprints %s, and had %s", name, seed, check, again[check], is[check])
 			}
+		}
+	}
+}
+
+// What is made anew in messages that production does not send is no part of their fingerprints: an
+// approval of the new mail holds whenever the same release is judged.
+func TestFingerprintsOfAddedMessages(t *testing.T) {
+	for name, notice := range map[string]func(int, *rand.Rand) string{
+		"base62":       func(_ int, r *rand.Rand) string { return "a sign-in with ref " + runOf(r, letters62, 10) },
+		"short base36": func(_ int, r *rand.Rand) string { return "a sign-in with ref " + runOf(r, figures+lowers, 8) },
+		"hex":          func(_ int, r *rand.Rand) string { return "a sign-in with ref " + runOf(r, lowerHex, 12) },
+		"code":         func(_ int, r *rand.Rand) string { return "your code is " + runOf(r, figures, 6) },
+		"code in a link": func(i int, r *rand.Rand) string {
+			return fmt.Sprintf("open https://app.example.org/in?user=%s&code=%s", patients[i], runOf(r, figures, 6))
+		},
+		"time and ref": func(_ int, r *rand.Rand) string {
+			return fmt.Sprintf("a sign-in at %02d:%02d:%02d with ref %s", r.IntN(24), r.IntN(60), 1+r.IntN(59), runOf(r, letters62, 10))
+		},
+		"own record and a code": func(i int, r *rand.Rand) string {
+			return fmt.Sprintf("of record 77%d4321 the code is %s", i, runOf(r, figures, 6))
+		},
+	} {
+		was := (&release{notice: notice}).judged(t, 1)
+		if len(was["recipient-added"]) == 0 {
+			t.Errorf("%s: the release makes no finding: this shows nothing of it", name)
+		}
+		for seed := uint64(2); seed <= 6; seed++ {
+			if is := (&release{notice: notice}).judged(t, seed); !slices.Equal(was["recipient-added"], is["recipient-added"]) || len(is) != len(was) {
+				t.Errorf("%s: run %d has the fingerprints %s, and had %s", name, seed, is, was)
+			}
+		}
+	}
+}
+
+// Of messages that production does not send an approval covers what was seen: numbers that have an
+// owner, that many people share or that do not read as drawn are part of their fingerprints.
+func TestFingerprintsOfOtherAddedMessages(t *testing.T) {
+	turn := func(i int) int { return []int{1, 0, 2, 3, 4, 5, 6, 7}[i] }
+	plain := func(form string, of func(i int) int) func(int, *rand.Rand) string {
+		return func(i int, _ *rand.Rand) string { return fmt.Sprintf(form, of(i)) }
+	}
+	same := func(i int) int { return i }
+	iban := func(of func(i int) int) func(int, *rand.Rand) string {
+		return func(i int, _ *rand.Rand) string {
+			return "pay to " + []string{
+				"GB29NWBK60161331926819", "GB94BARC10201530093459", "GB33BUKB20201555555555", "GB98MIDL07009312345678",
+				"GB60BARC20000055779911", "GB82WEST12345698765432", "GB15HBUK40127612345678", "GB24BARC20201630093459",
+			}[of(i)]
+		}
+	}
+	for name, pair := range map[string][2]func(int, *rand.Rand) string{
+		"records exchanged":             {plain("record 77%d4321", same), plain("record 77%d4321", turn)},
+		"telephone numbers exchanged":   {plain("we call +1 510 555 01%d9", same), plain("we call +1 510 555 01%d9", turn)},
+		"numbers of nobody's exchanged": {plain("policy 90%d17734", same), plain("policy 90%d17734", turn)},
+		"numbers in a row exchanged":    {plain("order 10427%d", same), plain("order 10427%d", turn)},
+		"accounts exchanged":            {iban(same), iban(turn)},
+		"another constant":              {plain("call 48213377, %d", func(int) int { return 0 }), plain("call 48213378, %d", func(int) int { return 0 })},
+		"one code for all": {
+			func(_ int, r *rand.Rand) string { return "your code is " + runOf(r, figures, 6) },
+			plain("your code is 48213%d", func(int) int { return 7 }),
+		},
+	} {
+		was, is := (&release{notice: pair[0]}).judged(t, 1), (&release{notice: pair[1]}).judged(t, 1)
+		if len(was["recipient-added"]) == 0 || slices.Equal(was["recipient-added"], is["recipient-added"]) {
+			t.Errorf("%s: the fingerprints are %v, and were %v", name, is, was)
 		}
 	}
 }

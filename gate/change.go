@@ -196,6 +196,8 @@ type RunFacts struct {
 	Settle     int64  `json:"settle,omitempty"` // as in [Footer]
 	Linger     int64  `json:"linger,omitempty"`
 	Exposed    uint64 `json:"exposed,omitempty"`
+
+	State *StateFacts `json:"state,omitempty"` // as in [Footer]; of several replays the longest times
 }
 
 // ClassFacts counts the deliveries of one class.

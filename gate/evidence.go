@@ -137,6 +137,7 @@ const (
 	GapOpaque           = "opaque"            // content that varies between replays of production and cannot be read
 	GapArrival          = "arrival"           // values that follow the order of arrival, and were given otherwise than in any replay
 	GapUnanchored       = "unanchored"        // a message of which nothing but a volatile value that stands once tells it from others
+	GapState            = "other-state"       // what the build keeps was not the same before a replay as before another, or, where that is asked, after it
 	GapSameBuild        = "same-build"        // production and staging are one build: nothing of a release was compared
 	GapNotFollowed      = "not-followed"      // links that were to be asked for, and were not: too many, or the build was gone
 	GapNotBound         = "not-bound"         // a value that the build was to give, and did not: the recorded one was sent
@@ -229,6 +230,8 @@ type Footer struct {
 	Settle   int64  `json:"settle,omitempty"`   // nanoseconds in which nothing happened, where it was known by idleness
 	Linger   int64  `json:"linger,omitempty"`   // nanoseconds for which the build was left running after that, at least
 	Exposed  uint64 `json:"exposed,omitempty"`  // of a contention: requests that were under way together with another session's
+
+	State *StateFacts `json:"state,omitempty"` // nil where the configuration neither brings the state back nor checks it
 }
 
 // A Ref points at one message of one run.

@@ -70,10 +70,21 @@ type Decoded struct {
 	Once       []string          // globs over names of parts that are ids made anew for each message, where they have that shape
 	Spelled    map[string]string // whole values that are one with another: "(510) 555-0100" with "+15105550100"
 	Reader     string            // what says whom it is for: the name of an API, [OwnRule]; "" is that only the host is known
+
+	// Resent is the host, as in [HostRecipient], to which an answer has who asked send the same
+	// again, with all that it held; "" is none.
+	Resent string
 }
+
+// SharedPart begins the names of parts that say that a message has its id, which is there, in
+// common with others.
+const SharedPart = "shared/"
 
 // DecisionPart begins the names of parts that say whether and when a message is sent.
 const DecisionPart = "decides/"
+
+// ResentPart is the part of an answer that says to which other host who asked sends the same again.
+const ResentPart = "status/resent-to"
 
 // OwnRule is the Reader of what the user's own rule reads.
 const OwnRule = "your rule"

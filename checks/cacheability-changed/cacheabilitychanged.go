@@ -18,7 +18,8 @@ var Check = &gate.Check{
 	Doc: `Caches may keep an answer, and give it to others, that they might not before.
 
 A cache in front of the build shows to the next person what it kept of the last one. An answer that is no longer private or no-store, that lives longer
-in shared caches, or whose Vary has fewer fields, is kept where it was not, or for more people (RFC 9111, sections 3 and 4.1). Less of it is a note.`,
+in shared caches, or whose Vary has fewer fields, is kept where it was not, or for more people (RFC 9111, sections 3 and 4.1). So is one whose ETag or Last-Modified was its asker's own and is one
+for several now: a cache that asks whether what it kept is still good is told so for all of them (RFC 9110, section 13). Less of it is a note.`,
 	Run: run,
 }
 
@@ -57,6 +58,9 @@ func run(c *gate.Comparison) ([]gate.Finding, error) {
 
 // loosened reports whether g lets caches keep more than they might.
 func loosened(g *gate.EditGroup) bool {
+	if strings.HasPrefix(g.Part, gate.SharedPart) {
+		return !g.GonePart
+	}
 	name := strings.TrimPrefix(g.Part, "cache/")
 	field, number, isNumber := strings.Cut(name, "/")
 	before, after := directives(g.Before), directives(g.After)

@@ -43,6 +43,7 @@ var owned = map[string]string{
 	"path":           Destination,
 	"fanout/groups":  Fanout,
 	"status":         ReplyStatus,
+	gate.ResentPart:  ReplyStatus,
 	"reply/code":     ReplyStatus, // of SMTP
 
 	"html/link": Link,
@@ -65,7 +66,7 @@ func ownerByName(name string) string {
 	switch {
 	case strings.HasPrefix(name, gate.DecisionPart):
 		return Sending
-	case strings.HasPrefix(name, "cache/"):
+	case strings.HasPrefix(name, "cache/"), name == gate.SharedPart+"header/etag", name == gate.SharedPart+"header/last-modified":
 		return Cacheability
 	case strings.HasPrefix(name, "set-cookie/") && strings.HasSuffix(name, "/scope"):
 		return CookieScope

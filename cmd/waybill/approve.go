@@ -45,7 +45,7 @@ func (p *program) approveVerb() *cli.Command {
 	return &cli.Command{
 		Name:      "approve",
 		Usage:     "accept findings, with a reason and a last day",
-		UsageText: "waybill approve [flags] --reason TEXT --until DAY FINDING...",
+		UsageText: "waybill approve [flags] --reason TEXT --until DAY FINDING... [DIR|CONFIG]",
 		Description: findingWords + "\n\n" +
 			"Each approval is of its finding in this corpus, of as many messages as it has now. It is a person's claim: where\n" +
 			"reviews are verified, an approving review of the pull request is the evidence for it. What it covers is printed before it\n" +
@@ -61,7 +61,11 @@ func (p *program) approveVerb() *cli.Command {
 }
 
 func (p *program) approve(c *cli.Context) error {
-	if err := arguments(c, 1, maxApproved); err != nil {
+	args, err := locate(c)
+	if err != nil {
+		return err
+	}
+	if err := given(c, args, 1, maxApproved); err != nil {
 		return err
 	}
 	for _, flag := range []string{"reason", "until"} {
@@ -85,27 +89,12 @@ func (p *program) approve(c *cli.Context) error {
 	if err != nil {
 		return usage(fmt.Errorf("approve: --until: %w", err), "")
 	}
-	var list []gate.Approval
-	for _, arg := range c.Args().Slice() {
-		fingerprint, err := fingerprintOf(v, arg)
-		if err != nil {
-			return err
-		}
-		a, err := verdict.For(v, fingerprint)
-		if err != nil {
-			return usage(err, "the report of the gate gives the fingerprints")
-		}
-		a.Reason, a.Expires = c.String("reason"), until
-		if n := c.Uint64("max-messages"); c.IsSet("max-messages") {
-			if n < a.MaxMessages {
-				return usage(fmt.Errorf("--max-messages %d: the finding is of %d messages already", n, a.MaxMessages), "")
-			}
-			a.MaxMessages = n
-		}
-		if c.Bool("any-corpus") {
-			a.Scope = verdict.AnyCorpus
-		}
-		list = append(list, a)
+	list, err := wanted(c, v, args)
+	if err != nil {
+		return err
+	}
+	for i := range list {
+		list[i].Expires = until
 	}
 	by, err := approvers(c)
 	if err != nil {
@@ -136,6 +125,33 @@ func (p *program) approve(c *cli.Context) error {
 			list[i].Check, covers(&list[i]))
 	}
 	return nil
+}
+
+// wanted returns the approvals that the arguments of approve ask for, without their last day.
+func wanted(c *cli.Context, v *gate.Verdict, args []string) ([]gate.Approval, error) {
+	var list []gate.Approval
+	for _, arg := range args {
+		fingerprint, err := fingerprintOf(v, arg)
+		if err != nil {
+			return nil, err
+		}
+		a, err := verdict.For(v, fingerprint)
+		if err != nil {
+			return nil, usage(err, "the report of the gate gives the fingerprints")
+		}
+		a.Reason = c.String("reason")
+		if n := c.Uint64("max-messages"); c.IsSet("max-messages") {
+			if n < a.MaxMessages {
+				return nil, usage(fmt.Errorf("--max-messages %d: the finding is of %d messages already", n, a.MaxMessages), "")
+			}
+			a.MaxMessages = n
+		}
+		if c.Bool("any-corpus") {
+			a.Scope = verdict.AnyCorpus
+		}
+		list = append(list, a)
+	}
+	return list, nil
 }
 
 // covers says in words what an approval accepts, and what it does not. It names nobody.
@@ -239,12 +255,12 @@ func (p *program) approvalsVerb() *cli.Command {
 	return &cli.Command{
 		Name:      "approvals",
 		Usage:     "list what was accepted: used, unused, expired, ending soon",
-		UsageText: "waybill approvals list|prune [flags]",
+		UsageText: "waybill approvals list|prune [flags] [DIR|CONFIG]",
 		Subcommands: []*cli.Command{
 			{
 				Name:      "list",
 				Usage:     "list every approval with what it is to the last verdict",
-				UsageText: "waybill approvals list [flags]",
+				UsageText: "waybill approvals list [flags] [DIR|CONFIG]",
 				Flags:     approvalFlags(),
 				Action: func(c *cli.Context) error {
 					return p.approvals(c, func(path string, list []standing, _ verdict.Limits) error { return p.listApprovals(list) })
@@ -253,7 +269,7 @@ func (p *program) approvalsVerb() *cli.Command {
 			{
 				Name:        "prune",
 				Usage:       "remove approvals that have expired, and with --unused those that the last verdict did not use",
-				UsageText:   "waybill approvals prune [--unused] [flags]",
+				UsageText:   "waybill approvals prune [--unused] [flags] [DIR|CONFIG]",
 				Description: "An approval that one verdict did not use may be another's: of another configuration, or of a scenario that was left out.",
 				Flags:       append(approvalFlags(), &cli.BoolFlag{Name: "unused", Usage: "remove those too that the verdict did not use"}),
 				Action: func(c *cli.Context) error {
@@ -274,7 +290,7 @@ type standing struct {
 }
 
 func (p *program) approvals(c *cli.Context, do func(string, []standing, verdict.Limits) error) error {
-	if err := arguments(c, 0, 0); err != nil {
+	if err := placed(c); err != nil {
 		return err
 	}
 	path, limits, err := approvalsFile(c)

@@ -31,17 +31,17 @@ const (
 )
 
 // built describes the build of a role: digests of what its commands name. These are their words and
-// environment, the programs and files among the words, the files of a script's kind beside and
-// below it, the sources in a folder that a word names, and the ids of container images. A name is
-// no identity, and a commit is not always given.
+// environment, the programs and files among the words, the sources, templates and tables in the
+// folder that the build runs in, beside its scripts and in folders that a word names, and the ids
+// of container images. A name is no identity, and a commit is not always given.
 //
 // state is the folder in which set-up made its programs, "" where it has not run: these are then
 // known by the commands that make them alone. What a command fetches over a network is not seen.
 func built(ctx context.Context, conf *config.Config, role gate.Role, state string) (gate.Built, error) {
 	b := conf.Build(role)
 	out := gate.Built{Role: role, Name: b.Name}
-	var setup, command [][]string
-	setup = append(append(setup, b.Setup...), b.Reset...)
+	var command [][]string
+	setup := slices.Concat(b.Setup, b.Reset, b.Migrate, conf.State.Commands())
 	command = append(command, b.Command, b.Ready.Command, b.Quiet.Command, b.Stop.Command)
 	envs := []map[string]string{b.Env}
 	for _, name := range slices.Sorted(maps.Keys(b.Jobs)) {
@@ -58,6 +58,11 @@ func built(ctx context.Context, conf *config.Config, role gate.Role, state strin
 		for _, argv := range part.argvs {
 			if err := f.argv(argv); err != nil {
 				return out, fmt.Errorf("read the files of build %s: %w", role, err)
+			}
+		}
+		if part.envs != nil {
+			if err := f.tree(f.dir()); err != nil {
+				return out, fmt.Errorf("read the folder of build %s: %w", role, err)
 			}
 		}
 		for _, env := range part.envs {
@@ -82,6 +87,9 @@ type files struct {
 	config string
 	state  string
 }
+
+// dir is the folder that the build runs in.
+func (f *files) dir() string { return strings.ReplaceAll(f.build.Dir, "${config}", f.config) }
 
 // plain expands variables of the environment alone: no folder of this machine.
 var plain = &files{config: "${config}"}
@@ -131,13 +139,31 @@ func (f *files) argv(argv []string) error {
 			path = found
 		}
 		if !filepath.IsAbs(path) {
-			path = filepath.Join(strings.ReplaceAll(f.build.Dir, "${config}", f.config), path)
+			path = filepath.Join(f.dir(), path)
 		}
 		if err := f.add(path); err != nil {
 			return err
 		}
+		for _, name := range lineFor(path, word) { // of a shell
+			if !filepath.IsAbs(name) {
+				name = filepath.Join(f.dir(), name)
+			}
+			if err := f.add(name); err != nil {
+				return err
+			}
+		}
 	}
 	return f.images(argv)
+}
+
+// lineFor gives the words of a line for a shell that a command gives as one word: those that may
+// name files. It gives none where the word is one for itself.
+func lineFor(expanded, word string) []string {
+	line := strings.FieldsFunc(expanded, func(r rune) bool { return strings.ContainsRune(" \t\n;&|()<>\"'`", r) })
+	if len(line) < 2 || !strings.ContainsAny(word, " \t\n") {
+		return nil
+	}
+	return line
 }
 
 // engines are programs whose words name images of containers.
@@ -167,61 +193,121 @@ func (f *files) images(argv []string) error {
 	return nil
 }
 
-// add adds a file, and of a script those of its kind beside and below it; of a folder the
-// sources in it.
+// add adds a file, and of a script the folder that it lies in; of a folder what is in it.
 func (f *files) add(path string) error {
 	info, err := os.Stat(path)
 	switch {
-	case err != nil: // no file: a word
+	case err != nil:
 		return nil
 	case info.IsDir():
-		return f.tree(path, sources)
+		return f.tree(path)
 	case !info.Mode().IsRegular():
 		return nil
 	}
 	if err := f.one(path, filepath.Base(path)); err != nil {
 		return err
 	}
-	if kind := filepath.Ext(path); slices.Contains(scripts, kind) {
-		return f.tree(filepath.Dir(path), []string{kind})
+	if slices.Contains(scripts, filepath.Ext(path)) || interpreted(path) {
+		return f.tree(filepath.Dir(path))
 	}
 	return nil
 }
 
-// tree adds the files of some kinds in a folder and below it, up to [maxFiles] of a command.
-func (f *files) tree(folder string, kinds []string) error {
-	key := folder + "\x00" + strings.Join(kinds, "\x00")
-	if f.seen[key] {
+// interpreted reports whether a file begins with the line that names its interpreter.
+func interpreted(path string) bool {
+	file, err := os.Open(path)
+	if err != nil {
+		return false
+	}
+	defer file.Close()
+	var mark [2]byte
+	_, err = io.ReadFull(file, mark[:])
+	return err == nil && string(mark[:]) == "#!"
+}
+
+// tree adds the files in a folder and below it that a build is made of or reads, up to [maxFiles]
+// of a command. Of data and templates it takes those under version control, where any are: others
+// are as often what a build writes.
+func (f *files) tree(folder string) error {
+	if f.seen[folder] {
 		return nil
 	}
-	f.seen[key] = true
+	f.seen[folder] = true
+	tracked := trackedIn(f.ctx, folder)
 	return filepath.WalkDir(folder, func(p string, d fs.DirEntry, err error) error {
 		switch {
 		case err != nil:
 			return nil // what cannot be read the build does not read either
-		case d.IsDir() && p != folder && strings.HasPrefix(d.Name(), "."):
+		case d.IsDir() && p != folder && (strings.HasPrefix(d.Name(), ".") || f.seen[p] || holdsRuns(p)):
 			return filepath.SkipDir
 		}
 		if f.n++; f.n > maxFiles {
 			fmt.Fprintf(f.hash, "more than %d\n", maxFiles)
 			return filepath.SkipAll
 		}
-		if !d.Type().IsRegular() || !slices.Contains(kinds, filepath.Ext(p)) {
+		if !d.Type().IsRegular() {
 			return nil
 		}
 		rel, err := filepath.Rel(folder, p)
 		if err != nil {
 			return err
 		}
-		return f.one(p, rel)
+		kind := filepath.Ext(p)
+		if slices.Contains(sources, kind) || slices.Contains(data, kind) && (tracked == nil && !written(p) || tracked[rel]) {
+			return f.one(p, rel)
+		}
+		return nil
 	})
 }
 
+// trackedIn gives the files in a folder that git knows, by their paths from there; nil where it
+// knows none.
+func trackedIn(ctx context.Context, folder string) map[string]bool {
+	cmd := exec.CommandContext(ctx, "git", "ls-files", "-z")
+	cmd.Dir = folder
+	out, err := cmd.Output()
+	if err != nil || len(out) == 0 {
+		return nil
+	}
+	known := map[string]bool{}
+	for path := range strings.SplitSeq(strings.TrimSuffix(string(out), "\x00"), "\x00") {
+		known[filepath.FromSlash(path)] = true
+	}
+	return known
+}
+
+// holdsRuns reports whether a folder is one that runs, or the shards of a replay, are kept in.
+func holdsRuns(folder string) bool {
+	tapes, err := filepath.Glob(filepath.Join(folder, "*.tape"))
+	return err == nil && len(tapes) > 0
+}
+
+// written reports whether a file is a verdict or a report of one, as this program writes them.
+func written(path string) bool {
+	file, err := os.Open(path)
+	if err != nil {
+		return false
+	}
+	defer file.Close()
+	head, err := io.ReadAll(io.LimitReader(file, 1<<10))
+	return err == nil && slices.ContainsFunc(reportMarks, func(mark string) bool { return strings.Contains(string(head), mark) })
+}
+
+// reportMarks stand near the beginning of what this program writes, and of little else.
+var reportMarks = []string{
+	`"schema": 1,` + "\n" + `  "decision"`, `<testsuite name="waybill"`, `<meta name="color-scheme" content="light dark">` + "\n<title>",
+	"Not seen: anything sent after the replay ended",
+}
+
 // scripts are the kinds of file that programs which are not compiled are made of; sources are
-// those too that compilers read.
+// those too that compilers read; data are those that programs read while they run.
 var (
 	scripts = []string{".py", ".rb", ".js", ".mjs", ".cjs", ".ts", ".php", ".pl", ".pm", ".sh", ".lua", ".ex", ".exs", ".clj", ".r"}
-	sources = append([]string{".go", ".mod", ".sum", ".rs", ".java", ".kt", ".scala", ".c", ".cc", ".cpp", ".h", ".hpp", ".cs", ".fs", ".swift", ".erl", ".hs", ".lock", ".toml"}, scripts...)
+	sources = append([]string{".go", ".mod", ".sum", ".rs", ".java", ".kt", ".scala", ".c", ".cc", ".cpp", ".h", ".hpp", ".cs", ".fs", ".swift", ".erl", ".hs", ".lock", ".jar", ".war", ".jsx", ".tsx", ".vue", ".svelte", ".phtml"}, scripts...)
+	data    = []string{
+		".json", ".yaml", ".yml", ".xml", ".properties", ".ini", ".conf", ".cfg", ".csv", ".sql", ".txt", ".md", ".html", ".htm", ".xhtml", ".tmpl", ".tpl", ".gotmpl", ".gohtml", ".erb",
+		".haml", ".slim", ".ejs", ".hbs", ".handlebars", ".mustache", ".pug", ".twig", ".j2", ".jinja", ".jinja2", ".liquid", ".mjml", ".ftl", ".vm", ".jsp", ".cshtml", ".eex", ".heex", ".po", ".mo",
+	}
 )
 
 func (f *files) one(path, name string) error {

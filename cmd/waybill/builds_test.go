@@ -2,6 +2,7 @@ package main
 
 import (
 	"os"
+	"os/exec"
 	"path/filepath"
 	"testing"
 
@@ -9,8 +10,9 @@ import (
 	"github.com/waybill-dev/waybill/gate/config"
 )
 
-// A build is known by the files that its commands name, by the program and by what stands
-// beside a script; a file of another kind, or what the build writes meanwhile, is none of it.
+// A build is known by the files that its commands name, by the program, and by the sources,
+// templates and tables beside scripts and in the folder that it runs in; a log, a run or a report
+// is none of it, nor what git does not know where it knows the others.
 func TestFilesOf(t *testing.T) {
 	dir := t.TempDir()
 	write := func(name, text string) {
@@ -23,10 +25,10 @@ func TestFilesOf(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for _, name := range []string{"app.py", "lib/mail.py", "seed.sql", "bin/portal", "settings.ini", "drain.rb"} {
+	for _, name := range []string{"app.py", "lib/mail.py", "seed.sql", "bin/portal", "settings.ini", "drain.rb", "routes.json", "letters/welcome.html.erb", "away.py"} {
 		write(name, "1")
 	}
-	b := &config.Build{Dir: dir, Command: []string{"bin/portal", "--settings=settings.ini", "${door.web}"}, Setup: [][]string{{"sh", "-c", "true"}, {"load", "seed.sql"}},
+	b := &config.Build{Dir: dir, Command: []string{"bin/portal", "--settings=settings.ini", "${door.web}"}, Setup: [][]string{{"sh", "-c", "true"}, {"sh", "-c", "exec python3 '${config}/away.py' && true"}, {"load", "seed.sql"}},
 		Reset: [][]string{{"python3", "${config}/app.py"}}, Jobs: map[string]config.Job{"drain": {Command: []string{"ruby", "drain.rb"}}}}
 	digest := func() string {
 		t.Helper()
@@ -40,7 +42,7 @@ func TestFilesOf(t *testing.T) {
 	if again := digest(); again != was {
 		t.Errorf("%s and %s of one build", was, again)
 	}
-	for _, name := range []string{"app.py", "lib/mail.py", "lib/new.py", "seed.sql", "bin/portal", "settings.ini", "drain.rb"} {
+	for _, name := range []string{"app.py", "lib/mail.py", "lib/new.py", "seed.sql", "bin/portal", "settings.ini", "drain.rb", "routes.json", "letters/welcome.html.erb", "away.py"} {
 		write(name, "2")
 		if now := digest(); now == was {
 			t.Errorf("%s has changed and is not seen", name)
@@ -48,11 +50,31 @@ func TestFilesOf(t *testing.T) {
 			was = now
 		}
 	}
-	write("log.txt", "2")
+	write("app.log", "2")
 	write(".waybill/x.py", "2")
+	write("shard-1/steady.tape", "2")
+	write("shard-1/shard.json", "2")
+	write("verdict.json", "{\n  \"schema\": 1,\n  \"decision\": \"pass\"\n}\n")
 	if digest() != was {
 		t.Error("what is no part of the build counts")
 	}
+	for _, argv := range [][]string{{"init", "-q"}, {"add", "routes.json", "app.py"}} {
+		cmd := exec.Command("git", argv...)
+		cmd.Dir = dir
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("git %v: %v: %s", argv, err, out)
+		}
+	}
+	was = digest()
+	write("state.json", "3")
+	if digest() != was {
+		t.Error("what git does not know counts")
+	}
+	write("routes.json", "3")
+	if digest() == was {
+		t.Error("a table that git knows has changed and is not seen")
+	}
+	was = digest()
 	b.Command = append(b.Command, "-fast")
 	if digest() == was {
 		t.Error("another command line is not seen")

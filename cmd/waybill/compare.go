@@ -91,7 +91,7 @@ func comparing(conf *config.Config, corpus string) (pipeline.Options, error) {
 	}
 	options.Followed = conf != nil && conf.Follow != nil
 	if conf == nil || conf.Replies.Compare == config.On {
-		options.Asked, options.Reply = asked, reply
+		options.Asked, options.Host, options.Reply = asked, askedHost, reply
 	}
 	return options, nil
 }
@@ -100,6 +100,14 @@ func comparing(conf *config.Config, corpus string) (pipeline.Options, error) {
 func asked(s *gate.Stimulus) string {
 	if p, err := protocol(s.Channel); err == nil && p.Asked != nil {
 		return p.Asked(s)
+	}
+	return ""
+}
+
+// askedHost says which host a stimulus was sent to; "" of one of a channel that names none.
+func askedHost(s *gate.Stimulus) string {
+	if p, err := protocol(s.Channel); err == nil && p.Host != nil {
+		return p.Host(s)
 	}
 	return ""
 }

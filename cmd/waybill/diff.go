@@ -39,7 +39,7 @@ func (p *program) diffVerb() *cli.Command {
 			&cli.StringSliceFlag{Name: "site", Usage: "leave out requests to `HOST[:PORT]` or :PORT, where production received them; may be given again, and lists them between commas"},
 			&cli.BoolFlag{Name: "report-only", Usage: "exit with 0 where something differs that blocks, and only there"},
 			identitiesFlag(), seedFlag(),
-		}, nameFlags()...),
+		}, reportFlags()...),
 		Action: p.diff,
 	}
 }

@@ -38,12 +38,9 @@ func (p *program) doctor(c *cli.Context) error {
 	if err := arguments(c, 0, 1); err != nil {
 		return err
 	}
-	path := c.String("config")
-	if c.Args().Present() {
-		if c.IsSet("config") {
-			return usage(errors.New("doctor: the configuration is named twice"), "usage: "+c.Command.UsageText)
-		}
-		path = c.Args().First()
+	path, err := configArgument(c)
+	if err != nil {
+		return err
 	}
 	if c.Bool("head") {
 		e, err := publish.ReadEvent(p.getenv)
@@ -208,7 +205,7 @@ func toldOfSinks(conf *config.Config) (string, error) {
 		if b == nil || len(b.Command) == 0 {
 			continue // it runs already, and was told before
 		}
-		words := fmt.Sprint(b.Command, b.Setup, b.Env, b.Jobs)
+		words := fmt.Sprint(b.Command, b.Setup, b.Migrate, b.Env, b.Jobs)
 		for _, name := range slices.Sorted(maps.Keys(conf.Sinks)) {
 			if !strings.Contains(words, "${sink."+name) && strings.HasSuffix(conf.Sinks[name].Address, ":0") {
 				quiet = append(quiet, fmt.Sprintf("%s of %s", name, role))

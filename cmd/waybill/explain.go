@@ -27,7 +27,7 @@ func (p *program) explainVerb() *cli.Command {
 	return &cli.Command{
 		Name:        "explain",
 		Usage:       "show one finding whole: who, what, before and after, and by which rule; or how one request is read",
-		UsageText:   "waybill explain [--verdict FILE] [--config CONFIG] FINDING\nwaybill explain --request FILE [--config CONFIG] [--sink NAME]",
+		UsageText:   "waybill explain [flags] FINDING [DIR|CONFIG]\nwaybill explain --request FILE [--config CONFIG] [--sink NAME]",
 		Description: findingWords,
 		Flags: append([]cli.Flag{
 			&cli.StringFlag{Name: "verdict", Value: defaultVerdict, Usage: "`FILE` with the verdict"},
@@ -40,7 +40,11 @@ func (p *program) explainVerb() *cli.Command {
 			if c.IsSet("request") {
 				return p.explainRequest(c)
 			}
-			if err := arguments(c, 1, 1); err != nil {
+			args, err := locate(c)
+			if err != nil {
+				return err
+			}
+			if err := given(c, args, 1, 1); err != nil {
 				return err
 			}
 			o, err := p.reportOptions(c)
@@ -51,7 +55,7 @@ func (p *program) explainVerb() *cli.Command {
 			if err != nil {
 				return err
 			}
-			fingerprint, err := fingerprintOf(v, c.Args().First())
+			fingerprint, err := fingerprintOf(v, args[0])
 			if err != nil {
 				return err
 			}
@@ -138,10 +142,10 @@ func readVerdict(path string) (*gate.Verdict, error) {
 }
 
 // explainConfig is the configuration that a verdict was made with: the one named,
-// or the one of the folder that .waybill stands in, or nil where there is none.
+// or the one that the folder of the verdict is of, or nil where there is none.
 func explainConfig(named, verdict string) (*config.Config, error) {
 	if named == "" {
-		named = filepath.Join(filepath.Dir(filepath.Dir(verdict)), config.File)
+		named = config.Beside(verdict)
 		if _, err := os.Stat(named); errors.Is(err, fs.ErrNotExist) {
 			return nil, nil
 		}

@@ -28,8 +28,9 @@ func init() {
 }
 
 // PlainLine is what a stage says where there is no terminal.
-func PlainLine(what string, total, done uint64, took time.Duration) string {
+func PlainLine(what string, total, done uint64, took time.Duration, after int64) string {
 	b := (&program{stderr: io.Discard}).bar(what, total)
+	b.unit, b.after = " stimuli", after
 	return b.line(done, took)
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -25,7 +26,7 @@ func (p *program) gateVerb() *cli.Command {
 		Name:      "gate",
 		Usage:     "replay the corpus to both builds, compare who receives what, and judge",
 		UsageText: "waybill gate [flags] [DIR|CONFIG]",
-		Description: "Reads " + config.File + " of DIR, the folder of work if none is given.\n\n" +
+		Description: "Reads " + config.File + " in DIR (default: the current directory), or CONFIG.\n\n" +
 			exitCodes(),
 		Flags: append([]cli.Flag{
 			&cli.StringFlag{Name: "json", Usage: "write the verdict to `FILE` instead of where the configuration says"},
@@ -35,7 +36,7 @@ func (p *program) gateVerb() *cli.Command {
 			&cli.BoolFlag{Name: "keep-state", Usage: "leave the folders in which the builds ran, and say where they are"},
 			&cli.IntFlag{Name: "concurrency", Usage: "`N` stimuli under way at once instead of what the configuration says"},
 			commitFlag(), seedFlag(), sameBuildFlag(), selfFlag(), baseFlag(),
-		}, nameFlags()...),
+		}, reportFlags()...),
 		Action: p.gate,
 	}
 }
@@ -103,7 +104,7 @@ func (p *program) gate(c *cli.Context) error {
 		v := failed(err, in)
 		return errors.Join(err, writeVerdict(conf.Report.JSON, &v))
 	}
-	return p.conclude(c, verdict.Decide(*in), places{conf.Report.JSON, conf.Path, c.String("approvals")}, o)
+	return p.conclude(c, verdict.Decide(*in), places{verdict: conf.Report.JSON, config: conf.Path, approvals: c.String("approvals")}, o)
 }
 
 // gather replays every scenario and puts all evidence into the verdict's input. The runs stand in
@@ -279,6 +280,7 @@ func (p *program) conclude(c *cli.Context, v gate.Verdict, at places, o report.O
 			}
 			fmt.Fprintf(p.stderr, "the verdict %s is of commit %s, and its digest is %s\n", printable(path), v.Made.Commit, pin)
 		}
+		at.here = true
 		o.Next = next(&v, at)
 	}
 	if err := report.Terminal(p.stdout, &v, o); err != nil {
@@ -316,6 +318,7 @@ func hushed(v *gate.Verdict) int {
 type places struct {
 	verdict, config string
 	approvals       string // where the command line says so
+	here            bool   // the reader has the verdict: findings have numbers, and more of it can be shown
 }
 
 // next says what to type after a verdict was written, from the folder of work. Each line does
@@ -325,22 +328,31 @@ func next(v *gate.Verdict, at places) []string {
 	if rel := relative(at.verdict); rel != filepath.FromSlash(defaultVerdict) {
 		flags = " --verdict " + quoted(rel)
 	}
-	if at.config != "" && !sameFile(at.config, filepath.Join(filepath.Dir(filepath.Dir(at.verdict)), config.File)) {
+	if at.config != "" && !sameFile(at.config, config.Beside(at.verdict)) {
 		flags += " --config " + quoted(relative(at.config))
 	}
 	if at.approvals != "" {
 		more = " --approvals " + quoted(relative(at.approvals))
 	}
+	var lines []string
 	for i := range v.Findings {
 		if f := &v.Findings[i]; f.State != gate.Approved && f.State != gate.Noted {
-			return []string{
-				"waybill explain" + flags + " " + f.Fingerprint,
-				"waybill checks " + f.Check,
-				"waybill approve" + flags + more + " " + f.Fingerprint + approving,
+			name := f.Fingerprint
+			if at.here {
+				name = strconv.Itoa(i + 1)
 			}
+			lines = append(lines, "waybill explain"+flags+" "+name)
+			if !at.here { // at a terminal, room for what is found
+				lines = append(lines, "waybill checks "+f.Check)
+			}
+			lines = append(lines, "waybill approve"+flags+more+" "+name+approving)
+			break
 		}
 	}
-	return nil
+	if at.here {
+		lines = append(lines, "waybill report -v"+flags)
+	}
+	return lines
 }
 
 // approving is how the command that accepts a finding ends: who runs it accepts what another asks for.

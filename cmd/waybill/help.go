@@ -16,9 +16,20 @@ func (p *program) helpVerb() *cli.Command {
 		Name:        "help",
 		Aliases:     []string{"h"},
 		Usage:       "print a page of the manual, or how a verb is used",
-		UsageText:   "waybill help [TOPIC|VERB]",
+		UsageText:   "waybill help [TOPIC|VERB]\nwaybill help --man",
 		Description: topics(),
+		Flags:       []cli.Flag{&cli.BoolFlag{Name: "man", Usage: "print a page for man(1) of all verbs and flags"}},
 		Action: func(c *cli.Context) error {
+			if c.Bool("man") {
+				if err := arguments(c, 0, 0); err != nil {
+					return err
+				}
+				text, err := p.app().ToManWithSection(1)
+				if err == nil {
+					_, err = fmt.Fprint(p.stdout, text)
+				}
+				return err
+			}
 			if !c.Args().Present() {
 				return cli.ShowAppHelp(c)
 			}

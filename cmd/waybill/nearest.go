@@ -1,6 +1,17 @@
 package main
 
-import "strings"
+import (
+	"fmt"
+	"strings"
+)
+
+// unknown is the error of a word that is none of those known, with the nearest of them.
+func unknown(what, got string, known []string) error {
+	if near := nearest(got, known); near != "" {
+		return fmt.Errorf("unknown %s %q: the nearest known is %q", what, got, near)
+	}
+	return fmt.Errorf("unknown %s %q", what, got)
+}
 
 // nearest is the known name that takes the fewest edits to make from got, the
 // first among equals; "" where none is like it.

@@ -17,6 +17,11 @@ func nameFlags() []cli.Flag {
 	}
 }
 
+// reportFlags are those of verbs that print a verdict.
+func reportFlags() []cli.Flag {
+	return append(nameFlags(), &cli.BoolFlag{Name: "verbose", Aliases: []string{"v"}, Usage: "print everything: what was masked, counts, digests, every finding whole"})
+}
+
 // withPeople gives a report the names that a configuration has for ids.
 func withPeople(o *report.Options, conf *config.Config) error {
 	if conf == nil || !o.Names {
@@ -38,5 +43,5 @@ func (p *program) reportOptions(c *cli.Context) (report.Options, error) {
 		return report.Options{}, usage(errors.New("--show-recipients and --mask-recipients say the opposite of each other"), "give one of them")
 	}
 	p.masked = mask || !show && p.inCI()
-	return report.Options{Color: p.colour(), Width: p.width(), Names: !p.masked, Key: []byte(p.getenv(maskKey))}, nil
+	return report.Options{Color: p.colour(), Width: p.width(), Names: !p.masked, Verbose: c.Bool("verbose"), Key: []byte(p.getenv(maskKey))}, nil
 }

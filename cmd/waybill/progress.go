@@ -14,24 +14,40 @@ import (
 // plainEvery is how often a line says how far a stage is, where there is no terminal to draw on.
 var plainEvery = 10 * time.Second
 
-// plannedReplays says in words how many replays a gate makes.
-func plannedReplays(conf *config.Config) string {
-	each, more := 1, ""
-	if conf.Baseline != config.Recorded {
-		each += conf.Replay.Replays.Count
-		if conf.Replay.Replays.Auto {
-			more = " or more"
-		}
-	}
-	return strconv.Itoa(len(conf.Scenarios)*each) + more
+// A plan is how many replays a gate makes; zero is not known.
+type plan struct {
+	replays int
+	orMore  bool // production may be replayed again
 }
 
-// nth says of the replay that begins now which of all it is, and what it is.
-func (s *session) nth(what string) string {
-	if s.planned == "" {
-		return what
+func (p plan) String() string {
+	if p.orMore {
+		return strconv.Itoa(p.replays) + " or more"
 	}
-	return fmt.Sprintf("%d of %s: %s", s.begun.Add(1), s.planned, what)
+	return strconv.Itoa(p.replays)
+}
+
+// plannedReplays says how many replays a gate makes.
+func plannedReplays(conf *config.Config) plan {
+	each, more := 1, false
+	if conf.Baseline != config.Recorded {
+		each += conf.Replay.Replays.Count
+		more = conf.Replay.Replays.Auto
+	}
+	return plan{len(conf.Scenarios) * each, more}
+}
+
+// replayBar begins the bar of a replay, which says which of all it is, and how long all take.
+func (s *session) replayBar(what string) *bar {
+	after := 0
+	if s.planned.replays > 0 {
+		n := int(s.begun.Add(1))
+		after = max(s.planned.replays-n, 0)
+		what = fmt.Sprintf("replay %d of %s, %s", n, s.planned, what)
+	}
+	b := s.p.bar(what, s.total())
+	b.unit, b.after = " stimuli", int64(after)
+	return b
 }
 
 // A bar shows how far a stage is, on standard error: a bar where that is a terminal and
@@ -40,7 +56,9 @@ type bar struct {
 	mu      sync.Mutex
 	p       *program
 	what    string
-	total   int64 // -1 is not known
+	unit    string // " stimuli", or ""
+	total   int64  // -1 is not known
+	after   int64  // stages as long as this that follow it
 	started time.Time
 	b       *progressbar.ProgressBar // nil until the stage has taken a second, and where there is no terminal
 	plain   bool                     // lines are written
@@ -83,19 +101,38 @@ func (b *bar) at(done uint64) {
 			progressbar.OptionClearOnFinish(),
 		)
 	}
+	if b.after > 0 {
+		b.b.Describe(b.what + b.left(done, time.Since(b.started)))
+	}
 	_ = b.b.Set64(int64(done)) // a bar that cannot be drawn is no reason to stop
 }
 
-// line says how far the stage is after some time, and about how much longer it takes.
+// line says how far the stage is after some time, and about how much longer it and those that
+// follow it take.
 func (b *bar) line(done uint64, took time.Duration) string {
 	if b.total <= 0 {
-		return fmt.Sprintf("%s: %d so far", b.what, done)
+		return fmt.Sprintf("%s: %s%s so far", b.what, grouped(int64(done)), b.unit)
 	}
-	text := fmt.Sprintf("%s: %d of %d", b.what, done, b.total)
-	if left := b.total - int64(done); done > 0 && left > 0 {
-		text += fmt.Sprintf(", about %s left", (took / time.Duration(done) * time.Duration(left)).Round(time.Second))
+	return fmt.Sprintf("%s: %s of %s%s%s", b.what, grouped(int64(done)), grouped(b.total), b.unit, b.left(done, took))
+}
+
+// left says about how much longer the stage and those that follow it take, or nothing where that
+// is not known.
+func (b *bar) left(done uint64, took time.Duration) string {
+	left := b.total*(1+b.after) - int64(done)
+	if done == 0 || b.total <= 0 || left <= 0 {
+		return ""
 	}
-	return text
+	return fmt.Sprintf(", about %s left", (took / time.Duration(done) * time.Duration(left)).Round(time.Second))
+}
+
+// grouped is n in decimal, with commas between thousands.
+func grouped(n int64) string {
+	s := strconv.FormatInt(n, 10)
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
 }
 
 func (b *bar) done() {

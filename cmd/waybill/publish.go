@@ -28,7 +28,7 @@ func (p *program) publishVerb() *cli.Command {
 	return &cli.Command{
 		Name:      "publish",
 		Usage:     "show a verdict on its pull request: a comment, a check run, the summary of the job",
-		UsageText: "waybill publish [flags]",
+		UsageText: "waybill publish [flags] [DIR|CONFIG]",
 		Description: "Runs in a workflow of GitHub Actions, with the token in GITHUB_TOKEN. What is posted names nobody. The exit code is the\n" +
 			"verdict's; where it could not be shown it is 2 or 3 if the verdict's is no worse: a view never makes red green.",
 		Flags: []cli.Flag{
@@ -45,7 +45,7 @@ func (p *program) publishVerb() *cli.Command {
 }
 
 func (p *program) publish(c *cli.Context) error {
-	if err := arguments(c, 0, 0); err != nil {
+	if err := placed(c); err != nil {
 		return err
 	}
 	e, err := publish.ReadEvent(p.getenv)

@@ -34,7 +34,7 @@ func (p *program) recordVerb() *cli.Command {
 	return &cli.Command{
 		Name:      "record",
 		Usage:     "stand before and behind production, pass traffic on, and keep a copy as a corpus",
-		UsageText: "waybill record [flags]",
+		UsageText: "waybill record [flags] [DIR|CONFIG]",
 		Description: `Each tap of the configuration listens and passes on, byte for byte, whatever becomes of the copy:
 
   [record]
@@ -74,14 +74,18 @@ end, on which everything stands that was acknowledged.`,
 }
 
 func (p *program) record(c *cli.Context) (err error) {
-	if err := arguments(c, 0, 0); err != nil {
+	if err := arguments(c, 0, 1); err != nil {
+		return err
+	}
+	path, err := configArgument(c)
+	if err != nil {
 		return err
 	}
 	grace := c.Duration("grace")
 	if grace < 0 {
 		return usage(fmt.Errorf("--grace: %v is less than nothing", grace), "")
 	}
-	conf, err := config.LoadRecording(c.String("config"))
+	conf, err := config.LoadRecording(path)
 	if err != nil {
 		return usage(err, "")
 	}

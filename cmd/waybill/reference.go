@@ -62,6 +62,7 @@ var keyTables = []struct{ path, about string }{
 	{"doors", "Entrances of a build"},
 	{"sinks", "Where a build sends to"},
 	{"production", "How a build is made, started, asked and stopped. `[staging]` has the same keys"},
+	{"state", "How what both builds keep is brought back before each replay, and how that is proved"},
 	{"jobs", "Commands of both builds that are run on their own"},
 	{"replay", "How stimuli are replayed"},
 	{"scenarios", "Conditions under which they are"},
@@ -142,6 +143,8 @@ func typeWords(t reflect.Type) string {
 		return `whole number or "auto"`
 	case t == reflect.TypeFor[config.Regexp]():
 		return "pattern"
+	case t == reflect.TypeFor[config.OneOrMore]():
+		return "text or list of texts"
 	}
 	switch t.Kind() {
 	case reflect.String:
@@ -246,6 +249,8 @@ func typeSchema(t reflect.Type) map[string]any {
 		return map[string]any{"anyOf": []any{map[string]any{"type": "integer", "minimum": 1, "maximum": 20}, map[string]any{"const": "auto"}}}
 	case t == reflect.TypeFor[config.Regexp]():
 		return map[string]any{"type": "string", "minLength": 1}
+	case t == reflect.TypeFor[config.OneOrMore]():
+		return map[string]any{"anyOf": []any{map[string]any{"type": "string"}, map[string]any{"type": "array", "items": map[string]any{"type": "string"}}}}
 	}
 	switch t.Kind() {
 	case reflect.String:

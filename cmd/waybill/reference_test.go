@@ -53,6 +53,7 @@ var needed = map[string]string{
 	"sinks.NAME.answers":   "match = \"* /\"",
 	"sinks.NAME.fanout":    "match = \"* /\"\neach = \".list[]\"\nmail = [\".to\"]\nid = [\".device\"]",
 	"sinks.NAME.apis":      "api = \"x\"\nhosts = [\"sms.example.net\"]\n[[requests]]\nmatch = \"POST /\"\neach = \".list[]\"\ntel = [\".to\"]\nid = [\".device\"]",
+	"state":                "folder = \"${state}\"\nrestore = [[\"./load\"]]\ncheck = [\"./sums\"]",
 	"production.jobs.NAME": "command = [\"./drain\"]",
 }
 
@@ -195,6 +196,13 @@ func TestConfigurationReference(t *testing.T) {
 			}
 		}
 	}
+	var reference, errs bytes.Buffer
+	waybill.Run([]string{"waybill", "config", "keys"}, nil, &reference, &errs)
+	for path := range docs {
+		if !strings.Contains(reference.String(), "| `"+path+"` |") {
+			t.Errorf("%s does not stand in the reference", path)
+		}
+	}
 	for path := range stale {
 		t.Errorf("%s is in keys.toml, and the decoder does not know it", path)
 	}
@@ -227,7 +235,11 @@ func plain(c *config.Config) string {
 	if d.Follow != nil {
 		follow, d.Follow = *d.Follow, nil
 	}
-	return fmt.Sprintf("%+v %+v %+v %+v", d, production, staging, follow)
+	var state config.State
+	if d.State != nil {
+		state, d.State = *d.State, nil
+	}
+	return fmt.Sprintf("%+v %+v %+v %+v %+v", d, production, staging, follow, state)
 }
 
 // firstDifference shows where two texts part.

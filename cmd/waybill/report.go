@@ -1,11 +1,15 @@
 package main
 
 import (
+	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 
@@ -56,7 +60,7 @@ func (p *program) reportVerb() *cli.Command {
 	return &cli.Command{
 		Name:        "report",
 		Usage:       "show a verdict again, in another form",
-		UsageText:   "waybill report [flags] [FORMAT]",
+		UsageText:   "waybill report [flags] [FORMAT] [DIR|CONFIG]",
 		Description: "Formats:\n" + about.String() + "\nThe exit code says whether the report was written, and nothing of the verdict.",
 		Flags: append([]cli.Flag{
 			&cli.StringFlag{Name: "verdict", Value: defaultVerdict, Usage: "`FILE` with the verdict"},
@@ -64,15 +68,20 @@ func (p *program) reportVerb() *cli.Command {
 			identitiesFlag(),
 			&cli.StringFlag{Name: "format", Value: "terminal", Usage: "`FORMAT`: " + strings.Join(viewNames(), ", ")},
 			&cli.StringFlag{Name: "out", Usage: "write to `FILE` instead of standard output"},
+			&cli.BoolFlag{Name: "open", Usage: "show it in a browser: as html, and beside the verdict, unless another format or file is named"},
 			&cli.IntFlag{Name: "budget", Usage: "characters that markdown may have"},
 			&cli.BoolFlag{Name: "report-only", Usage: "say of a release that is blocked that it would be"},
-		}, nameFlags()...),
+		}, reportFlags()...),
 		Action: p.report,
 	}
 }
 
 func (p *program) report(c *cli.Context) error {
-	if err := arguments(c, 0, 1); err != nil {
+	args, err := locate(c)
+	if err != nil {
+		return err
+	}
+	if err := given(c, args, 0, 1); err != nil {
 		return err
 	}
 	o, err := p.reportOptions(c)
@@ -80,14 +89,17 @@ func (p *program) report(c *cli.Context) error {
 		return err
 	}
 	format := c.String("format")
-	if c.Args().Present() {
+	if len(args) > 0 {
 		if c.IsSet("format") {
 			return usage(errors.New("report: the format is named twice"), "usage: "+c.Command.UsageText)
 		}
-		format = c.Args().First()
+		format = args[0]
 		if short := map[string]string{"md": "markdown", "xml": "junit", "text": "terminal"}[format]; short != "" {
 			format = short
 		}
+	}
+	if c.Bool("open") && len(args) == 0 && !c.IsSet("format") {
+		format = "html"
 	}
 	i := slices.IndexFunc(views(nil), func(f view) bool { return f.name == format })
 	if i < 0 {
@@ -105,7 +117,7 @@ func (p *program) report(c *cli.Context) error {
 		return err
 	}
 	o.Key, o.Budget, o.ReportOnly = []byte(p.getenv(maskKey)), c.Int("budget"), c.Bool("report-only")
-	o.Next = next(v, places{verdict: c.String("verdict"), config: c.String("config")})
+	o.Next = next(v, places{verdict: c.String("verdict"), config: c.String("config"), here: format == "terminal" || format == "html"})
 	conf, err := explainConfig(c.String("config"), c.String("verdict"))
 	if err != nil {
 		return err
@@ -122,6 +134,9 @@ func (p *program) report(c *cli.Context) error {
 	}
 	write := func(w io.Writer) error { return views(loader(po, c.String("verdict")))[i].write(w, v, o) }
 	out := c.String("out")
+	if out == "" && c.Bool("open") {
+		out = filepath.Join(filepath.Dir(c.String("verdict")), "report."+extension[format])
+	}
 	if out == "" {
 		return asUndecided(write(p.stdout))
 	}
@@ -129,7 +144,32 @@ func (p *program) report(c *cli.Context) error {
 	if err := os.MkdirAll(filepath.Dir(out), 0o777); err != nil {
 		return undecided(fmt.Errorf("write the report: %w", err), "")
 	}
-	return asUndecided(replaceFile(out, func(f *os.File) error { return write(f) }))
+	err = replaceFile(out, func(f *os.File) error { return write(f) })
+	if err != nil || !c.Bool("open") {
+		return asUndecided(err)
+	}
+	fmt.Fprintf(p.stdout, "wrote %s\n", printable(out))
+	return p.open(c.Context, out)
+}
+
+// extension is how the file of a format that is opened ends.
+var extension = map[string]string{"html": "html", "markdown": "md", "junit": "xml", "json": "json", "schema": "json", "terminal": "txt", "outputs": "txt"}
+
+// open shows a file in the browser that BROWSER names, or by what the system opens files with.
+func (p *program) open(ctx context.Context, path string) error {
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return undecided(fmt.Errorf("open %s: %w", path, err), "")
+	}
+	browser := p.getenv("BROWSER")
+	if browser == "" {
+		browser = map[string]string{"darwin": "open", "windows": "explorer"}[runtime.GOOS]
+	}
+	command := exec.CommandContext(ctx, cmp.Or(browser, "xdg-open"), path)
+	if out, err := command.CombinedOutput(); err != nil {
+		return usage(fmt.Errorf("open %s: %w\n%s", path, err, out), "open the file yourself, or name a browser in BROWSER")
+	}
+	return nil
 }
 
 // outputs writes what a workflow decides by. Nothing in it comes from a message.

@@ -22,7 +22,7 @@ func (p *program) reviewVerb() *cli.Command {
 	return &cli.Command{
 		Name:      "review",
 		Usage:     "go through the findings that block, at a terminal, and accept or leave each of them",
-		UsageText: "waybill review [flags]",
+		UsageText: "waybill review [flags] [DIR|CONFIG]",
 		Description: "Shows one finding after the other, before and after side by side. Keys:\n" +
 			"  a  accept it: a reason and a last day are asked for\n" +
 			"  s  leave it, and show the next\n" +
@@ -36,7 +36,7 @@ func (p *program) reviewVerb() *cli.Command {
 }
 
 func (p *program) review(c *cli.Context) error {
-	if err := arguments(c, 0, 0); err != nil {
+	if err := placed(c); err != nil {
 		return err
 	}
 	o, err := p.reportOptions(c)

@@ -77,7 +77,10 @@ func (p *program) call(ctx context.Context, args []string) error {
 	if len(args) == 2 && slices.Contains([]string{"--version", "-version", "-v"}, args[1]) {
 		args = []string{args[0], "version"}
 	}
-	return app.RunContext(ctx, flagsFirst(app.Commands, args))
+	if args[len(args)-1] != completeFlag { // which is only what stands last
+		args = flagsFirst(app.Commands, args)
+	}
+	return app.RunContext(ctx, args)
 }
 
 // guarded runs f. A panic of it is its error.
@@ -203,6 +206,7 @@ func (p *program) app() *cli.App {
 		UsageText:                 "waybill VERB [flags] [arguments]",
 		Description:               exitCodes() + "\n\n" + topics(),
 		HideVersion:               true,
+		EnableBashCompletion:      true,
 		Flags:                     []cli.Flag{cli.HelpFlag}, // which cli adds only where help is its own verb
 		DisableSliceFlagSeparator: true,
 		Reader:                    p.stdin,
@@ -211,7 +215,7 @@ func (p *program) app() *cli.App {
 		ExitErrHandler:            func(*cli.Context, error) {}, // codes are run's to give
 		Commands: []*cli.Command{
 			p.gateVerb(), p.replayVerb(), p.judgeVerb(), p.diffVerb(), p.explainVerb(),
-			p.approveVerb(), p.approvalsVerb(), p.reviewVerb(), p.verifyVerb(), p.reportVerb(), p.publishVerb(), p.doctorVerb(), p.mergeVerb(), p.checksVerb(), p.initVerb(), p.configVerb(), p.tapeVerb(), p.importVerb(), p.recordVerb(), p.corpusVerb(), p.pseudonymizeVerb(), p.versionVerb(), p.helpVerb(),
+			p.approveVerb(), p.approvalsVerb(), p.reviewVerb(), p.verifyVerb(), p.reportVerb(), p.publishVerb(), p.doctorVerb(), p.mergeVerb(), p.checksVerb(), p.initVerb(), p.configVerb(), p.tapeVerb(), p.importVerb(), p.recordVerb(), p.corpusVerb(), p.pseudonymizeVerb(), p.completionVerb(), p.versionVerb(), p.helpVerb(),
 		},
 	}
 	app.Action = func(c *cli.Context) error { return unknownVerb(c, "", app.Commands) }
@@ -296,21 +300,28 @@ func exitCodes() string {
 }
 
 // arguments checks how many arguments a verb was given.
-func arguments(c *cli.Context, least, most int) error {
-	n := c.Args().Len()
+func arguments(c *cli.Context, least, most int) error { return given(c, c.Args().Slice(), least, most) }
+
+// given checks how many of its arguments a verb has besides [DIR|CONFIG].
+func given(c *cli.Context, args []string, least, most int) error {
+	n := len(args)
 	if n >= least && n <= most {
 		return nil
 	}
 	wants := fmt.Sprintf("%d to %d arguments", least, most)
 	switch {
+	case most == 0:
+		wants = "no arguments"
 	case least == most && least == 1:
 		wants = "1 argument"
 	case least == most:
 		wants = fmt.Sprintf("%d arguments", least)
+	case least == 0 && most == 1:
+		wants = "at most 1 argument"
 	case least == 0:
-		wants = fmt.Sprintf("at most %d", most)
+		wants = fmt.Sprintf("at most %d arguments", most)
 	}
-	return usage(fmt.Errorf("%s: %d arguments were given, and it takes %s", c.Command.Name, n, wants),
+	return usage(fmt.Errorf("%s: it takes %s, got %d", c.Command.Name, wants, n),
 		"usage: "+c.Command.UsageText)
 }
 

@@ -31,7 +31,7 @@ func againstItself(conf *config.Config) (folder string, err error) {
 	conf.Staging = &again
 	conf.Policy.SameBuild = true
 	conf.Replay.Builds = config.InTurn // both may have one address
-	folder = filepath.Join(conf.Dir, ".waybill", "self")
+	folder = filepath.Join(conf.Folder(), config.Self)
 	conf.Report.JSON = filepath.Join(folder, "verdict.json")
 	if err := os.MkdirAll(filepath.Join(folder, "runs"), 0o700); err != nil {
 		return "", undecided(fmt.Errorf("gate --self: make the folder of its runs: %w", err), "")

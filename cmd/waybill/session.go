@@ -56,10 +56,11 @@ type session struct {
 	guard     string                   // how runs are kept from the builds
 	made      map[gate.Role]gate.Built // what was replayed in a role, before its set-up
 
-	planned string       // how many replays there will be, in words; "" is not known
+	planned plan         // how many replays there will be
 	begun   atomic.Int64 // how many of them were
 
 	mu      sync.Mutex
+	checked [2]string         // what the first check of the state printed before a replay, and the first of one after it
 	lag     time.Duration     // the longest gap between a cause and its last effect in replays of production so far
 	written map[string]string // what was written of each tape that is closed, by path: SHA-256; and the corpus as it was read
 
@@ -74,8 +75,8 @@ type sessionOptions struct {
 	concurrency int  // 0 is the configuration's
 	keepState   bool // leave the folders of the builds
 
-	// folder is where the session has its lock and its runs; "" is .waybill beside the
-	// configuration. Sessions of different folders run side by side.
+	// folder is where the session has its lock and its runs; "" is
+	// [config.Config.Folder]. Sessions of different folders run side by side.
 	folder string
 }
 
@@ -91,7 +92,7 @@ func loadConfig(path string) (*config.Config, error) {
 // openSession checks everything that can be checked before a build is started.
 // The caller closes the session.
 func (p *program) openSession(ctx context.Context, conf *config.Config, o sessionOptions) (*session, error) {
-	s := &session{p: p, conf: conf, folder: cmp.Or(o.folder, filepath.Join(conf.Dir, ".waybill")), sites: map[gate.Role]*build.Site{}, made: map[gate.Role]gate.Built{}, settings: map[string]string{}, written: map[string]string{},
+	s := &session{p: p, conf: conf, folder: cmp.Or(o.folder, conf.Folder()), sites: map[gate.Role]*build.Site{}, made: map[gate.Role]gate.Built{}, settings: map[string]string{}, written: map[string]string{},
 		listened: map[gate.Role]map[string]string{gate.Production: {}, gate.Staging: {}}}
 	if conf.Replay.Builds == config.InTurn {
 		s.listened[gate.Staging] = s.listened[gate.Production]
@@ -217,7 +218,7 @@ func (s *session) prepare(ctx context.Context, o sessionOptions) error {
 		if b == nil || role == gate.Production && s.conf.Baseline == config.Recorded {
 			continue
 		}
-		site, err := build.NewSite(build.Spec{Role: role, Build: b, Config: s.conf.Dir, Doors: doors, CA: s.ca, Keep: o.keepState, Guard: guard})
+		site, err := build.NewSite(build.Spec{Role: role, Build: b, State: s.conf.State, Config: s.conf.Dir, Doors: doors, CA: s.ca, Keep: o.keepState, Guard: guard})
 		if err != nil {
 			return undecided(err, "")
 		}
@@ -277,6 +278,34 @@ func (s *session) forget() error {
 	return nil
 }
 
+// createRun creates the tape of a run. One of staging begins with what the corpus does not hold.
+func (s *session) createRun(scenario config.Scenario, role gate.Role, n int, out target) (*tape.Writer, error) {
+	part := ""
+	if s.part != nil {
+		part = s.shard.String()
+	}
+	w, err := tape.Create(out.path, gate.Header{
+		Content: gate.RunTape, Version: version(), At: time.Now().UnixNano(), Role: role, Build: s.conf.Build(role).Name,
+		Scenario: scenario.Name, Replay: n, Shard: part, Corpus: s.corpus.Digest, Settings: s.settings,
+		Notes:      s.notes(scenario, role),
+		Identities: s.corpus.Header.Identities, Key: s.corpus.Header.Key, RetainUntil: s.corpus.Header.RetainUntil,
+	}, tape.Options{Overwrite: out.overwrite, Recipients: s.conf.Encryption.Recipients})
+	if errors.Is(err, fs.ErrExist) {
+		return nil, usage(fmt.Errorf("write the run %s: it is there already", out.path), "give another file to --out")
+	}
+	if err != nil {
+		return nil, undecided(fmt.Errorf("write the run: %w", err), "")
+	}
+	if role == gate.Staging && s.shard.Number <= 1 { // every verdict has one such run, and says there what the corpus does not hold
+		for i := range s.gaps.list {
+			if err := w.Append(&gate.Record{Kind: gate.KindGap, Gap: &s.gaps.list[i]}); err != nil {
+				return nil, errors.Join(undecided(fmt.Errorf("write the run: %w", err), ""), w.Abort())
+			}
+		}
+	}
+	return w, nil
+}
+
 // replay replays the corpus to the build of a role under one scenario and leaves
 // the run at path. n says which replay it is, from 1.
 func (s *session) replay(ctx context.Context, scenario config.Scenario, role gate.Role, n int, out target) error {
@@ -286,36 +315,18 @@ func (s *session) replay(ctx context.Context, scenario config.Scenario, role gat
 	if site == nil {
 		return usage(fmt.Errorf("%s: %s has no build of that role", what, s.conf.Path), "")
 	}
-	part := ""
-	if s.part != nil {
-		part = s.shard.String()
-	}
-	w, err := tape.Create(out.path, gate.Header{
-		Content: gate.RunTape, Version: version(), At: time.Now().UnixNano(), Role: role, Build: b.Name,
-		Scenario: scenario.Name, Replay: n, Shard: part, Corpus: s.corpus.Digest, Settings: s.settings,
-		Notes:      s.notes(scenario, role),
-		Identities: s.corpus.Header.Identities, Key: s.corpus.Header.Key, RetainUntil: s.corpus.Header.RetainUntil,
-	}, tape.Options{Overwrite: out.overwrite, Recipients: s.conf.Encryption.Recipients})
-	if errors.Is(err, fs.ErrExist) {
-		return usage(fmt.Errorf("write the run %s: it is there already", out.path), "give another file to --out")
-	}
+	w, err := s.createRun(scenario, role, n, out)
 	if err != nil {
-		return undecided(fmt.Errorf("write the run: %w", err), "")
-	}
-	if role == gate.Staging && s.shard.Number <= 1 { // every verdict has one such run, and says there what the corpus does not hold
-		for i := range s.gaps.list {
-			if err := w.Append(&gate.Record{Kind: gate.KindGap, Gap: &s.gaps.list[i]}); err != nil {
-				return errors.Join(undecided(fmt.Errorf("write the run: %w", err), ""), w.Abort())
-			}
-		}
+		return err
 	}
 	corpus, err := s.keys.Open(s.conf.Corpus.Path)
 	if err != nil {
 		return errors.Join(tapeFailure(fmt.Errorf("open the corpus: %w", err)), w.Abort())
 	}
 	defer corpus.Close()
-	bar := s.p.bar(s.nth(what), s.total())
+	bar := s.replayBar(what)
 	defer bar.done()
+	var running *build.Build // nil: it did not start
 	result, err := replay.Run(ctx, replay.Plan{
 		Stimuli: s.own(stimuli(corpus)), Total: s.total(), Needs: s.needs, Part: s.part != nil, Headers: s.fields,
 		Store: w, Sinks: s.sinks(role), Doors: s.doors(b),
@@ -324,6 +335,7 @@ func (s *session) replay(ctx context.Context, scenario config.Scenario, role gat
 			if err != nil {
 				return nil, err // and no nil of another type
 			}
+			running = started
 			if s.conf.Replay.Builds == config.InTurn {
 				s.stood = started.Doors()
 				maps.DeleteFunc(s.stood, func(name, _ string) bool { return b.Doors[name] != "" })
@@ -344,6 +356,10 @@ func (s *session) replay(ctx context.Context, scenario config.Scenario, role gat
 		s.lag = max(s.lag, result.Lag)
 		s.mu.Unlock()
 	}
+	if running != nil {
+		result.Footer.State = running.State()
+		s.stateChecked(what, running)
+	}
 	if closed := w.Close(result.Footer); closed != nil {
 		err = errors.Join(err, fmt.Errorf("write the end of the run: %w", closed))
 	}
@@ -357,13 +373,24 @@ func (s *session) replay(ctx context.Context, scenario config.Scenario, role gat
 		s.p.printed(what, text)
 	}
 	if err != nil {
-		hint := startHint(err)
-		if first := firstLine(err.Error()); s.p.masked && first != err.Error() {
-			err = errors.New(first + " (what it printed is left out, since nobody is to be named)")
-		}
-		return undecided(fmt.Errorf("%s: %w", what, err), hint)
+		return s.replayFailed(what, err)
 	}
 	return nil
+}
+
+// replayFailed is the failure that an error of a replay comes to. Where nobody is to be named, it
+// leaves out what a command of the build printed.
+func (s *session) replayFailed(what string, err error) error {
+	told := err
+	if first := firstLine(err.Error()); s.p.masked && first != err.Error() {
+		told = errors.New(first + " (what it printed is left out, since nobody is to be named)")
+	}
+	told = fmt.Errorf("%s: %w", what, told)
+	var migration *build.MigrationError
+	if errors.As(err, &migration) {
+		return usage(told, "mend the migration: this build was not judged; --keep-state leaves the folder in which it failed")
+	}
+	return undecided(told, startHint(err))
 }
 
 // unchanged makes sure, when no build runs any more, that tapes and the corpus hold what was

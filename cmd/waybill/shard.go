@@ -201,6 +201,9 @@ func (p *program) judgeFolder(c *cli.Context, conf *config.Config, folder string
 		}
 	}
 	in.Corpus, in.Made.Stimuli, in.Made.Shards = m.Corpus, m.Total, m.Shards
+	if m.Shards > 1 && slices.ContainsFunc(m.Runs, func(r shard.Run) bool { return !r.Whole }) {
+		note(in, "sessions of two shards never met: what one does for the people of another was not judged, but in scenarios that are replayed whole (whole = true)")
+	}
 	options, err := comparing(conf, conf.Corpus.Path)
 	if err != nil {
 		return err

@@ -33,8 +33,8 @@ func (p *program) verifyVerb() *cli.Command {
 	return &cli.Command{
 		Name:      "verify",
 		Usage:     "hold a verdict to a commit and a corpus before a deployment",
-		UsageText: "waybill verify --sha SHA --corpus-digest DIGEST --pin DIGEST [flags] VERDICT",
-		Description: "The verdict must be the file that was pinned, of exactly this commit and corpus, and not too old. With --config it must be of\n" +
+		UsageText: "waybill verify --sha SHA --corpus-digest DIGEST --pin DIGEST [flags] VERDICT|DIR|CONFIG",
+		Description: "DIR or CONFIG stands for the verdict that its gate writes, and for --config. The verdict must be the file that was pinned, of exactly this commit and corpus, and not too old. With --config it must be of\n" +
 			"that configuration, of the builds that this names as they are now, and of this version of waybill. What was found is\n" +
 			"held anew against the approvals that there are now. The exit code is the verdict's; 2 where it is another verdict\n" +
 			"than was asked for, 3 where it is too old.",
@@ -46,7 +46,7 @@ func (p *program) verifyVerb() *cli.Command {
 			&cli.StringFlag{Name: "build", Usage: "`DIGEST` of the build that is to be deployed, as the report and doctor print that of staging"},
 			&cli.StringFlag{Name: "config", Usage: "`CONFIG` that says where approvals are kept; the verdict must be of it and of the builds that it names, as they are now"},
 			&cli.StringFlag{Name: "approvals", Usage: "`FILE` with the approvals, instead of the configuration's"},
-		}, nameFlags()...),
+		}, reportFlags()...),
 		Action: p.verify,
 	}
 }
@@ -72,6 +72,19 @@ func (p *program) verify(c *cli.Context) error {
 		return usage(fmt.Errorf("verify: --max-age %s must be greater than 0", c.Duration("max-age")), "")
 	}
 	path := c.Args().First()
+	if hasConfig(path) {
+		if c.IsSet("config") {
+			return namedTwice(c)
+		}
+		conf, err := loadConfig(path)
+		if err != nil {
+			return err
+		}
+		if err := c.Set("config", conf.Path); err != nil {
+			return err
+		}
+		path = conf.Report.JSON
+	}
 	sum, err := pinOf(path)
 	switch {
 	case err != nil:

@@ -173,7 +173,7 @@ func class(channel byte, status int32) string {
 type difference struct {
 	who           string
 	answered, was int32
-	of            string // "recorded", "production"
+	of            string // "recorded", "production", "its first replay", "unknown"
 }
 
 // of gives how the answers to one stimulus differ; false: they do not.
@@ -199,10 +199,18 @@ func (h *holding) of(w *row) (d difference, differs bool) {
 		return difference{"production", production, w.recorded, "recorded"}, true
 	case other(w.staging, w.production):
 		return difference{"staging", w.staging, w.production, "production"}, true
+	case w.recorded == 0 && turnedAway(w.channel, w.staging):
+		return difference{"both builds", w.staging, 0, "unknown"}, true
 	case other(w.odd, w.production):
 		return difference{"production", w.odd, w.production, "its first replay"}, true
 	}
 	return d, false
+}
+
+// turnedAway reports whether an answer says that the build does not know who asks (RFC 9110, 15.5.2,
+// 15.5.4 and 15.5.8). Where it is not known what was recorded, that is no evidence of anything.
+func turnedAway(channel byte, status int32) bool {
+	return channel == 'h' && (status == 401 || status == 403 || status == 407)
 }
 
 func failure(channel byte, status int32) bool {
@@ -333,8 +341,12 @@ func (h *holding) told(differ map[uint64]difference) ([]gate.Gap, error) {
 		k := key{where, q.difference}
 		g := gaps[k]
 		if g == nil {
+			was := fmt.Sprintf("%s %d", q.of, q.was)
+			if q.of == "unknown" {
+				was = "and what was recorded is not known"
+			}
 			g = &gate.Gap{Kind: gate.GapAnswer, Where: where, Stimulus: q.id,
-				Detail: fmt.Sprintf("%s answered %d, %s %d: %s", q.who, q.answered, q.of, q.was, cause(q.difference))}
+				Detail: fmt.Sprintf("%s answered %d, %s: %s", q.who, q.answered, was, cause(q.difference))}
 			gaps[k] = g
 		}
 		g.Count++
@@ -350,7 +362,7 @@ func (h *holding) told(differ map[uint64]difference) ([]gate.Gap, error) {
 
 // cause is what such an answer usually comes of.
 func cause(d difference) string {
-	if d.of != "recorded" {
+	if d.of != "recorded" && d.of != "unknown" {
 		return "the builds did not do the same, so that what they send is no comparison"
 	}
 	switch {

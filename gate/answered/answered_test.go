@@ -66,6 +66,8 @@ func TestHold(t *testing.T) {
 		{name: "refused by one replay alone", recorded: list(200), first: list(200), again: list(401), stage: list(200), share: 1, want: "other-answer 1 production answered 401, recorded 200"},
 		{name: "taken, and refused when recorded", recorded: list(403), first: list(200), stage: list(200), share: 1, want: "other-answer 1 both builds answered 200, recorded 403"},
 		{name: "not known what was recorded", recorded: list(0, 0), first: list(200, 200), stage: list(200, 302), share: .5, want: "other-answer 1 staging answered 302, production 200"},
+		{name: "not known, and turned away", recorded: list(0, 0, 0, 0), first: list(200, 401, 403, 404), stage: list(200, 401, 403, 404), share: .5,
+			want: "other-answer 1 both builds answered 401, and what was recorded is not known|other-answer 1 both builds answered 403, and what was recorded is not known"},
 		{name: "both fail", recorded: list(200), first: list(500), stage: list(503), share: 1, want: "other-answer 1 both builds answered 503, recorded 200"},
 		{name: "both fail in an outage", recorded: list(200), first: list(500), stage: list(503), outage: true},
 		{name: "the release fails in an outage", recorded: list(200), first: list(200), stage: list(500), outage: true, share: 1, want: "other-answer 1 staging answered 500, recorded 200"},

@@ -42,12 +42,13 @@ const (
 type Spec struct {
 	Role   gate.Role
 	Build  *config.Build
-	Config string   // absolute folder of waybill.toml
-	Doors  []string // names of the doors that it has
-	CA     string   // file with the root of the sinks' certificates, PEM; "" is none
-	Folder string   // where state and logs go; made if missing, refused if not empty; "" is a fresh temporary folder
-	Keep   bool     // leave the folder when the site is closed
-	Guard  *Guard   // what its commands cannot reach; nil is nothing. See [Try]
+	State  *config.State // how its state is brought back before each replay; nil is by its own commands
+	Config string        // absolute folder of waybill.toml
+	Doors  []string      // names of the doors that it has
+	CA     string        // file with the root of the sinks' certificates, PEM; "" is none
+	Folder string        // where state and logs go; made if missing, refused if not empty; "" is a fresh temporary folder
+	Keep   bool          // leave the folder when the site is closed
+	Guard  *Guard        // what its commands cannot reach; nil is nothing. See [Try]
 }
 
 // A Site is the place of one build. It is used by one replay at a time.
@@ -146,6 +147,9 @@ type Build struct {
 	exited  chan struct{}
 	failure *ExitError // why exited was closed
 
+	facts   *gate.StateFacts // of its state; nil: nothing is to be known of it
+	printed [2]string        // by the check of its state, before the replay and after it
+
 	stopping sync.Once
 	stopped  chan struct{} // Stop was called: an end is no failure
 	gaps     []gate.Gap
@@ -176,8 +180,9 @@ func (e *ExitError) printed() error {
 // Start makes the state fit, starts the build and waits until it is ready.
 //
 // State is made by Setup in an empty folder. It is kept for the next replay
-// where the build has Reset commands, which are run then, and where sinks,
-// doors and what Setup is told are as they were; else it is made anew.
+// where it is restored, or the build has Reset commands, which are run then, and where
+// sinks, doors and what Setup is told are as they were; else it is made anew. A
+// migration that fails is a [*MigrationError].
 func (s *Site) Start(ctx context.Context, start Start) (*Build, error) {
 	for attempt := 1; ; attempt++ {
 		b, err := s.start(ctx, start)
@@ -289,7 +294,7 @@ func (s *Site) prepare(start Start) (*Build, error) {
 	maps.Copy(b.doors, c.Doors)
 	var err error
 	b.vars, err = config.Scope{
-		Config: s.spec.Config, State: s.state(), CA: s.spec.CA, Role: s.spec.Role, Scenario: start.Scenario,
+		Config: s.spec.Config, State: s.state(), Snapshot: s.snapshot(), CA: s.spec.CA, Role: s.spec.Role, Scenario: start.Scenario,
 		Doors: b.doors, Sinks: start.Sinks, Env: os.Environ(),
 	}.Vars()
 	if err != nil {
@@ -307,7 +312,9 @@ func (s *Site) prepare(start Start) (*Build, error) {
 	return b, nil
 }
 
-func (s *Site) state() string { return filepath.Join(s.folder, "state") }
+func (s *Site) state() string { return filepath.Join(s.folder, stateFolder) }
+
+func (s *Site) snapshot() string { return filepath.Join(s.folder, snapshotFolder) }
 
 // environment is what every command of the build is given.
 func (b *Build) environment(sinks map[string]string) ([]string, error) {
@@ -359,55 +366,6 @@ func (b *Build) run(ctx context.Context, argv []string, out *output) (status, er
 		return status{}, err
 	}
 	return cmd.run(ctx, hookGrace)
-}
-
-// makeState runs Setup in an empty folder, or Reset in the one that was kept.
-func (b *Build) makeState(ctx context.Context, start Start) error {
-	s, c := b.site, b.site.spec.Build
-	var told []string
-	for _, argv := range c.Setup {
-		argv, err := config.ExpandAll(argv, b.vars)
-		if err != nil {
-			return fmt.Errorf("build %s: setup: %w", s.spec.Role, err)
-		}
-		told = append(told, fmt.Sprintf("%q", argv))
-	}
-	stamp := fmt.Sprintf("%q %q %q", told, start.Sinks, b.doors) // maps print in order of their keys
-	if c.Reset != nil && s.stamp == stamp {
-		return b.hooks(ctx, "reset", c.Reset)
-	}
-	s.stamp = ""
-	if err := removeAll(s.state()); err != nil {
-		return fmt.Errorf("build %s: empty its state: %w", s.spec.Role, err)
-	}
-	if err := os.Mkdir(s.state(), 0o700); err != nil {
-		return fmt.Errorf("build %s: make its state: %w", s.spec.Role, err)
-	}
-	if err := b.hooks(ctx, "setup", c.Setup); err != nil {
-		return err
-	}
-	s.stamp = stamp
-	return nil
-}
-
-func (b *Build) hooks(ctx context.Context, name string, argvs [][]string) error {
-	timeout := b.site.spec.Build.HookTimeout.Duration
-	for i, argv := range argvs {
-		within, cancel := context.WithTimeoutCause(ctx, timeout, fmt.Errorf("it did not end within %s", timeout))
-		out := &output{}
-		st, err := b.run(within, argv, out)
-		cancel()
-		what := fmt.Sprintf("build %s: %s command %d, %q", b.site.spec.Role, name, i+1, argv[0])
-		switch {
-		case errors.Is(err, errLeft):
-			return fmt.Errorf("%s: %w; what is to run during a replay belongs in command", what, err)
-		case err != nil:
-			return fmt.Errorf("%s: %w; %w", what, err, (&ExitError{out: out}).printed())
-		case !st.ok():
-			return errors.New(out.withLast(what + " " + st.String()))
-		}
-	}
-	return nil
 }
 
 // watch closes exited where the build ends by itself: its first process fails,
@@ -515,6 +473,7 @@ func (b *Build) Stop(ctx context.Context) []gate.Gap {
 		b.settleEnd()
 		close(b.stopped)
 		defer b.out.Close()
+		defer b.checkAfter(ctx) // when nothing of it is left
 		detail := b.askToStop(ctx)
 		killed, err := b.end()
 		switch {

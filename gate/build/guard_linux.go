@@ -22,6 +22,7 @@ import (
 //	CAP_SYS_PTRACE       reaching into this process, which sees all as it is
 //	CAP_DAC_READ_SEARCH  opening a file by its handle, past the mount
 //	CAP_SYS_MODULE       loading code into the kernel
+//	CAP_PERFMON          reading the environment of this process, in which secrets may stand
 //
 // What this does not hold against: a build that runs as root and goes through another process of
 // root's, outside of the namespace, that has no more capabilities than it has itself. What was
@@ -31,7 +32,7 @@ const (
 	listSep  = "\x1f"
 )
 
-var undoing = []uintptr{unix.CAP_SYS_ADMIN, unix.CAP_SYS_PTRACE, unix.CAP_DAC_READ_SEARCH, unix.CAP_SYS_MODULE}
+var undoing = []uintptr{unix.CAP_SYS_ADMIN, unix.CAP_SYS_PTRACE, unix.CAP_DAC_READ_SEARCH, unix.CAP_SYS_MODULE, unix.CAP_PERFMON}
 
 // privileged are programs that do not work in a user namespace of one user: they become
 // another user, or make namespaces of their own.
@@ -123,7 +124,8 @@ func giveUp() error {
 	}
 	for _, c := range undoing {
 		// Without CAP_SETPCAP there is nothing to drop: programs of a user who is not root get none.
-		if err := unix.Prctl(unix.PR_CAPBSET_DROP, c, 0, 0, 0); err != nil && !errors.Is(err, unix.EPERM) {
+		// A capability that the kernel does not know is none.
+		if err := unix.Prctl(unix.PR_CAPBSET_DROP, c, 0, 0, 0); err != nil && !errors.Is(err, unix.EPERM) && !errors.Is(err, unix.EINVAL) {
 			return fmt.Errorf("guard the evidence: give up capabilities: %w", err)
 		}
 	}

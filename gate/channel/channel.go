@@ -40,6 +40,10 @@ type Protocol struct {
 	// Asked says what kind of stimulus s is: stable over people and releases.
 	Asked func(s *gate.Stimulus) string
 
+	// Host returns the host that s was sent to, as whoever sent it names it and
+	// [gate.HostRecipient] writes it; "" is not known.
+	Host func(s *gate.Stimulus) string
+
 	// Reply reads what a build answered to a stimulus. It is pure, and says nothing of
 	// who receives it. It returns an error only where the head cannot be read at all.
 	Reply func(*gate.Outcome) (gate.Decoded, error)

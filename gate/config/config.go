@@ -35,6 +35,7 @@ type Config struct {
 	Sinks      map[string]Sink `toml:"-"`
 	Production *Build          `toml:"production"` // nil only where Baseline is Recorded
 	Staging    *Build          `toml:"staging"`    // never nil
+	State      *State          `toml:"state"`      // nil: each replay begins with what Setup or Reset of its build makes
 	Jobs       map[string]Job  `toml:"jobs"`       // of both builds; merged into Build.Jobs
 	Replay     Replay          `toml:"replay"`
 	Scenarios  []Scenario      `toml:"scenarios"` // never empty
@@ -108,7 +109,8 @@ type Build struct {
 	Env         map[string]string `toml:"env"`          // added to the few variables that builds inherit: PATH, HOME, TZ, caches of tools and such
 	Setup       [][]string        `toml:"setup"`        // commands that fill a fresh state folder
 	Reset       [][]string        `toml:"reset"`        // commands that make kept state fit for the next replay; nil: every replay gets fresh state and Setup
-	HookTimeout Duration          `toml:"hook_timeout"` // for each command of Setup and Reset
+	Migrate     [][]string        `toml:"migrate"`      // commands that bring the state to this build's version, in each replay; run last before the start
+	HookTimeout Duration          `toml:"hook_timeout"` // for each command of Setup, Reset, Migrate and [State]
 	Ready       Probe             `toml:"ready"`        // no probe: every door accepts connections
 	Quiet       Probe             `toml:"quiet"`        // no probe: idleness is measured
 	Stop        Stop              `toml:"stop"`

@@ -46,7 +46,7 @@ func TestWhole(t *testing.T) {
 		p.Reset != nil, c.Staging.Reset != nil, c.Scenarios[0], c.Staging.Name,
 	}
 	want := facts{
-		filepath.Join(dir, "corpus.tape"), filepath.Join(dir, "approvals.toml"), filepath.Join(dir, ".waybill/verdict.json"), filepath.Join(dir, "builds/july"),
+		filepath.Join(dir, "corpus.tape"), filepath.Join(dir, "approvals.toml"), filepath.Join(dir, ".waybill/whole.toml/verdict.json"), filepath.Join(dir, "builds/july"),
 		64 << 10, 10, 8, 2,
 		30 * time.Second, 5 * time.Second, 50 * time.Millisecond, 60 * time.Second,
 		"INT", "TERM",

@@ -74,6 +74,7 @@ func ExpandAll(ss []string, vars map[string]string) ([]string, error) {
 type Scope struct {
 	Config   string            // ${config}: absolute folder of waybill.toml
 	State    string            // ${state}: absolute folder of the build's own state
+	Snapshot string            // ${snapshot}: absolute folder beside it, for what is brought back before each replay
 	CA       string            // ${ca}: file with the root that sinks' certificates are signed by, PEM
 	Role     gate.Role         // ${role}
 	Scenario string            // ${scenario}
@@ -85,7 +86,7 @@ type Scope struct {
 // Vars is the scope as [Expand] takes it.
 func (s Scope) Vars() (map[string]string, error) {
 	vars := map[string]string{
-		"config": s.Config, "state": s.State, "ca": s.CA,
+		"config": s.Config, "state": s.State, "snapshot": s.Snapshot, "ca": s.CA,
 		"role": string(s.Role), "scenario": s.Scenario,
 	}
 	for prefix, addresses := range map[string]map[string]string{"door.": s.Doors, "sink.": s.Sinks} {
@@ -105,9 +106,26 @@ func (s Scope) Vars() (map[string]string, error) {
 	return vars, nil
 }
 
-// checkNames expands every string of a build with stand-ins. Names of the
+// An expansion expands strings with stand-ins, and keeps what is wrong with them. Names of the
 // environment are taken to be set: they are looked up when the build is started.
-func (c *Config) checkNames(key string, b *Build) error {
+type expansion struct {
+	vars map[string]string
+	errs []error
+}
+
+func (e *expansion) check(key string, ss ...string) {
+	for _, s := range ss {
+		for _, name := range environment(s) {
+			e.vars[name] = ""
+		}
+		if _, err := Expand(s, e.vars); err != nil {
+			e.errs = append(e.errs, fmt.Errorf("key %s: %w", quote(key), err))
+		}
+	}
+}
+
+// expansion has the names that commands of c's builds may have.
+func (c *Config) expansion() (*expansion, error) {
 	scope := Scope{Doors: map[string]string{}, Sinks: map[string]string{}}
 	for name := range c.Doors {
 		scope.Doors[name] = "127.0.0.1:1"
@@ -116,20 +134,16 @@ func (c *Config) checkNames(key string, b *Build) error {
 		scope.Sinks[name] = "127.0.0.1:1"
 	}
 	vars, err := scope.Vars()
+	return &expansion{vars: vars}, err
+}
+
+// checkNames expands every string of a build.
+func (c *Config) checkNames(key string, b *Build) error {
+	e, err := c.expansion()
 	if err != nil {
 		return err
 	}
-	var errs []error
-	check := func(key string, ss ...string) {
-		for _, s := range ss {
-			for _, name := range environment(s) {
-				vars[name] = ""
-			}
-			if _, err := Expand(s, vars); err != nil {
-				errs = append(errs, fmt.Errorf("key %s: %w", quote(key), err))
-			}
-		}
-	}
+	check := e.check
 	check(key+".command", b.Command...)
 	check(key+".dir", b.Dir)
 	for _, name := range slices.Sorted(maps.Keys(b.Env)) {
@@ -141,6 +155,9 @@ func (c *Config) checkNames(key string, b *Build) error {
 	for _, argv := range b.Reset {
 		check(key+".reset", argv...)
 	}
+	for _, argv := range b.Migrate {
+		check(key+".migrate", argv...)
+	}
 	check(key+".ready", append([]string{b.Ready.HTTP, b.Ready.TCP}, b.Ready.Command...)...)
 	check(key+".quiet", append([]string{b.Quiet.HTTP, b.Quiet.TCP}, b.Quiet.Command...)...)
 	check(key+".stop.command", b.Stop.Command...)
@@ -151,7 +168,7 @@ func (c *Config) checkNames(key string, b *Build) error {
 			check(key+".jobs."+name+".env."+v, j.Env[v])
 		}
 	}
-	return errors.Join(errs...)
+	return errors.Join(e.errs...)
 }
 
 // environment returns the names of the form env.NAME that s mentions.

@@ -91,6 +91,38 @@ func Parse(name, dir string, data []byte) (*Config, error) {
 	return c, nil
 }
 
+// folder is where what the gate writes stands, beside a configuration at path: [File] has .waybill,
+// and another one in the same folder its own part of that, so that none takes another's place.
+func folder(path string) string {
+	base := filepath.Base(path)
+	if base == File || filepath.Ext(base) != ".toml" {
+		return stateFolder
+	}
+	return filepath.Join(stateFolder, base)
+}
+
+const stateFolder = ".waybill"
+
+// Folder is the absolute folder of what the gate writes: runs, lock, and the verdict unless
+// [report] says otherwise. Configurations that stand in one folder have one each.
+func (c *Config) Folder() string { return filepath.Join(c.Dir, folder(c.Path)) }
+
+// Beside returns the path of the configuration whose [Config.Folder], or whose folder of
+// production against itself, holds the file at path. There may be no such configuration.
+func Beside(path string) string {
+	dir := filepath.Dir(path)
+	if filepath.Base(dir) == Self {
+		dir = filepath.Dir(dir)
+	}
+	if above := filepath.Dir(dir); filepath.Ext(dir) == ".toml" && filepath.Base(above) == stateFolder {
+		return filepath.Join(filepath.Dir(above), filepath.Base(dir))
+	}
+	return filepath.Join(filepath.Dir(dir), File)
+}
+
+// Self is the name of the folder in [Config.Folder] for production held against itself.
+const Self = "self"
+
 func parse(name, dir string, data []byte) (*Config, error) {
 	if len(data) > maxFile {
 		return nil, fmt.Errorf("%s: longer than %d bytes", name, maxFile)
@@ -105,7 +137,7 @@ func parse(name, dir string, data []byte) (*Config, error) {
 		Replies:   Replies{Compare: On, MaxAnswer: DefaultMaxAnswer},
 		Policy:    Policy{Blind: BlindReported},
 		Approvals: Approvals{Path: "approvals.toml"},
-		Report:    Report{JSON: ".waybill/verdict.json"},
+		Report:    Report{JSON: filepath.Join(folder(name), "verdict.json")},
 	}}
 	md, err := toml.Decode(string(data), &doc)
 	if err != nil {

@@ -91,6 +91,7 @@ func (c *Config) Validate() error {
 	c.validateEnds(&p)
 	c.validateReplay(&p)
 	c.validateScenarios(&p)
+	c.validateState(&p)
 	c.validateMasks(&p)
 	c.validateReplies(&p)
 	c.validateFollow(&p)
@@ -376,11 +377,11 @@ func (c *Config) validateBuild(p *complaint, key string, b *Build) {
 		key   string
 		argvs [][]string
 	}{
-		{"command", [][]string{b.Command}}, {"setup", b.Setup}, {"reset", b.Reset},
+		{"command", [][]string{b.Command}}, {"setup", b.Setup}, {"reset", b.Reset}, {"migrate", b.Migrate},
 		{"ready.command", [][]string{b.Ready.Command}}, {"quiet.command", [][]string{b.Quiet.Command}}, {"stop.command", [][]string{b.Stop.Command}},
 	} {
 		for _, argv := range list.argvs {
-			command(p, key+"."+list.key, argv, list.key == "setup" || list.key == "reset")
+			command(p, key+"."+list.key, argv, list.key == "setup" || list.key == "reset" || list.key == "migrate")
 		}
 	}
 	variables(p, key+".env", b.Env)

@@ -151,3 +151,23 @@ func (r *Regexp) UnmarshalText(b []byte) error {
 	r.Regexp = re
 	return nil
 }
+
+// OneOrMore is a list of texts, of which one may be written without brackets.
+type OneOrMore []string
+
+// UnmarshalTOML implements toml.Unmarshaler.
+func (o *OneOrMore) UnmarshalTOML(v any) error {
+	list, ok := v.([]any)
+	if !ok {
+		list = []any{v}
+	}
+	*o = make(OneOrMore, len(list))
+	for i, one := range list {
+		text, ok := one.(string)
+		if !ok {
+			return fmt.Errorf("%v is neither a text nor a list of texts", v)
+		}
+		(*o)[i] = text
+	}
+	return nil
+}

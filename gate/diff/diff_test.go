@@ -102,6 +102,8 @@ func TestNoise(t *testing.T) {
 		{"a number without its leading zeros", body("No 912345678 ok"), body("No 387654321 ok"), body("No 65432 ok"), []string{`text: "912345678" to "65432" masked`}},
 		{"a code with its leading zeros", body("No 012345 ok"), body("No 387654 ok"), body("No 654 ok"), []string{`text: "012345" to "654"`}},
 		{"an escaped token", body("Key ab%2Fcd12EF34 ok"), body("Key gh%2Fij56KL78 ok"), body("Key mn90opQRs12t ok"), []string{`text: "ab%2Fcd12EF34" to "mn90opQRs12t" masked`}},
+		{"a percent sign of the value's own", body("Password bodalgem%40 ok"), body("Password kifnorsat!61 ok"), body("Password pismodter%97 ok"), []string{`text: "bodalgem%40" to "pismodter%97" masked`}},
+		{"another, before no code", body("Password bodalgem%20 ok"), body("Password kifnorsat%31 ok"), body("Password pismodter;44 ok"), []string{`text: "bodalgem%20" to "pismodter;44" masked`}},
 		{"the time of day", body("at 15:42:07 by ann"), body("at 15:42:09 by ann"), body("at 16:01:00 by ann"), []string{`text: "15:42:07" to "16:01:00" masked`}},
 		{"a telephone number", message("body/To", "value", "+15105550112"), message("body/To", "value", "+15105550134"), message("body/To", "value", "+15105550134"), []string{`body/To: "+15105550112" to "+15105550134"`}},
 		{"an address in a text", body("Call duty1@a.example now"), body("Call duty2@a.example now"), body("Call duty2@a.example now"), []string{`text: "duty1" to "duty2"`}},

@@ -4,6 +4,7 @@ import (
 	"math"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -30,6 +31,7 @@ type Form struct {
 
 	messages int    // that values were added of, see Reach
 	reaches  [2]int // those in which a value may reach further to the left, and to the right
+	marked   int    // values that go on behind a mark
 }
 
 // Bounds of forms.
@@ -76,6 +78,9 @@ func (f *Form) Add(text string) {
 	f.wordy = f.wordy || isWordy(text, k)
 	f.figures += l
 	f.zeros = f.zeros || k == digit && l > 1 && text[0] == '0'
+	if isMarked(text) {
+		f.marked++
+	}
 	p := patternOf(text)
 	f.mixed = f.mixed || f.values > 1 && p != f.pattern
 	f.pattern = p
@@ -98,8 +103,25 @@ func (f *Form) Reach(left, right bool) {
 }
 
 // mostReaches is of how many messages it may be chance that values begin, or end, alike in all
-// replays: of one in some thousand tokens of base64.
-func (f *Form) mostReaches() int { return max(1, f.messages/50) * min(f.messages-1, 1) }
+// replays: of one in some thousand tokens of base64. Over any other mark that is so where most
+// values have one within them, as passwords of a word, a mark and a number: then what stands
+// behind the mark is part of the value, and of few figures.
+func (f *Form) mostReaches(over bool) int {
+	most := max(1, f.messages/50)
+	if over {
+		if 2*f.marked < f.values {
+			return -1
+		}
+		most = max(1, f.messages/3)
+	}
+	return most * min(f.messages-1, 1)
+}
+
+// isMarked reports whether text goes on behind a mark: "kolibri;40".
+func isMarked(text string) bool {
+	i := strings.IndexAny(text, joining)
+	return i > 0 && strings.Trim(text[i:], joining) != ""
+}
 
 // patternOf says where in text figures stand, by its first 64 bytes.
 func patternOf(text string) (p uint64) {
@@ -125,14 +147,33 @@ func isWordy(text string, k sort) bool {
 
 // Unescaped returns text without the escapes of URLs (RFC 3986, 2.1): in a path or a cookie a
 // value has some, where by chance it has a character that needs one, and elsewhere it has none.
+// Text that has a percent sign of its own is returned as it is: what stands behind it is then
+// seldom the code of a character that needs an escape, and is in its place.
 func Unescaped(text string) string {
 	if strings.IndexByte(text, '%') < 0 {
 		return text
 	}
-	if plain, err := url.PathUnescape(text); err == nil {
-		return plain
+	plain, err := url.PathUnescape(text)
+	if err != nil || !utf8.ValidString(plain) {
+		return text
 	}
-	return text
+	for i := 0; i < len(text); i++ {
+		if text[i] != '%' {
+			continue
+		}
+		code, _ := strconv.ParseUint(text[i+1:i+3], 16, 8) // PathUnescape has read it
+		c, outermost := byte(code), i == 0 || i+3 == len(text)
+		if c < ' ' || c == 0x7F || isUnreserved(c) || outermost && (c == ' ' || c == '@') {
+			return text
+		}
+		i += 2
+	}
+	return plain
+}
+
+// isUnreserved reports whether no URL needs c escaped, and none should have it so (RFC 3986, 2.3).
+func isUnreserved(c byte) bool {
+	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || strings.IndexByte("-._~", c) >= 0
 }
 
 // Fresh reports whether no value occurred twice.

@@ -40,8 +40,9 @@ type place struct {
 // A span is a run of words that is volatile, and the texts that stood there: the
 // first replay's, then those of the others in their order.
 type span struct {
-	start, end int // words of the first replay
-	from, to   int // those that it may reach to, see [tokens]
+	start, end int     // words of the first replay
+	from, to   int     // those that it may reach to, see [tokens]
+	over       [2]bool // whether it does over a mark that base64 does not have
 	texts      []string
 	pieces     []string // further texts of parts of it that varied
 }
@@ -467,10 +468,10 @@ func (n *Noise) widened(part string, spans []span, bw words) []span {
 		if !f.token() {
 			continue
 		}
-		if f.reaches[0] <= f.mostReaches() {
+		if f.reaches[0] <= f.mostReaches(s.over[0]) {
 			s.start = s.from
 		}
-		if f.reaches[1] <= f.mostReaches() {
+		if f.reaches[1] <= f.mostReaches(s.over[1]) {
 			s.end = s.to
 		}
 		if s.start == spans[i].start && s.end == spans[i].end {

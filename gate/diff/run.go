@@ -35,17 +35,58 @@ func tokens(p *gate.Part, bw words, spans []span) []span {
 		}
 		marks := bw.marksIn(p.Kind, *s)
 		s.from = bw.reach(s.start, -1, marks)
+		if bw.words[s.end-1] != "=" {
+			s.to = bw.reach(s.end, +1, marks)
+		}
+		if worded(p.Kind) && strings.Contains(marks, "/") { // no place where marks keep things apart
+			if s.from == s.start {
+				s.from = bw.reachOver(s.start, -1)
+				s.over[0] = s.from < s.start
+			}
+			if s.to == s.end {
+				s.to = bw.reachOver(s.end, +1)
+				s.over[1] = s.end < s.to
+			}
+		}
 		if i > 0 {
 			s.from = max(s.from, out[i-1].end)
 		}
-		if bw.words[s.end-1] != "=" {
-			s.to = bw.reach(s.end, +1, marks)
-			if i+1 < len(out) {
-				s.to = min(s.to, out[i+1].start)
-			}
+		if i+1 < len(out) {
+			s.to = min(s.to, out[i+1].start)
 		}
 	}
 	return out
+}
+
+// joining are marks that may stand within a value that is drawn, such as a password: nothing that
+// quotes, brackets or ends a paragraph.
+const joining = "!$%&?+*~#-_:.;,/|^="
+
+// reachOver is how far a value that ends at word i goes on in a direction over any mark that may
+// stand within one: over words of a few letters in its run, to the last of them. Marks alone are the
+// sentence's.
+func (w words) reachOver(i, step int) int {
+	at, to, letters := i, i, 0
+	inside := i - max(step, 0)
+	marked := strings.Contains(joining, w.words[inside])
+	for {
+		next := at + min(step, 0)
+		if next < 0 || next >= len(w.words) || !w.joined(at) {
+			return to
+		}
+		switch word := w.words[next]; {
+		case strings.Contains(joining, word):
+			marked = true
+		case gate.IsWord(word) && marked:
+			if letters += len(word); letters > mostShared {
+				return i
+			}
+			to = at + step
+		default:
+			return to
+		}
+		at += step
+	}
 }
 
 // oneToken reports whether two spans, one behind the other, are pieces of one run: few letters

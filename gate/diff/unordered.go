@@ -2,6 +2,7 @@ package diff
 
 import (
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strconv"
@@ -17,10 +18,14 @@ import (
 // A Shuffle is the places of a class of messages at which production's replays of one message
 // have the same elements in another order. The zero value has none.
 type Shuffle struct {
-	lists map[string]struct{} // names of lists, without indexes, and of parts that stand more than once
+	lists map[string]leaves   // names of lists, without indexes, and of parts that stand more than once
 	lines map[string][2]int   // of texts: how many lines at the start, and at the end, keep their place
 	items map[string]struct{} // names of parts within whose lines items of a list change places
 }
+
+// leaves are the places within the elements of a list whose values are the same ones in each replay,
+// whichever element has them. What else an element has may be made anew each time.
+type leaves map[string]struct{}
 
 // Add notes at which places one message of two replays has the same elements in another order.
 func (s *Shuffle) Add(first, again *gate.Canonical) {
@@ -28,13 +33,22 @@ func (s *Shuffle) Add(first, again *gate.Canonical) {
 	for i := range b {
 		l := &b[i]
 		m := find(a, l.name)
-		if m == nil || len(m.elements) != len(l.elements) || slices.Equal(l.elements, m.elements) || !sameElements(l.elements, m.elements) {
+		if m == nil || len(m.elements) != len(l.elements) || slices.Equal(l.elements, m.elements) {
+			continue
+		}
+		steady := steadyLeaves(l, m, first.Parts, again.Parts)
+		x, y := l.told(first.Parts, steady), m.told(again.Parts, steady)
+		if slices.Equal(x, y) || !sameElements(x, y) {
 			continue
 		}
 		if s.lists == nil {
-			s.lists = map[string]struct{}{}
+			s.lists = map[string]leaves{}
 		}
-		s.lists[gate.WithoutIndexes(l.name)] = struct{}{}
+		name := gate.WithoutIndexes(l.name)
+		if was, ok := s.lists[name]; ok {
+			maps.DeleteFunc(steady, func(leaf string, _ struct{}) bool { _, kept := was[leaf]; return !kept })
+		}
+		s.lists[name] = steady
 	}
 	for _, t := range align(first.Parts, again.Parts) {
 		if t.before == nil || t.after == nil || !movable(t.before.Kind) || t.before.Kind != t.after.Kind || t.before.Value == t.after.Value {
@@ -142,7 +156,7 @@ func isWordByte(c byte) bool {
 // ordered is the line of the other side with its items in the order of this one.
 func (in *itemLine) ordered() string {
 	sorted := slices.Clone(in.after)
-	for from, to := range places(in.before, in.after) {
+	for from, to := range places(in.before, in.after, nil, nil) {
 		sorted[to] = in.after[from]
 	}
 	var out strings.Builder
@@ -174,7 +188,8 @@ func (s *Shuffle) Ordered(before, after *gate.Canonical) *gate.Canonical {
 	}
 	for i := range b {
 		l := &b[i]
-		if _, ok := s.lists[gate.WithoutIndexes(l.name)]; !ok {
+		steady, ok := s.lists[gate.WithoutIndexes(l.name)]
+		if !ok {
 			continue
 		}
 		m := find(listsOf(out.Parts), l.name) // an outer list may have moved it
@@ -182,7 +197,7 @@ func (s *Shuffle) Ordered(before, after *gate.Canonical) *gate.Canonical {
 			continue
 		}
 		own()
-		m.permute(out.Parts, places(l.elements, m.elements))
+		m.permute(out.Parts, places(l.elements, m.elements, l.told(before.Parts, steady), m.told(out.Parts, steady)))
 	}
 	for _, t := range align(before.Parts, out.Parts) {
 		if t.before == nil || t.after == nil || t.before.Value == t.after.Value || !movable(t.before.Kind) || t.before.Kind != t.after.Kind {
@@ -215,7 +230,7 @@ func (s *Shuffle) inOrder(name, before, after string) string {
 	if ends, ok := s.lines[name]; ok && len(bl) >= ends[0]+ends[1] && len(al) >= ends[0]+ends[1] {
 		within := al[ends[0] : len(al)-ends[1]]
 		sorted := slices.Clone(al)
-		for from, to := range places(bl[ends[0]:len(bl)-ends[1]], within) {
+		for from, to := range places(bl[ends[0]:len(bl)-ends[1]], within, nil, nil) {
 			sorted[ends[0]+to] = within[from]
 		}
 		al = sorted
@@ -317,22 +332,24 @@ func (l *list) permute(parts []gate.Part, to []int) {
 	}
 }
 
-// places says for each element of after where it belongs: where an equal one of before stands,
-// and, where there is none that is not taken, in the first place that is left.
-func places(before, after []string) []int {
-	free := map[string][]int{}
-	for i, e := range before {
-		if i < len(after) {
-			free[e] = append(free[e], i)
-		}
-	}
-	to := make([]int, len(after))
+// places says for each element of after where it belongs: where an equal one of before stands, then
+// where one is told alike, which may be asked of none, and, where there is none that is not taken,
+// in the first place that is left.
+func places(before, after, toldBefore, toldAfter []string) []int {
+	to := slices.Repeat([]int{-1}, len(after))
 	taken := make([]bool, len(after))
-	for i, e := range after {
-		to[i] = -1
-		if l := free[e]; len(l) > 0 {
-			to[i], free[e] = l[0], l[1:]
-			taken[to[i]] = true
+	for pass, by := range [...][2][]string{{before, after}, {toldBefore, toldAfter}} {
+		free := map[string][]int{}
+		for i, e := range by[0] {
+			if i < len(after) && !taken[i] {
+				free[e] = append(free[e], i)
+			}
+		}
+		for i, e := range by[1] {
+			if l := free[e]; to[i] < 0 && len(l) > 0 && (pass == 0 || e != "") {
+				to[i], free[e] = l[0], l[1:]
+				taken[to[i]] = true
+			}
 		}
 	}
 	next := 0
@@ -346,6 +363,60 @@ func places(before, after []string) []int {
 		to[i], taken[next] = next, true
 	}
 	return to
+}
+
+// leaf is the place of a part within an element of l.
+func (l *list) leaf(p *gate.Part) string {
+	if !l.array {
+		return ""
+	}
+	rest := p.Name[len(l.name):]
+	return rest[strings.IndexByte(rest, ']'):]
+}
+
+// told is what tells the elements of l apart: what they hold at leaves.
+func (l *list) told(parts []gate.Part, at leaves) []string {
+	out := make([]string, len(l.elements))
+	for e, list := range l.parts {
+		for _, i := range list {
+			p := &parts[i]
+			if _, ok := at[l.leaf(p)]; ok {
+				out[e] += fmt.Sprintf("%q %q %q\n", l.leaf(p), p.Kind, p.Value)
+			}
+		}
+	}
+	return out
+}
+
+// steadyLeaves returns the leaves at which two lists hold the same values, in whatever order.
+func steadyLeaves(l, m *list, first, again []gate.Part) leaves {
+	count := map[string]map[string]int{}
+	for _, side := range [...]struct {
+		*list
+		parts []gate.Part
+		n     int
+	}{{l, first, 1}, {m, again, -1}} {
+		for _, list := range side.list.parts {
+			for _, i := range list {
+				leaf := side.leaf(&side.parts[i])
+				if count[leaf] == nil {
+					count[leaf] = map[string]int{}
+				}
+				count[leaf][side.parts[i].Value] += side.n
+			}
+		}
+	}
+	steady := leaves{}
+	for leaf, values := range count {
+		differ := false
+		for _, n := range values {
+			differ = differ || n != 0
+		}
+		if !differ {
+			steady[leaf] = struct{}{}
+		}
+	}
+	return steady
 }
 
 // sameElements reports whether x and y are equal but for their order.

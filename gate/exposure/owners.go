@@ -96,6 +96,12 @@ func (o *Owners) Held(k Key) int {
 	return len(h.list)
 }
 
+// Known reports whether anybody holds f, or it was not asked for.
+func (o *Owners) Known(f *Found) bool {
+	h := o.wanted[f.Key()]
+	return h == nil || h.self >= 0 || h.common.Load() || len(h.list) > 0
+}
+
 // Wanted reports whether anything was asked for.
 func (o *Owners) Wanted() bool { return len(o.wanted) > 0 }
 
@@ -289,6 +295,26 @@ func (o *Owners) ForeignName(words [2]*Found, to []gate.Recipient) bool {
 	}
 	n := both[0]
 	return len(lists[0]) == 1 || len(lists[1]) == 1 || o.named(n, words[0].text[0]) || o.named(n, words[1].text[0])
+}
+
+// Called returns who of production is called by two words, which must have been wanted: the one
+// person who held both, where few held either and one of them is in that person's address. sure is
+// false where nothing but that nobody else held either says so.
+func (o *Owners) Called(words [2]*Found) (who gate.Recipient, sure, ok bool) {
+	var lists [2][]uint32
+	for i, f := range words {
+		h := o.wanted[f.Key()]
+		if h == nil || !o.few(h) {
+			return gate.Recipient{}, false, false
+		}
+		lists[i] = slices.DeleteFunc(slices.Clone(h.list), func(n uint32) bool { return o.person(n).Kind == gate.Host })
+	}
+	both := slices.DeleteFunc(slices.Clone(lists[0]), func(n uint32) bool { return !slices.Contains(lists[1], n) })
+	if len(both) != 1 {
+		return gate.Recipient{}, false, false
+	}
+	sure = o.named(both[0], words[0].text[0]) || o.named(both[0], words[1].text[0])
+	return o.person(both[0]), sure, sure || len(lists[0]) == 1 && len(lists[1]) == 1
 }
 
 // identifies reports whether a whole value is more than a word of a vocabulary: two words,

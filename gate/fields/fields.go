@@ -48,6 +48,7 @@ type Field struct {
 	Protected   bool // says who it is from, for, or about: no mask of a user's may reach it
 	Names       bool // holds names of people beside their addresses
 	Descriptive bool // says what software sends and what it understands: the same change for everybody is harmless
+	Guards      bool // keeps what an answer says from others than who asked: its loss is never harmless
 	Routes      bool // tells the software that relays it whom to send to, or by which way: a change is never harmless
 }
 

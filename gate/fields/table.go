@@ -198,6 +198,17 @@ var table = []Field{
 	{Name: "x-line-retry-key", Kind: Key},
 	{Name: "ce-id", Kind: Key}, // CloudEvents 1.0.2, 3.1
 
+	// What keeps an answer to who asked: to whom a page may send, and what it may load (CSP Level 3),
+	// what is forgotten when the next one signs in (Clear Site Data), what others are told of the
+	// page (Referrer Policy), who may load it (Fetch), and that nobody listens (RFC 6797).
+	{Name: "content-security-policy", Guards: true},
+	{Name: "clear-site-data", Guards: true},
+	{Name: "referrer-policy", Guards: true},
+	{Name: "cross-origin-resource-policy", Guards: true},
+	{Name: "cross-origin-opener-policy", Guards: true},
+	{Name: "strict-transport-security", Guards: true},
+	{Name: "x-robots-tag", Guards: true},
+
 	// Where a request goes and comes from.
 	{Name: "host", Kind: Value, Protected: true},
 	{Name: "referer", Kind: Link},

@@ -14,6 +14,7 @@ import (
 // An asker is who sent a stimulus, and what it asked for.
 type asker struct {
 	channel, door, class string
+	host                 string // that was asked; "" is not known
 	who                  gate.Recipient
 }
 
@@ -47,7 +48,10 @@ func askersOf(ctx context.Context, o *Options) (askers, error) {
 		if s == nil {
 			continue
 		}
-		a := asker{s.Channel, s.Door, o.Asked(s), whoAsked(s.Key, s.ID)}
+		a := asker{s.Channel, s.Door, o.Asked(s), "", whoAsked(s.Key, s.ID)}
+		if o.Host != nil {
+			a.host = o.Host(s)
+		}
 		if a.who.Kind == gate.Session && maySignIn(s) {
 			switch people, sends := d.identities(s, ref); {
 			case sends && len(people) == 1:

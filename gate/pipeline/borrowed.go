@@ -111,7 +111,7 @@ func (c *comparer) borrowed(all []pairing, ids []occurrence) {
 	places := map[*pool]*[2]ends{}
 	for i := range ids {
 		o := &ids[i]
-		if o.pool == nil || o.pool.isTime() || o.pool.moves || o.value.Binary {
+		if o.pool == nil || o.pool.isTime() || o.pool.moves() || o.value.Binary {
 			continue
 		}
 		e := places[o.pool]

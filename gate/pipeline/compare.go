@@ -22,7 +22,8 @@ type comparer struct {
 	p, s    *scanned
 	causes  traceSet // of the stimuli, where there is a residue
 	noise   *noise
-	replays []*scanned // of production, but the first
+	varies  map[route]map[string]bool // parts that vary from replay to replay
+	replays []*scanned                // of production, but the first
 	gaps    gapList
 
 	stimuli       func() (traceSet, error)
@@ -34,6 +35,7 @@ type comparer struct {
 	seed          maphash.Seed
 	looking       sync.Mutex // guards what groups hold
 	owners        *exposure.Owners
+	sent          *exposure.Owners                 // by what production sent, where answers are compared
 	origins       map[gate.Digest][]gate.Recipient // bodies of the residue, and who had them
 }
 
@@ -70,12 +72,14 @@ func (c *comparer) compare(ctx context.Context) (err error) {
 		return err
 	}
 	c.state(pairs)
-	c.contents()
 	if err := c.concerns(ctx); err != nil {
 		return err
 	}
 	c.group()
 	if err := c.pass(ctx); err != nil {
+		return err
+	}
+	if err := c.contents(ctx); err != nil {
 		return err
 	}
 	c.classes()
@@ -196,7 +200,8 @@ func (c *comparer) movedSteady(p match.Pair) bool {
 // steady fills in the digests of bodies without values of structures, and bytes, that vary from
 // replay to replay, for messages that have such.
 func (c *comparer) steady() {
-	varies := map[route]map[string]bool{}
+	c.varies = map[route]map[string]bool{}
+	varies := c.varies
 	for k := range c.noise.pools {
 		if varies[k.route] == nil {
 			varies[k.route] = map[string]bool{}
@@ -213,7 +218,7 @@ func (c *comparer) steady() {
 				it.Steady = l.items[i-1].Steady
 				continue
 			}
-			places := varies[routeOf(it.Message)]
+			places := varies[c.noise.joined(routeOf(it.Message))]
 			if len(places) == 0 {
 				continue
 			}
@@ -234,7 +239,7 @@ func (c *comparer) steady() {
 
 // state makes changes of pairs, leaving out what noise explains.
 func (c *comparer) state(all []pairing) {
-	copies := c.copies(all)
+	copies, unsteady := c.copies(all), c.unsteady(all)
 	noise := map[gate.Masked]uint64{}
 	type made struct {
 		gate.Change
@@ -251,6 +256,9 @@ func (c *comparer) state(all []pairing) {
 		change := newChange(c.before, c.after, p.Pair)
 		if change.Kind == gate.Altered && len(p.hunks) == 0 {
 			c.Equal++
+			continue
+		}
+		if unsteady[i] {
 			continue
 		}
 		if p.Rule == gate.Unpaired {

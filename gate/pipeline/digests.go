@@ -49,7 +49,7 @@ import (
 // DigestsSuffix is what the name of a tape's file of digests has after the tape's.
 const DigestsSuffix = ".digests"
 
-// Format, version 6; integers are little-endian:
+// Format, version 9; integers are little-endian:
 //
 //	"waybill-digests", u8 version
 //	key of 32 bytes
@@ -65,7 +65,7 @@ const DigestsSuffix = ".digests"
 //	held     blocks of a [filter] of the facts of a run of production
 //	HMAC-SHA-256 of all that stands before it but the index
 const (
-	digestsMagic  = "waybill-digests\x08"
+	digestsMagic  = "waybill-digests\x09"
 	digestsHead   = len(digestsMagic) + sha256.Size + 9*8
 	extentSize    = 12
 	personSize    = 8
@@ -86,7 +86,9 @@ type digestsMeta struct {
 	Hidden  [factSorts]int    `json:"hidden"` // how many facts of each sort
 	Forms   [2]idForms        `json:"forms"`  // of hiddenFacts: hidden and shown
 	Masked  [2]hashes         `json:"masked"` // masked and maskedOwned
+	Called  []string          `json:"called"` // pairs of words that may be a name
 	Shared  uint64            `json:"shared"` // see sharing
+	Clocked uint64            `json:"clocked"`
 	Sinks   []*sinkFacts      `json:"sinks"`
 	Steps   map[uint64][]step `json:"steps"`
 	Index   *indexMeta        `json:"index,omitempty"`
@@ -267,11 +269,12 @@ func (k *keys) store(t *tapeSide, key stamped, r *scanned, g *gatherer) (err err
 func writeDigests(f *os.File, key stamped, r *scanned, g *gatherer) (*runIndex, error) {
 	w := &digestsWriter{hash: hmac.New(sha256.New, key.seal)}
 	index := &sealer{out: bufio.NewWriterSize(io.NewOffsetWriter(f, int64(digestsHead)), digestsBuffer)}
-	meta := digestsMeta{Facts: r.facts, Gaps: r.gaps, Classes: r.classes, Parties: slices.Sorted(maps.Keys(r.parties)), Traced: r.traced, Shared: r.shared, Sinks: r.sinks, Steps: r.steps}
+	meta := digestsMeta{Facts: r.facts, Gaps: r.gaps, Classes: r.classes, Parties: slices.Sorted(maps.Keys(r.parties)), Traced: r.traced, Shared: r.shared, Clocked: r.clocked, Sinks: r.sinks, Steps: r.steps}
 	for i, l := range r.hidden.facts {
 		meta.Hidden[i] = len(l)
 	}
 	meta.Forms, meta.Masked = [2]idForms{r.hidden.hidden, r.hidden.shown}, [2]hashes{r.hidden.masked, r.hidden.maskedOwned}
+	meta.Called = slices.Sorted(maps.Keys(r.hidden.called))
 	if g != nil {
 		m, held, err := g.write(index, r)
 		if err = errors.Join(err, index.out.(*bufio.Writer).Flush()); err != nil {
@@ -487,7 +490,7 @@ func (r *digestsReader) scanned(n digestsSizes) (*scanned, *digestsMeta, []seal,
 		about:   about{facts: meta.Facts, gaps: meta.Gaps, extents: make([]extent, n.extents)},
 		memory:  newEntries(int(n.entries)),
 		classes: meta.Classes, parties: map[string]struct{}{}, masks: maskSums{}, order: map[uint64][]arrival{},
-		traced: meta.Traced, shared: meta.Shared, sinks: meta.Sinks, steps: meta.Steps,
+		traced: meta.Traced, shared: meta.Shared, clocked: meta.Clocked, sinks: meta.Sinks, steps: meta.Steps,
 	}
 	for _, id := range meta.Parties {
 		s.parties[id] = struct{}{}
@@ -502,6 +505,10 @@ func (r *digestsReader) scanned(n digestsSizes) (*scanned, *digestsMeta, []seal,
 	s.people = r.u64s(int(n.people))
 	s.hidden.hidden, s.hidden.shown = meta.Forms[0], meta.Forms[1]
 	s.hidden.masked, s.hidden.maskedOwned = meta.Masked[0], meta.Masked[1]
+	s.hidden.called = make(map[string]struct{}, len(meta.Called))
+	for _, name := range meta.Called {
+		s.hidden.called[name] = struct{}{}
+	}
 	for i, size := range meta.Hidden {
 		if n.hidden -= int64(size); size < 0 || n.hidden < 0 {
 			return nil, nil, nil, errDigests

@@ -28,6 +28,7 @@ const (
 
 // A shownBy is what the values of a place, once all are known, show of it.
 type shownBy struct {
+	moves bool    // two messages of different replays have one value, which one of them has in one alone
 	drawn bool    // see isDrawn
 	from  float64 // see drawnFrom
 }
@@ -35,7 +36,8 @@ type shownBy struct {
 // shows returns what the values show.
 func (p *pool) shows() *shownBy {
 	if p.shown == nil {
-		p.shown = &shownBy{drawn: p.moves && !p.isTime() && p.recurs()}
+		share, moves := p.recurs()
+		p.shown = &shownBy{moves: moves, drawn: moves && !p.isTime() && share}
 		p.shown.from = p.drawnFrom()
 	}
 	return p.shown
@@ -45,25 +47,46 @@ func (p *pool) shows() *shownBy {
 // and to another. Of a nil pool they are not.
 func (p *pool) isDrawn() bool { return p != nil && p.shows().drawn }
 
-// recurs reports whether most values stand in other messages in other replays.
-func (p *pool) recurs() bool {
+// moves reports whether two messages of different replays have one value, which one of them has in
+// one of these replays alone.
+func (p *pool) moves() bool { return p.shows().moves }
+
+// constant notes that a message of the class has value at the place in all replays, as it is in others
+// in some.
+func (p *pool) constant(value string) {
+	p.add(&diff.Place{Texts: slices.Repeat([]string{value}, len(p.seen))})
+	p.constants++
+}
+
+// come notes what a message has at the place in staging: what is made anew is never what it was in
+// some replay.
+func (p *pool) come(value string) {
+	if p.met(value) {
+		p.again++
+		p.shown = nil
+	}
+}
+
+// recurs reports whether most values stand in other messages in other replays, and whether any does.
+func (p *pool) recurs() (most, some bool) {
 	all, recur := 0, 0
 	for k := range p.seen {
 		for l := range k {
 			all += min(len(p.seen[k]), len(p.seen[l]))
-			for h := range p.seen[k] {
-				if _, ok := p.seen[l][h]; ok {
+			for h, n := range p.seen[k] {
+				m, both := p.seen[l][h]
+				if kept := p.kept[keptValue{l, k, h}]; both && (n > kept || m > kept) {
 					recur++
 				}
 			}
 		}
 	}
-	return float64(recur-p.kept) >= leastDrawn*float64(all)
+	return float64(recur) >= leastDrawn*float64(all), recur > 0
 }
 
 // unique reports whether no two messages of one replay have one value.
 func (p *pool) unique() bool {
-	return !slices.ContainsFunc(p.seen, func(of map[uint64]struct{}) bool { return len(of) < p.n })
+	return !slices.ContainsFunc(p.seen, func(of map[uint64]int) bool { return len(of) < p.n })
 }
 
 // has reports whether production had a value at the place, or a number within those that it had.
@@ -72,7 +95,7 @@ func (p *pool) has(value string) bool { return p.inRange(value) || p.met(value) 
 // met reports whether production had a value at the place.
 func (p *pool) met(value string) bool {
 	h := gate.HashWord(value)
-	return slices.ContainsFunc(p.seen, func(of map[uint64]struct{}) bool { _, ok := of[h]; return ok })
+	return slices.ContainsFunc(p.seen, func(of map[uint64]int) bool { return of[h] > 0 })
 }
 
 // inRange reports whether values are numbers, and value is one of those between them.
@@ -92,7 +115,7 @@ const mostKept = 0.05
 // unsettled reports whether a further replay of production may show more of the values: they are
 // nobody's, or so few that some messages have one value in both of two replays by chance.
 func (p *pool) unsettled() bool {
-	return p.isDrawn() || p.moves && !p.isTime() && float64(p.n)*math.Exp2(-p.bits()) > mostKept
+	return p.isDrawn() || p.moves() && !p.isTime() && float64(p.n)*math.Exp2(-p.bits()) > mostKept
 }
 
 // Settled reports whether a further replay of production would show nothing new, as far as
@@ -115,7 +138,7 @@ func Settled(ctx context.Context, o Options, production []string) (bool, error) 
 		case err != nil:
 			return false, err
 		case o.drawn != nil && *o.drawn, len(c.Changes)+len(c.Orders) > 0,
-			slices.ContainsFunc(gaps, func(g gate.Gap) bool { return g.Kind == gate.GapArrival }):
+			slices.ContainsFunc(gaps, func(g gate.Gap) bool { return g.Kind == gate.GapArrival || g.Kind == gate.GapUnstable }):
 			return false, nil
 		}
 	}
@@ -134,6 +157,12 @@ func (k drawnPlace) compare(o drawnPlace) int {
 
 // A drawnHunk is one that may be of a value that is drawn.
 type drawnHunk struct{ pairing, index int }
+
+// A drawnEdit is such a hunk, and what differs at its place: what it is a piece of, or itself.
+type drawnEdit struct {
+	drawnHunk
+	texts [][2]string // before and after
+}
 
 // strangers adds the gaps for messages that have a value of those that change places, one for each
 // message, which no such message of production had, or which another has too.
@@ -172,42 +201,41 @@ const (
 
 // draws takes out of what is stated what varies at places whose values are drawn, and says of
 // which classes such a value is not judged. Where production's replays do not show that it is
-// noise there, but may, that is a gap.
-func (c *comparer) draws(all []pairing) {
-	places := map[drawnPlace][]*pool{}
-	spans := map[drawnPlace]int{} // with those of times
-	for k, p := range c.noise.pools {
-		at := drawnPlace{k.route, k.part}
-		spans[at]++
-		if !p.isTime() {
-			places[at] = append(places[at], p)
+// noise there, but may, that is a gap. residue holds the messages of production that staging does
+// not send as they are.
+func (c *comparer) draws(all []pairing, residue map[position]bool) {
+	for at, n := range c.noise.of {
+		if !residue[at] {
+			n.Volatile(func(p *diff.Place) {
+				c.noise.pools[poolKey{c.noise.class[at], withoutIndexes(p.Part), p.Span}].come(p.Texts[0])
+			})
 		}
 	}
-	if len(places) == 0 {
+	d := draw{map[drawnPlace][]*pool{}, map[drawnPlace]int{}, map[drawnPlace][]drawnEdit{}}
+	for k, p := range c.noise.pools {
+		at := drawnPlace{k.route, k.part}
+		d.spans[at]++
+		if !p.isTime() {
+			d.places[at] = append(d.places[at], p)
+		}
+	}
+	if len(d.places) == 0 {
 		return
 	}
-	found := map[drawnPlace][]drawnHunk{}
 	for i := range all {
 		p := &all[i]
 		if p.B < 0 || p.A < 0 || c.first[i] != i || c.before.items[p.B].Recipient != c.after.items[p.A].Recipient {
 			continue
 		}
-		route := c.noise.routeOf(c.before.surplus[p.B].at, c.before.items[p.B].Message)
-		for j, h := range p.hunks {
-			k := drawnPlace{route, withoutIndexes(h.Part)}
-			// Where all that is drawn varies in this message too, what differs is something else.
-			if c.noise.of[c.before.surplus[p.B].at].Varies(k.part) < spans[k] && len(places[k]) > 0 {
-				found[k] = append(found[k], drawnHunk{i, j})
-			}
-		}
+		c.drawnOf(i, p, &d)
 	}
 	moved := map[drawnHunk]drawnAs{}
-	for _, k := range slices.SortedFunc(maps.Keys(found), drawnPlace.compare) {
-		c.drawnAt(all, k, places[k], found[k], moved)
+	for _, k := range slices.SortedFunc(maps.Keys(d.found), drawnPlace.compare) {
+		c.drawnAt(k, d.places[k], d.found[k], moved)
 	}
-	for _, k := range slices.SortedFunc(maps.Keys(places), drawnPlace.compare) {
+	for _, k := range slices.SortedFunc(maps.Keys(d.places), drawnPlace.compare) {
 		n := 0
-		for _, p := range places[k] {
+		for _, p := range d.places[k] {
 			if p.isDrawn() {
 				n = max(n, p.n)
 			}
@@ -219,33 +247,90 @@ func (c *comparer) draws(all []pairing) {
 	c.moveDrawn(all, moved)
 }
 
+// A draw holds the places of classes at which values are not the same in each replay.
+type draw struct {
+	places map[drawnPlace][]*pool // without those of times
+	spans  map[drawnPlace]int     // how many there are, with those
+	found  map[drawnPlace][]drawnEdit
+}
+
+// drawnOf adds the hunks of pairing i, which is p, that are at places of values that are drawn, and
+// shows the values that it has there to their pools.
+func (c *comparer) drawnOf(i int, p *pairing, d *draw) {
+	at, m := c.before.surplus[p.B].at, c.before.items[p.B].Message
+	route := c.noise.routeOf(at, m)
+	for k := range p.values {
+		v := &p.values[k]
+		if o := c.noise.pools[poolKey{route, withoutIndexes(v.Part), v.Span}]; o != nil && v.Masked {
+			o.come(v.After)
+		}
+	}
+	var wholes map[string][][2]string // by part
+	constant := map[*pool]bool{}
+	for j := range p.hunks {
+		h := &p.hunks[j]
+		k := drawnPlace{route, withoutIndexes(h.Part)}
+		varies := c.noise.of[at].Varies(k.part)
+		// Where all that is drawn varies in this message too, what differs is something else.
+		if varies >= d.spans[k] || len(d.places[k]) == 0 {
+			continue
+		}
+		if wholes == nil {
+			wholes = map[string][][2]string{}
+			before := c.before.text(p.B)
+			after := c.noise.shuffles[routeOf(m)].Ordered(before, c.after.text(p.A))
+			diff.Measure(before, []*gate.Canonical{after}, func(string) {}).Volatile(func(s *diff.Place) {
+				wholes[s.Part] = append(wholes[s.Part], [2]string{strings.Clone(s.Texts[0]), strings.Clone(s.Texts[1])})
+			})
+		}
+		e := drawnEdit{drawnHunk{i, j}, [][2]string{h.differs()}}
+		for _, w := range wholes[h.Part] {
+			if strings.Contains(w[0], e.texts[0][0]) && strings.Contains(w[1], e.texts[0][1]) {
+				e.texts = append(e.texts, w)
+			}
+		}
+		if len(e.texts) > 1 {
+			e.texts = e.texts[1:]
+		}
+		d.found[k] = append(d.found[k], e)
+		for _, o := range d.places[k] {
+			if before := e.texts[0][0]; varies == 0 && !constant[o] && len(e.texts) == 1 && o.met(before) {
+				constant[o] = true
+				o.constant(before)
+			}
+		}
+	}
+}
+
+// differs returns what of a hunk differs.
+func (h *hunk) differs() [2]string {
+	if h.Kind == gate.Link && !h.Within {
+		before, after := differing(h.Before, h.After)
+		return [2]string{before, after}
+	}
+	return [2]string{h.Before, h.After}
+}
+
 // drawnAt puts into moved the hunks at one place that are of values drawn there.
-func (c *comparer) drawnAt(all []pairing, k drawnPlace, pools []*pool, hunks []drawnHunk, moved map[drawnHunk]drawnAs) {
+func (c *comparer) drawnAt(k drawnPlace, pools []*pool, hunks []drawnEdit, moved map[drawnHunk]drawnAs) {
 	varied := 0
 	unique, distinct, isDrawn, moves := true, true, false, false
 	bits := math.Inf(1)
 	for _, p := range pools {
-		varied = max(varied, p.n)
+		varied = max(varied, p.n-p.constants)
 		unique, distinct = unique && p.unique(), distinct && p.distinct()
-		isDrawn, moves = isDrawn || p.isDrawn(), moves || p.moves
+		isDrawn, moves = isDrawn || p.isDrawn(), moves || p.moves()
 		bits = min(bits, p.bits())
 	}
-	messages := max(float64(c.p.classes[classKey(k.channel, k.sink, k.class)]), float64(varied))
+	messages := max(float64(c.noise.sizeOf(c.p, k.route)), float64(varied))
 	mostly := float64(varied) >= leastVaried*messages
 	// So many messages have one value in all replays by chance.
 	chance := messages * math.Exp2(-bits*float64(len(c.replays)))
 	byChance := mostly && !isDrawn && messages-float64(varied) <= chance+4*math.Sqrt(chance)
 
 	now := map[string]map[int]bool{} // messages that have a value now
-	text := func(h drawnHunk) (before, after string) {
-		hunk := &all[h.pairing].hunks[h.index]
-		if hunk.Kind == gate.Link && !hunk.Within {
-			return differing(hunk.Before, hunk.After)
-		}
-		return hunk.Before, hunk.After
-	}
 	for _, h := range hunks {
-		_, after := text(h)
+		after := h.texts[0][1]
 		if now[after] == nil {
 			now[after] = map[int]bool{}
 		}
@@ -253,23 +338,25 @@ func (c *comparer) drawnAt(all []pairing, k drawnPlace, pools []*pool, hunks []d
 	}
 	gaps := uint64(0)
 	for _, h := range hunks {
-		before, after := text(h)
-		twice := len(now[after]) > 1
+		twice := len(now[h.texts[0][1]]) > 1
 		if distinct && twice { // in production nobody has what another has
 			continue
 		}
-		has := func(text string) bool { return slices.ContainsFunc(pools, func(p *pool) bool { return p.has(text) }) }
-		fits := slices.ContainsFunc(pools, func(p *pool) bool {
-			return (p.numbers || isDrawn || byChance) && p.form.Fits(before) && p.form.Fits(after)
-		})
-		known := has(before) && has(after)
+		known, fits := true, true
+		for _, t := range h.texts {
+			has := func(text string) bool { return slices.ContainsFunc(pools, func(p *pool) bool { return p.has(text) }) }
+			known = known && has(t[0]) && has(t[1])
+			fits = fits && slices.ContainsFunc(pools, func(p *pool) bool {
+				return (p.numbers || isDrawn || byChance) && p.form.Fits(t[0]) && p.form.Fits(t[1])
+			})
+		}
 		switch {
 		case isDrawn && known && mostly && !(unique && twice):
-			moved[h] = drawnNobodys
+			moved[h.drawnHunk] = drawnNobodys
 		case fits && byChance:
-			moved[h] = drawnAnew
+			moved[h.drawnHunk] = drawnAnew
 		case known, moves && fits:
-			moved[h] = drawnNobodys
+			moved[h.drawnHunk] = drawnNobodys
 			gaps++
 		}
 	}

@@ -490,7 +490,7 @@ func (c *comparer) unworded(g *group) string {
 	if g.identifies != "" {
 		return g.identifies
 	}
-	if c.owners.Foreign(g.added(), c.recipients(g), c.senders(g)) {
+	if c.owners.Foreign(g.added(), c.recipients(g), c.senders(g)) || c.sent.Foreign(g.added(), c.recipients(g), c.senders(g)) {
 		return "the new text holds what belongs to somebody"
 	}
 	return ""

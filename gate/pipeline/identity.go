@@ -43,20 +43,27 @@ type poolKey struct {
 type pool struct {
 	route          route
 	form           diff.Form
-	prefix, suffix string                // that all values have
-	shortest       int                   // bytes
-	low, high      uint64                // of numbers
-	around         string                // of numbers: what stands around their figures
-	numbers, hexes bool                  // all are digits, at most 18; all are hexadecimal digits
-	times          bool                  // all read as times
-	letters, cased bool                  // some value has letters; of both cases
-	n              int                   // messages
-	repeats        bool                  // two messages of one replay have one value
-	moves          bool                  // two messages of different replays have one value
-	kept           int                   // values that a message has in two replays, for each two of them
-	seen           []map[uint64]struct{} // of each replay
-	names          map[uint64]int        // messages that have a value, by its texts in all replays
-	shown          *shownBy              // see shows; nil until it is asked
+	prefix, suffix string            // that all values have
+	shortest       int               // bytes
+	low, high      uint64            // of numbers
+	around         string            // of numbers: what stands around their figures
+	numbers, hexes bool              // all are digits, at most 18; all are hexadecimal digits
+	times          bool              // all read as times
+	letters, cased bool              // some value has letters; of both cases
+	n              int               // messages
+	constants      int               // those of them that have one value in all replays, see constant
+	again          int               // messages that have in staging what production had at the place
+	repeats        bool              // two messages of one replay have one value
+	seen           []map[uint64]int  // of each replay: how many messages have a value
+	kept           map[keptValue]int // how many messages have a value in both of two replays
+	names          map[uint64]int    // messages that have a value, by its texts in all replays
+	shown          *shownBy          // see shows; nil until it is asked
+}
+
+// A keptValue is one that messages have in two replays, the first before the second.
+type keptValue struct {
+	first, second int
+	value         uint64
 }
 
 // mostOfOne is how many messages one value stands in, at one place, that is made anew for
@@ -64,7 +71,7 @@ type pool struct {
 const mostOfOne = 5
 
 func newPool() *pool {
-	return &pool{numbers: true, hexes: true, times: true, low: math.MaxUint64, names: map[uint64]int{}}
+	return &pool{numbers: true, hexes: true, times: true, low: math.MaxUint64, names: map[uint64]int{}, kept: map[keptValue]int{}}
 }
 
 // add takes the values of one message, one for each replay.
@@ -83,22 +90,16 @@ func (p *pool) add(at *diff.Place) {
 		}
 		p.value(t)
 		if k == len(p.seen) {
-			p.seen = append(p.seen, map[uint64]struct{}{})
+			p.seen = append(p.seen, map[uint64]int{})
 		}
 		h := gate.HashWord(t)
-		_, again := p.seen[k][h]
-		p.repeats = p.repeats || again && !known
-		for l := range p.seen {
-			switch {
-			case l == k:
-			case texts[min(l, len(texts)-1)] != t:
-				_, elsewhere := p.seen[l][h]
-				p.moves = p.moves || elsewhere
-			case l < k:
-				p.kept++
+		p.repeats = p.repeats || p.seen[k][h] > 0 && !known
+		for l := range k {
+			if texts[l] == t {
+				p.kept[keptValue{l, k, h}]++
 			}
 		}
-		p.seen[k][h] = struct{}{}
+		p.seen[k][h]++
 	}
 }
 
@@ -183,11 +184,12 @@ func (p *pool) bits() float64 {
 // recur: a choice out of few, whatever their length. 0: none recurred.
 func (p *pool) drawnFrom() float64 {
 	met := len(p.names) * len(p.seen)
-	all := map[uint64]struct{}{}
+	all := map[uint64]int{}
 	for _, s := range p.seen {
 		maps.Copy(all, s)
 	}
-	if len(all) == met || p.n < 2 || !p.repeats && !p.shows().drawn {
+	comes := p.again > 0 && 2*p.again >= p.n-p.constants
+	if !comes && (len(all) == met || p.n < 2 || !p.repeats && !p.shows().drawn) {
 		return 0
 	}
 	return 2 * float64(len(all))

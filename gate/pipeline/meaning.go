@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"context"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
@@ -88,12 +89,17 @@ func (o *Options) keyedOf(digest string) string {
 
 func sum(h hash.Hash) string { return hex.EncodeToString(h.Sum(nil)[:16]) }
 
-// contents fills in [gate.Change] Content.
-func (c *comparer) contents() {
+// contents fills in [gate.Change] Content. It must be called once the facts of changes are known.
+func (c *comparer) contents(ctx context.Context) error {
+	drawn, err := c.drawnAnew(ctx)
+	if err != nil {
+		return err
+	}
 	peers := c.peers()
 	parallel(c.o.workers(), len(c.Changes), func() func(int) {
-		return func(i int) { c.Changes[i].Content = c.content(i, peers) }
+		return func(i int) { c.Changes[i].Content = c.content(i, peers, drawn) }
 	})
+	return nil
 }
 
 // mostPeers is how many messages of a class say what is volatile in one that production does
@@ -112,12 +118,17 @@ func (c *comparer) peers() map[route][]*diff.Noise {
 }
 
 // content is the digest of what change i is of.
-func (c *comparer) content(i int, peers map[route][]*diff.Noise) string {
+func (c *comparer) content(i int, peers map[route][]*diff.Noise, drawn map[*gate.Canonical][]drawnText) string {
 	p, kind, h := &c.pairs[i], c.Changes[i].Kind, c.o.keyed("content")
 	if kind == gate.Added {
 		m := c.after.items[p.A].Message
 		for _, part := range said(c.after.text(p.A).Parts) {
-			for _, n := range peers[routeOf(m)] {
+			for k := range drawn[m] {
+				if d := &drawn[m][k]; d.part == part.Name {
+					part.Value = d.named(part.Value)
+				}
+			}
+			for _, n := range peers[c.noise.joined(routeOf(m))] {
 				part.Value = n.Named(part.Name, part.Value, true)
 			}
 			fmt.Fprintf(h, "%q=%q\n", part.Name, named(part.Value, c.s.header.At))

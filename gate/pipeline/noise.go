@@ -16,7 +16,8 @@ import (
 // noise is what differs between replays of the production build.
 type noise struct {
 	of       map[position]*diff.Noise // by message of the first replay
-	class    map[position]route       // of the same
+	class    map[position]route       // of the same, see joined
+	joins    map[route]route          // see joined
 	known    map[uint64]struct{}      // texts that stood at volatile places
 	pools    map[poolKey]*pool
 	shuffles map[route]*diff.Shuffle // where elements change places
@@ -37,7 +38,7 @@ func (r route) compare(o route) int {
 func routeOf(m *gate.Canonical) route { return route{m.Channel, m.Sink, m.Class} }
 
 func newNoise() *noise {
-	return &noise{of: map[position]*diff.Noise{}, class: map[position]route{}, known: map[uint64]struct{}{}, pools: map[poolKey]*pool{}, shuffles: map[route]*diff.Shuffle{}, opaque: map[route]uint64{}, encrypted: map[route]uint64{}}
+	return &noise{of: map[position]*diff.Noise{}, class: map[position]route{}, joins: map[route]route{}, known: map[uint64]struct{}{}, pools: map[poolKey]*pool{}, shuffles: map[route]*diff.Shuffle{}, opaque: map[route]uint64{}, encrypted: map[route]uint64{}}
 }
 
 // An original is a message of the first replay that another replay has otherwise.
@@ -85,6 +86,7 @@ func (n *noise) measure(ctx context.Context, first *scanned, again []*scanned) (
 				n.unstable = append(n.unstable, c)
 				continue
 			}
+			n.join(first, other, routeOf(before.items[p.B].Message), routeOf(after.items[p.A].Message))
 			at := b[p.B].at
 			o := originals[at]
 			if o == nil {
@@ -129,12 +131,53 @@ func (n *noise) measure(ctx context.Context, first *scanned, again []*scanned) (
 	return nil
 }
 
-// routeOf is the class of a message of the first replay, without what is made anew in it.
+// routeOf is the class of a message of the first replay, without what is made anew in it, and as
+// one with those that such messages change to.
 func (n *noise) routeOf(at position, m *gate.Canonical) route {
 	if class, ok := n.class[at]; ok {
 		return class
 	}
-	return routeOf(m)
+	return n.joined(routeOf(m))
+}
+
+// join makes two classes one, where a message is of one in the first replay and of the other in
+// another replay, and other messages are of these as well: what a class goes by, a subject or a
+// sender, is drawn out of few.
+func (n *noise) join(first, other *scanned, was, is route) {
+	count := func(r *scanned, c route) uint32 { return r.classes[classKey(c.channel, c.sink, c.class)] }
+	if was == is || was.channel != is.channel || was.sink != is.sink || count(first, is) == 0 && count(other, was) == 0 {
+		return
+	}
+	was, is = n.joined(was), n.joined(is)
+	if was.compare(is) > 0 {
+		was, is = is, was
+	}
+	if was != is {
+		n.joins[is] = was
+	}
+}
+
+// sizeOf is how many messages a run has of a class and of those that are one with it.
+func (n *noise) sizeOf(r *scanned, class route) uint64 {
+	size := uint64(r.classes[classKey(class.channel, class.sink, class.class)])
+	for c := range n.joins {
+		if n.joined(c) == class {
+			size += uint64(r.classes[classKey(c.channel, c.sink, c.class)])
+		}
+	}
+	return size
+}
+
+// joined returns the class that class is one with; itself where there is none. Of those that are
+// one it is the first by name.
+func (n *noise) joined(class route) route {
+	for {
+		first, ok := n.joins[class]
+		if !ok {
+			return class
+		}
+		class = first
+	}
 }
 
 // isFresh reports whether a text stood at a volatile place, whole or as a word of what did.
@@ -207,6 +250,8 @@ func (n *noise) measureOne(at position, o *original) {
 			class.class = strings.ReplaceAll(class.class, p.Texts[0], "#")
 		}
 	})
+	own := class
+	class = n.joined(class)
 	n.of[at], n.class[at] = m, class
 	opaque, encrypted := false, false
 	m.Volatile(func(p *diff.Place) {
@@ -216,9 +261,9 @@ func (n *noise) measureOne(at position, o *original) {
 		n.pool(poolKey{class, withoutIndexes(p.Part), p.Span}).add(p)
 	})
 	if opaque {
-		n.opaque[class]++
+		n.opaque[own]++
 	} else if encrypted {
-		n.encrypted[class]++
+		n.encrypted[own]++
 	}
 }
 

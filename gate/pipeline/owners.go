@@ -42,11 +42,13 @@ func (c *comparer) pass(ctx context.Context) error {
 // ask has production answer all that is wanted of it.
 func (c *comparer) ask(ctx context.Context, production func(context.Context, map[string][]*group) error) error {
 	c.owners = exposure.NewOwners()
+	c.sent = exposure.NewOwners()
 	c.origins = map[gate.Digest][]gate.Recipient{}
 	for _, g := range c.groups {
 		g.held = evidence{}
 		if g.follows && g.Wording || g.needed && g.misplaced() == "" && g.identifies == "" {
 			exposure.In([]gate.Part{g.added()}, c.owners.Want)
+			exposure.In([]gate.Part{g.added()}, c.sent.Want)
 		}
 	}
 	for i := range c.pairs {
@@ -60,6 +62,9 @@ func (c *comparer) ask(ctx context.Context, production func(context.Context, map
 			return func(i int) { look(c.before.text(gone[i]), atGone) }
 		})
 		if err := production(ctx, groups); err != nil {
+			return err
+		}
+		if err := c.holdSent(ctx, c.sent); err != nil {
 			return err
 		}
 		parallel(c.o.workers(), len(c.after.items), func() func(int) {

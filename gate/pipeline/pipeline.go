@@ -40,7 +40,9 @@ type Options struct {
 
 	// Asked says of which kind a stimulus is, and Reply reads what was answered to one on a
 	// channel: nil, where answers are not compared.
+	// Host says which host a stimulus was sent to, as its sender names it; nil: none is known.
 	Asked func(*gate.Stimulus) string
+	Host  func(*gate.Stimulus) string
 	Reply func(channel string, o *gate.Outcome) (gate.Decoded, error)
 
 	// Form names all that canonical forms depend on besides the tape and the corpus:
@@ -83,6 +85,7 @@ type Options struct {
 	Workers int
 
 	replies   bool       // answers are compared, see [CompareReplies]
+	sent      side       // what production sent, where answers are compared
 	drawn     *bool      // set where values of production are drawn, and asked nothing else, see [Settled]; or nil
 	revealing *revealing // set while runs are compared, once it is known
 
@@ -153,6 +156,7 @@ func compare(ctx context.Context, o *Options, production side, again []side, sta
 	gaps = append(gaps, of("staging", s.gaps)...)
 	gaps = append(gaps, misplaced(s, gate.Staging)...)
 	gaps = append(gaps, mismatch(p, s, "production and staging")...)
+	gaps = append(gaps, otherStates(p, replays, s)...)
 	if o.revealing, err = revealed(ctx, runs, p, replays, s); err != nil {
 		return nil, nil, err
 	}
@@ -175,6 +179,9 @@ func compare(ctx context.Context, o *Options, production side, again []side, sta
 	}
 	c.Production.Role, c.Staging.Role = gate.Production, gate.Staging
 	c.Production.Replays = 1 + len(again)
+	for _, r := range replays {
+		c.Production.State = c.Production.State.Longest(r.facts.State)
+	}
 	c.replays = replays
 	gaps = c.limits(gaps)
 	if o.drawn != nil {

@@ -3,6 +3,7 @@ package pipeline
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/waybill-dev/waybill/gate"
 )
@@ -20,7 +21,10 @@ func (a askers) answered(o *gate.Outcome) bool {
 // what they sent: all are runs, since a corpus does not hold what was answered when it was
 // recorded. Recipients are who asked.
 func CompareReplies(ctx context.Context, o Options, production []string, staging string) (*gate.Comparison, []gate.Gap, error) {
+	messages := o
+	messages.Form, messages.Progress = "", nil
 	o.replies, o.Form, o.Ordered = true, "", nil
+	o.sent = &tapeSide{path: production[0], o: &messages}
 	o.Traces = func(s *gate.Stimulus) []string { return []string{answerTo(s.ID)} }
 	all, err := askersOf(ctx, &o)
 	if err != nil {
@@ -81,6 +85,9 @@ func (d *decoding) reply(o *gate.Outcome, ref gate.Ref) ([]gate.Canonical, error
 	if o.Ask != nil && o.Ask.Link != "" {
 		decoded.Traces[0] = "link:" + to[0].ID() + " " + a.class // what it was asked for by follows the order of arrival
 	}
+	if host := decoded.Resent; host != "" && !sameOwner(host, a.host) {
+		decoded.Fields = append(slices.Clip(decoded.Fields), gate.Part{Name: gate.ResentPart, Kind: gate.Value, Value: host})
+	}
 	for i := range decoded.Gaps {
 		decoded.Gaps[i].Stimulus = o.Stimulus
 	}
@@ -90,3 +97,6 @@ func (d *decoding) reply(o *gate.Outcome, ref gate.Ref) ([]gate.Canonical, error
 	c.At = o.At
 	return []gate.Canonical{c}, nil
 }
+
+// sameOwner reports whether two hosts are one, or hosts of one operator.
+func sameOwner(a, b string) bool { return a == b || b != "" && gate.Operator(a) == gate.Operator(b) }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"iter"
+	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -41,7 +42,9 @@ type revealing struct {
 	places map[uint64]struct{} // see placeKey
 	odd    map[uint64]idForm   // places at which what looks as this is hidden
 	masked map[uint64]struct{} // what users' masks hide, by maskedKey
+	fixed  map[uint64]struct{} // places of pieces of keys, by maskedPlaceKey
 	shared map[uint64]struct{} // ids that messages have in common, by ownKey
+	called map[string]struct{} // names of people: see called.go
 }
 
 // placeKey names a place over all classes of a sink: a release may call a class otherwise.
@@ -70,18 +73,25 @@ func (r *revealing) reveal(m *gate.Canonical) {
 				continue
 			}
 		}
-		if h.User && r != nil && len(r.masked) > 0 {
-			if _, ok := r.masked[maskedKey(h)]; ok {
+		if r != nil && len(r.masked)+len(r.fixed) > 0 && inPieces(h) {
+			pieces, whole := r.maskedIn(m, h)
+			if whole && h.User {
 				m.Parts = append(m.Parts, gate.Part{Name: h.Part, Kind: gate.Value, Value: h.Value})
 				m.Masks = refuseMask(m.Masks, h)
 				apart = append(apart, i)
 				continue
 			}
+			for _, piece := range pieces {
+				m.Parts = append(m.Parts, gate.Part{Name: h.Part, Kind: gate.Value, Value: piece})
+			}
+			if len(pieces) > 0 && h.User {
+				m.Masks = append(slices.Clip(m.Masks), gate.Masked{Rule: gate.RefusedMask + h.Rule, Part: h.Part, Count: 1})
+			}
 		}
-		if h.Closed() || !mayHold(h.Value, r != nil && len(r.facts) > 0) {
+		if h.Closed() || !mayHold(h.Value, r != nil && len(r.facts)+len(r.called) > 0) {
 			continue
 		}
-		if facts := r.factsIn(h); len(facts) > 0 {
+		if facts := append(r.factsIn(h), r.namesHidden(h)...); len(facts) > 0 {
 			m.Parts = append(m.Parts, gate.Part{Name: h.Part, Kind: gate.Value, Value: strings.Join(facts, " ")})
 		}
 	}
@@ -262,6 +272,8 @@ type hiddenFacts struct {
 
 	masked      hashes // what users' masks hide: see maskedKey
 	maskedOwned hashes // the same, each with its place and whose it is
+
+	called map[string]struct{} // pairs of words that may be a name
 }
 
 // lists are all lists of h, in the order in which they are kept.
@@ -323,8 +335,8 @@ func holdsIDs(part string) bool {
 }
 
 // message gathers what m hides. Where it carries the id of its stimulus, caused is set: such an id
-// is not made anew, and the message is paired by it.
-func (g *hider) message(m *gate.Canonical, causes traceSet) {
+// is not made anew, and the message is paired by it. content is the digest of what it says.
+func (g *hider) message(m *gate.Canonical, causes traceSet, content gate.Digest) {
 	caused := len(m.Hidden) > 0 && causes.caused(m)
 	for i := range m.Parts {
 		if p := &m.Parts[i]; p.Kind == gate.Value && strings.Contains(p.Name, "header/") {
@@ -339,11 +351,13 @@ func (g *hider) message(m *gate.Canonical, causes traceSet) {
 		if h.MayLackShape() {
 			g.place(m, h.Part, cmp.Or(h.Shown, h.Value), true)
 		}
-		if h.User {
-			g.masked.add(maskedKey(h))
-			for whose := range peopleOf(m, causes) {
-				g.maskedOwned.add(maskedPair(m, h, whose))
-			}
+		if inPieces(h) {
+			maskedPieces(h, func(p maskedPiece) {
+				g.masked.add(maskedKey(h, p))
+				for whose := range peopleOf(m, causes, content) {
+					g.maskedOwned.add(maskedPair(m, h, p, whose))
+				}
+			})
 		}
 		if g.names && !caused && h.NamesMessage() {
 			id := idKey(placeKey(m, h), h)
@@ -356,6 +370,7 @@ func (g *hider) message(m *gate.Canonical, causes traceSet) {
 			continue
 		}
 		factsIn(h, g.found)
+		g.call(h)
 	}
 }
 
@@ -419,6 +434,11 @@ func (h *hiddenFacts) join(o *hiddenFacts) {
 	for i, l := range h.lists() {
 		*l = append(*l, *others[i]...)
 	}
+	if h.called == nil {
+		h.called = o.called
+	} else {
+		maps.Copy(h.called, o.called)
+	}
 }
 
 func (h *hiddenFacts) compact() {
@@ -432,7 +452,7 @@ func (h *hiddenFacts) compact() {
 // first is of production, and so are again; known says which texts are new in each replay.
 func revealed(ctx context.Context, rs *runs, first *scanned, again []*scanned, staging *scanned) (*revealing, error) {
 	o := rs.o
-	r := &revealing{facts: map[exposure.Key]struct{}{}, places: map[uint64]struct{}{}, masked: map[uint64]struct{}{}, odd: map[uint64]idForm{}, shared: map[uint64]struct{}{}}
+	r := &revealing{facts: map[exposure.Key]struct{}{}, places: map[uint64]struct{}{}, masked: map[uint64]struct{}{}, fixed: map[uint64]struct{}{}, odd: map[uint64]idForm{}, shared: map[uint64]struct{}{}, called: map[string]struct{}{}}
 	if err := r.stable(ctx, o, first, again); err != nil {
 		return nil, err
 	}
@@ -449,7 +469,14 @@ func revealed(ctx context.Context, rs *runs, first *scanned, again []*scanned, s
 	if len(again) > 0 {
 		r.uneven(runs)
 	}
-	if err := r.sharedIDs(ctx, o, append([]*scanned{first}, again...), staging); err != nil {
+	production := append([]*scanned{first}, again...)
+	if err := r.sharedIDs(ctx, o, production, staging); err != nil {
+		return nil, err
+	}
+	if err := r.names(ctx, o, first, runs); err != nil {
+		return nil, err
+	}
+	if err := r.sharedTimes(ctx, o, production, staging); err != nil {
 		return nil, err
 	}
 	for sort := range factSorts {
@@ -494,7 +521,7 @@ func revealed(ctx context.Context, rs *runs, first *scanned, again []*scanned, s
 			r.facts[k] = struct{}{}
 		}
 	}
-	if len(r.facts) == 0 && len(r.places) == 0 && len(r.masked) == 0 && len(r.odd) == 0 && len(r.shared) == 0 {
+	if len(r.facts) == 0 && len(r.places) == 0 && len(r.masked)+len(r.fixed) == 0 && len(r.odd) == 0 && len(r.shared) == 0 && len(r.called) == 0 {
 		return nil, nil
 	}
 	return r, nil

@@ -38,22 +38,24 @@ func (e *entry) compare(f *entry) int {
 // scanned is a run after one pass.
 type scanned struct {
 	about
-	side    side
-	entries []entry             // sorted
-	memory  entryMemory         // what they are in
-	people  []uint64            // hashes of recipients, sorted
-	classes map[uint64]uint32   // deliveries of each class, by classKey
-	parties map[string]struct{} // "host:NAME"
-	masks   maskSums
-	traced  uint64               // messages that carry the trace of a stimulus
-	order   map[uint64][]arrival // per sink and recipient, where order matters
-	sinks   []*sinkFacts         // sorted
-	steps   map[uint64][]step    // per cause, sink and recipient, in order of arrival
-	index   *runIndex            // of a run of production, where one is kept
-	hidden  hiddenFacts          // of what masks left out
-	shared  uint64               // see sharing
-	held    []*filter            // of the facts of production; none: not known
-	numbers hashes               // those of them that are numbers, where no index is made
+	side     side
+	entries  []entry             // sorted
+	memory   entryMemory         // what they are in
+	people   []uint64            // hashes of recipients, sorted
+	classes  map[uint64]uint32   // deliveries of each class, by classKey
+	parties  map[string]struct{} // "host:NAME"
+	masks    maskSums
+	traced   uint64               // messages that carry the trace of a stimulus
+	order    map[uint64][]arrival // per sink and recipient, where order matters
+	sinks    []*sinkFacts         // sorted
+	steps    map[uint64][]step    // per cause, sink and recipient, in order of arrival
+	index    *runIndex            // of a run of production, where one is kept
+	hidden   hiddenFacts          // of what masks left out
+	shared   uint64               // see sharing
+	clocked  uint64               // the same of ids that read the clock
+	modified hashes               // see modifiedPair; of answers, of which nothing is kept
+	held     []*filter            // of the facts of production; none: not known
+	numbers  hashes               // those of them that are numbers, where no index is made
 }
 
 // arrival is one delivery at a sink where order matters.
@@ -246,7 +248,9 @@ func sumUp(a about, s side, tallies []*tally) *scanned {
 		}
 	}
 	r.hidden.compact()
-	r.shared = shared.count()
+	r.shared, r.clocked = shared.ids.count(), shared.clocked.count()
+	shared.modified.compact()
+	r.modified = slices.Clip(shared.modified)
 	r.numbers.compact()
 	r.sinks = sumSinks(tallies)
 	people.compact()
@@ -338,7 +342,7 @@ func (t *tally) message(at place, c *gate.Canonical) {
 		t.step(at, c, class)
 	}
 	if t.hidden != nil {
-		t.hidden.message(c, t.causes)
+		t.hidden.message(c, t.causes, content)
 		t.sharing.message(c, content)
 	}
 	if t.held != nil {

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/waybill-dev/waybill/gate"
 )
@@ -18,6 +19,11 @@ import (
 // common than of any replay of production, each message whose id another one has, which says
 // something else, has a part that says so. Where fewer have, each call has that of production was
 // tried again with its key: without it what is tried again is done again.
+//
+// An id that reads the clock, as "page?rev=1796095902", is another's too where both were made in one
+// second, which chance decides, in production as in staging. So such ids are counted without what
+// they read: that says how many messages could have one in common. Only where these are more of
+// staging than of any replay of production is an id of theirs told that is in common.
 
 // isOwnID reports whether a part is an id that no two different messages may have.
 func isOwnID(part string) bool {
@@ -51,37 +57,78 @@ func ownKey(m *gate.Canonical, part, value string) uint64 {
 	return placeOf(m, part)*hashPrime ^ gate.HashWord(value)
 }
 
-// sharing counts, while a run is scanned, the messages that have an id in common.
-type sharing struct{ ids, pairs hashes }
+// sentWithin is how long after an id was made its message has arrived, where the id reads the clock.
+const sentWithin = 5 * time.Second
+
+// withoutClock returns an id without what it reads of the clock, when it was made for a message that
+// arrived at a time; false where it reads nothing of it.
+func withoutClock(id string, at int64) (rest string, ok bool) {
+	if at == 0 {
+		return id, false
+	}
+	rest, read := cutReadings(id, func(piece string) (string, bool) {
+		around, figures := lastFigures(piece)
+		if readsAt(figures, at, sentWithin) {
+			return around, true
+		}
+		return "#", readsAt(piece, at, sentWithin)
+	})
+	return rest, read != ""
+}
+
+// sharing counts, while a run is scanned, the messages that have an id in common, and those that
+// have one but for what it reads of the clock.
+type sharing struct {
+	ids, clocked idsInCommon
+	modified     hashes // see modifiedPair
+}
+
+type idsInCommon struct{ ids, pairs hashes }
 
 // message notes the ids of m, whose content is that.
 func (s *sharing) message(m *gate.Canonical, content gate.Digest) {
 	ownIDs(m, func(part, value string) {
-		id := ownKey(m, part, value)
-		s.ids.add(id)
-		s.pairs.add(id*hashPrime ^ bodyKey(content))
+		rest, clocked := withoutClock(value, m.At)
+		to := &s.ids
+		if clocked {
+			to = &s.clocked
+		}
+		id := ownKey(m, part, rest)
+		to.ids.add(id)
+		to.pairs.add(id*hashPrime ^ bodyKey(content))
 	})
+	if v := modified(m); v != "" {
+		s.modified.add(modifiedPair(m, v))
+	}
 }
 
 func (s *sharing) join(o *sharing) {
-	s.ids, s.pairs = append(s.ids, o.ids...), append(s.pairs, o.pairs...)
+	s.ids.join(&o.ids)
+	s.clocked.join(&o.clocked)
+	s.modified = append(s.modified, o.modified...)
+}
+
+func (c *idsInCommon) join(o *idsInCommon) {
+	c.ids, c.pairs = append(c.ids, o.ids...), append(c.pairs, o.pairs...)
 }
 
 // count is how many messages have an id that one before them has, which says something else.
-func (s *sharing) count() uint64 {
-	s.ids.compact()
-	s.pairs.compact()
-	return uint64(len(s.pairs) - len(s.ids))
+func (c *idsInCommon) count() uint64 {
+	c.ids.compact()
+	c.pairs.compact()
+	return uint64(len(c.pairs) - len(c.ids))
 }
 
 // sharedIDs finds the ids that messages of a run have in common, where staging has more such.
 func (r *revealing) sharedIDs(ctx context.Context, o *Options, production []*scanned, staging *scanned) error {
 	fewer := slices.MinFunc(production, byShared).shared > staging.shared
-	if !fewer && slices.MaxFunc(production, byShared).shared >= staging.shared {
+	more := slices.MaxFunc(production, byShared).shared < staging.shared
+	clocked := slices.MaxFunc(production, byClocked).clocked < staging.clocked
+	if !fewer && !more && !clocked {
 		return nil
 	}
 	for _, s := range append(production[:len(production):len(production)], staging) {
-		if s.shared == 0 {
+		if s.shared+s.clocked == 0 {
 			continue
 		}
 		var mu sync.Mutex
@@ -93,7 +140,10 @@ func (r *revealing) sharedIDs(ctx context.Context, o *Options, production []*sca
 				mu.Lock()
 				defer mu.Unlock()
 				ownIDs(m, func(part, value string) {
-					if fewer && !strings.HasSuffix(part, "idempotency-key") {
+					switch _, reads := withoutClock(value, m.At); {
+					case reads && clocked, !reads && more:
+					case !reads && fewer && strings.HasSuffix(part, "idempotency-key"):
+					default:
 						return
 					}
 					id := ownKey(m, part, value)
@@ -114,11 +164,22 @@ func (r *revealing) sharedIDs(ctx context.Context, o *Options, production []*sca
 
 func byShared(x, y *scanned) int { return cmp.Compare(x.shared, y.shared) }
 
+func byClocked(x, y *scanned) int { return cmp.Compare(x.clocked, y.clocked) }
+
 // tellShared gives m a part for each of its ids that it has in common with another message.
 func (r *revealing) tellShared(m *gate.Canonical) {
 	ownIDs(m, func(part, value string) {
 		if _, ok := r.shared[ownKey(m, part, value)]; ok {
-			m.Parts = append(slices.Clip(m.Parts), gate.Part{Name: "shared/" + part, Kind: gate.Value, Value: "in common with other messages"})
+			tell(m, part)
 		}
 	})
+	if v := modified(m); v != "" {
+		if _, ok := r.shared[modifiedKey(m, v)]; ok {
+			tell(m, lastModified)
+		}
+	}
+}
+
+func tell(m *gate.Canonical, part string) {
+	m.Parts = append(slices.Clip(m.Parts), gate.Part{Name: gate.SharedPart + part, Kind: gate.Value, Value: "in common with other messages"})
 }

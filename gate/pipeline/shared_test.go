@@ -96,3 +96,70 @@ func TestIDsInCommon(t *testing.T) {
 		}
 	})
 }
+
+// Ids that read the clock are one where two messages are made in one second, in production as in
+// staging: that is a race, and no change. A release whose ids have nothing but the clock, or do not
+// follow it, is another matter.
+func TestIDsOfTheClock(t *testing.T) {
+	const begin = 1_796_095_900 // seconds since 1970
+	type sent struct {
+		second int // after the beginning
+		id     string
+	}
+	// run sends each person two mails of one page, and says when.
+	run := func(seed int, id func(who string, i, second int) sent, seconds func(person, i int) int) []gate.Canonical {
+		var out []gate.Canonical
+		for n, name := range people {
+			for i, what := range []string{"added", "changed"} {
+				s := id(name, i, begin+100*seed+seconds(n, i))
+				out = append(out, gate.Canonical{
+					Channel: "smtp", Sink: "mail", Class: "page " + what, Recipients: []gate.Recipient{{Kind: gate.Mail, Address: name + "@example.org", Role: gate.Envelope}},
+					Parts:  []gate.Part{{Name: "text", Kind: gate.Text, Value: "Dear " + name + ", your page was " + what}},
+					Hidden: []gate.Hidden{{Rule: "message-id", Part: "header/message-id", Value: s.id}},
+					At:     int64(s.second) * 1e9,
+				})
+			}
+		}
+		return out
+	}
+	page := func(who string, _, second int) sent {
+		return sent{second, fmt.Sprintf("%s?rev=%d@wiki.example.org", who, second)}
+	}
+	hex := func(who string, _, second int) sent { return sent{second, fmt.Sprintf("%s.%x", who, second)} }
+	own := func(who string, i, second int) sent {
+		return sent{second, fmt.Sprintf("%s-%d-%x", who, i, (second+i)*7919*len(who))}
+	}
+	second := func(_ string, _, second int) sent { return sent{second, fmt.Sprintf("m%d@wiki.example.org", second)} }
+	start := func(_ string, _, second int) sent {
+		return sent{second, fmt.Sprintf("m%d@wiki.example.org", begin+300)}
+	}
+	constant := func(_ string, _, second int) sent { return sent{second, "m7@wiki.example.org"} }
+	apart := func(n, i int) int { return 6*n + 3*i + 6 }
+	atOnce := func(n, _ int) int { return 6*n + 6 }
+	one := func(n, i int) int { return 6*n + 3*i*min(n, 1) + 6 }
+	for name, test := range map[string]struct {
+		production, staging func(string, int, int) sent
+		when                [3]func(n, i int) int // of production's replays, and of staging
+		changed             bool
+	}{
+		"a race in staging":                {page, page, [3]func(n, i int) int{apart, apart, atOnce}, false},
+		"a race of one":                    {page, page, [3]func(n, i int) int{apart, apart, one}, false},
+		"in hexadecimal":                   {hex, hex, [3]func(n, i int) int{apart, apart, one}, false},
+		"a race in production":             {page, page, [3]func(n, i int) int{atOnce, one, apart}, false},
+		"a race in both":                   {page, page, [3]func(n, i int) int{one, apart, atOnce}, false},
+		"the second alone, as it was":      {second, second, [3]func(n, i int) int{apart, apart, atOnce}, false},
+		"the second alone, and it was not": {own, second, [3]func(n, i int) int{apart, apart, atOnce}, true},
+		"the second without the page":      {page, second, [3]func(n, i int) int{apart, apart, atOnce}, true},
+		"the second of the start":          {page, start, [3]func(n, i int) int{apart, apart, apart}, true},
+		"one for all":                      {page, constant, [3]func(n, i int) int{apart, atOnce, apart}, true},
+		"one for all where each has one":   {own, constant, [3]func(n, i int) int{apart, apart, atOnce}, true},
+		"a race of others alike":           {own, own, [3]func(n, i int) int{apart, apart, atOnce}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := compare(t, run(3, test.staging, test.when[2]), run(1, test.production, test.when[0]), run(2, test.production, test.when[1]))
+			if got := len(c.Changes) > 0; got != test.changed {
+				t.Errorf("%d changes: %+v", len(c.Changes), c.Changes)
+			}
+		})
+	}
+}

@@ -149,6 +149,9 @@ func (t *tapeSide) records(ctx context.Context, r *tape.Reader, a *about, work c
 			if f, ok := r.Footer(); ok {
 				a.facts.Refused, a.facts.Quiet = f.Refused, f.Quiet
 				a.facts.Settle, a.facts.Linger, a.facts.Exposed = f.Settle, f.Linger, f.Exposed
+				if t.askers == nil { // else it is told where what was sent is compared
+					a.facts.State = f.State
+				}
 				a.whole = true
 			}
 			return nil

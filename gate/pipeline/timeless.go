@@ -72,18 +72,27 @@ func (d *identities) cutTimes(t string) (rest, readings string) {
 	if d.at == 0 {
 		return t, ""
 	}
-	var out, read strings.Builder
+	return cutReadings(t, func(piece string) (rest string, ok bool) { return "", readsAt(piece, d.at, mostApart*time.Second) })
+}
+
+// cutReadings returns t with the pieces that read says are readings of a clock replaced by what it
+// returns, and these.
+func cutReadings(t string, read func(piece string) (rest string, ok bool)) (rest, readings string) {
+	var out, cut strings.Builder
 	for from := 0; from < len(t); {
 		isPiece := func(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) }
 		end := from + strings.IndexFunc(t[from:], func(r rune) bool { return !isPiece(r) })
 		if end < from {
 			end = len(t)
 		}
-		if end > from && d.readsNow(t[from:end]) {
-			read.WriteString(t[from:end] + " ")
-		} else {
-			out.WriteString(t[from:end])
+		piece := t[from:end]
+		if end > from {
+			if instead, ok := read(piece); ok {
+				cut.WriteString(piece + " ")
+				piece = instead
+			}
 		}
+		out.WriteString(piece)
 		mark := len(t)
 		if n := strings.IndexFunc(t[end:], isPiece); n >= 0 {
 			mark = end + n
@@ -91,15 +100,15 @@ func (d *identities) cutTimes(t string) (rest, readings string) {
 		out.WriteString(t[end:mark])
 		from = mark
 	}
-	return out.String(), read.String()
+	return out.String(), cut.String()
 }
 
-// readsNow reports whether a piece of a token is a time of about when messages were sent:
-// seconds, or parts of them, since 1970, in figures with letters before or behind them, in
+// readsAt reports whether a piece of a token is a time that is at most so far from at, in nanoseconds
+// since 1970: seconds, or parts of them, since then, in figures with letters before or behind them, in
 // hexadecimal or to the base of 36.
-func (d *identities) readsNow(piece string) bool {
-	near := func(at time.Time, ok bool) bool {
-		return ok && at.Sub(time.Unix(0, d.at)).Abs() <= mostApart*time.Second
+func readsAt(piece string, at int64, apart time.Duration) bool {
+	near := func(read time.Time, ok bool) bool {
+		return ok && read.Sub(time.Unix(0, at)).Abs() <= apart
 	}
 	if _, figures := lastFigures(piece); near(instant(figures)) {
 		return true

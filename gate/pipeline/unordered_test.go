@@ -39,6 +39,12 @@ func TestElementsInAnyOrder(t *testing.T) {
 				return append(part(at+".name", gate.Value, e), part(at+".length", gate.Value, fmt.Sprint(len(e)))...)
 			})
 		},
+		"objects with an id of their own": func(name string, elements []string) gate.Canonical {
+			return hook(name, elements, func(i int, e string) []gate.Part {
+				at := fmt.Sprintf("body/$.groups[%d]", i)
+				return append(part(at+".name", gate.Value, e), part(at+".id", gate.Value, fresh())...)
+			})
+		},
 		"an array within another": func(name string, elements []string) gate.Canonical {
 			return hook(name, elements, func(i int, e string) []gate.Part {
 				return part(fmt.Sprintf("body/$.lists[0].groups[%d]", i), gate.Value, e)
@@ -113,6 +119,37 @@ func TestElementsInAnyOrder(t *testing.T) {
 			want := map[string]int{"one lost": 4, "one added": 4, "another's": 2, "one twice": 5}[what]
 			if got := told(compare(t, run(edit), first, again)); len(got) != want {
 				t.Errorf("%s, %s: %d changes, want %d: %q", kind, what, len(got), want, got)
+			}
+		}
+	}
+}
+
+// A release that puts one more field into each element of a list that comes in any order is told of
+// that field alone, whatever the order; what of it goes to another element differs.
+func TestNewFieldOfElementsInAnyOrder(t *testing.T) {
+	r := rand.New(rand.NewPCG(5, 6))
+	names := []string{"Ann Wren", "Bob Crane", "Cat Finch", "Dan Swift", "Eve Heron"}
+	run := func(field bool) []gate.Canonical {
+		m := gate.Canonical{
+			Channel: "http", Sink: "web", Class: "POST /batch", Recipients: []gate.Recipient{{Kind: gate.Host, Address: "crm.partner.example", Role: gate.Party}},
+		}
+		for i, k := range r.Perm(len(names)) {
+			at := fmt.Sprintf("body/$.items[%d]", i)
+			m.Parts = append(m.Parts, gate.Part{Name: at + ".id", Kind: gate.Value, Value: fmt.Sprintf("%016x", r.Uint64())}, gate.Part{Name: at + ".name", Kind: gate.Value, Value: names[k]})
+			if field {
+				m.Parts = append(m.Parts, gate.Part{Name: at + ".tel", Kind: gate.Value, Value: fmt.Sprintf("+1510555010%d", k)})
+			}
+		}
+		return []gate.Canonical{m}
+	}
+	for range 10 {
+		c := compare(t, run(true), run(false), run(false))
+		if len(c.Changes) != 1 || len(c.Changes[0].Edits) != len(names) {
+			t.Fatalf("got %q, want the new field of each element", told(c))
+		}
+		for _, e := range c.Changes[0].Edits {
+			if !strings.HasSuffix(e.Part, ".tel") {
+				t.Errorf("%s is edited: %q", e.Part, told(c))
 			}
 		}
 	}

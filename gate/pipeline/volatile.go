@@ -19,7 +19,12 @@ import (
 // where another value stood, is stated; what can belong to anybody is a blind spot, or, where
 // it alone tells messages apart, a gap.
 func (c *comparer) volatile(ctx context.Context, all []pairing) error {
-	c.draws(all)
+	residue := map[position]bool{}
+	for _, b := range c.before.surplus {
+		residue[b.at] = true
+	}
+	c.draws(all, residue)
+	c.respelt(all)
 	ids := identities{replays: 1 + len(c.replays), at: c.sentAt()}
 	if !c.o.replies {
 		if err := c.answers(ctx, &ids); err != nil {
@@ -27,10 +32,6 @@ func (c *comparer) volatile(ctx context.Context, all []pairing) error {
 		}
 	}
 	answers := len(ids.all)
-	residue := map[position]bool{}
-	for _, b := range c.before.surplus {
-		residue[b.at] = true
-	}
 	for _, at := range slices.SortedFunc(maps.Keys(c.noise.of), position.compare) {
 		if n := c.noise.of[at]; !residue[at] { // what staging sends is what the first replay sent
 			n.Volatile(func(p *diff.Place) {
@@ -157,7 +158,10 @@ func (c *comparer) foreign(ctx context.Context, all []pairing) error {
 	if err := c.holders(ctx, owners); err != nil {
 		return err
 	}
-	c.unmaskForeign(all, suspects, owners, asked)
+	c.unmaskForeign(all, suspects, asked, knowing{owners, nil})
+	if err := c.unmaskSent(ctx, all, suspects, asked); err != nil {
+		return err
+	}
 	return owners.Err()
 }
 
@@ -189,26 +193,42 @@ func (h *holding) likeness() likeness {
 	return likeness{h.how, n}
 }
 
+// A knowing is who holds facts, and who there recipients may be who are called otherwise, by
+// their ids.
+type knowing struct {
+	owners *exposure.Owners
+	are    map[string][]gate.Recipient
+}
+
+// foreign reports whether something is another's, whoever of those a recipient is that they may be.
+func (k knowing) foreign(r gate.Recipient, is func(to []gate.Recipient) bool) bool {
+	may := k.are[r.ID()]
+	if len(may) == 0 {
+		may = []gate.Recipient{r}
+	}
+	return !slices.ContainsFunc(may, func(r gate.Recipient) bool { return !is([]gate.Recipient{r}) })
+}
+
 // unmaskForeign states the suspects that hold what is somebody's beyond chance; asked says how many facts
-// of each likeness owners were asked for.
-func (c *comparer) unmaskForeign(all []pairing, suspects []suspect, owners *exposure.Owners, asked map[likeness]float64) {
+// of each likeness were asked for.
+func (c *comparer) unmaskForeign(all []pairing, suspects []suspect, asked map[likeness]float64, by knowing) {
+	owners := by.owners
 	people := float64(max(owners.People(), 2))
 	hits := map[likeness]float64{}
 	theirs := make([][]likeness, len(suspects))
 	named := make([]bool, len(suspects))
 	for k := range suspects {
 		s := &suspects[k]
-		to := []gate.Recipient{c.after.items[all[s.pairing].A].Recipient}
+		to := c.after.items[all[s.pairing].A].Recipient
 		for i := range s.facts {
-			if h := &s.facts[i]; owners.ForeignFact(&h.Found, to, all[s.pairing].own) {
+			h := &s.facts[i]
+			if by.foreign(to, func(to []gate.Recipient) bool { return owners.ForeignFact(&h.Found, to, all[s.pairing].own) }) {
 				l := h.likeness()
 				theirs[k] = append(theirs[k], l)
 				hits[l]++
 			}
 		}
-		named[k] = slices.ContainsFunc(s.names, func(pair [2]exposure.Found) bool {
-			return owners.ForeignName([2]*exposure.Found{&pair[0], &pair[1]}, to)
-		})
+		named[k] = by.foreign(to, func(to []gate.Recipient) bool { return s.namesAnother(owners, to) })
 	}
 	// Of so many values, and some facts of each person, so many are equal by chance.
 	beyond := func(l likeness) bool {
@@ -269,12 +289,17 @@ func (c *comparer) holders(ctx context.Context, owners *exposure.Owners) error {
 	if !owners.Wanted() {
 		return nil
 	}
-	if c.p.index != nil {
-		if err := owners.LookUp(c.p.index); err == nil {
+	return hold(ctx, c.o, c.p, owners)
+}
+
+// hold has a run of production say who holds what owners want.
+func hold(ctx context.Context, o *Options, run *scanned, owners *exposure.Owners) error {
+	if run.index != nil {
+		if err := owners.LookUp(run.index); err == nil {
 			return nil
 		}
 	}
-	_, err := c.p.side.stream(ctx, c.o.workers(), func() func(place, *gate.Canonical) {
+	_, err := run.side.stream(ctx, o.workers(), func() func(place, *gate.Canonical) {
 		return func(_ place, m *gate.Canonical) { owners.Hold(m.Recipients, m.Parts) }
 	})
 	return err

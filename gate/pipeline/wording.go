@@ -428,6 +428,8 @@ func (g *group) fieldMisplaced(f fields.Field) string {
 	switch {
 	case f.Owner != fields.Nobody || f.Protected || f.Routes:
 		return "the field says who it is from, for or about, or which way it goes"
+	case g.GonePart && f.Guards:
+		return "the field kept what is answered from others"
 	case g.NewPart || g.GonePart || f.Descriptive || !g.request:
 		return ""
 	}
@@ -481,6 +483,7 @@ func (c *comparer) indistinct(changes []int) string {
 			}
 		}
 	}
+	c.onDevices(changes, &join)
 	of := map[int][]string{} // whom each message is to, or about
 	for n, i := range changes {
 		root := join.root(n)

@@ -61,6 +61,8 @@ func advice(kind string) string {
 		return "run the job by hand, as its command, dir and env say"
 	case gate.GapRunMismatch:
 		return "give runs of one corpus and of one scenario"
+	case gate.GapState:
+		return "see what [state] restore leaves behind or brings back otherwise: run it and check by hand, as they stand in the configuration; what a release is to change of the state belongs in migrate"
 	case gate.GapSameBuild:
 		return "have [production] run what is in production; where a build is to be held against itself, --same-build or [policy] same_build says so"
 	case gate.GapNotStopped:

@@ -8,12 +8,12 @@ import (
 	"github.com/waybill-dev/waybill/gate"
 )
 
-// blindPlaces is how many places of one kind of blind spot are named.
+// blindPlaces is how many places of one kind of blind spot are named where there is room.
 const blindPlaces = 3
 
 // blindLines says under a verdict what was not seen although nothing failed, one line a
-// kind: how much, where, and what would make it judgeable. It is safe to show.
-func blindLines(v *gate.Verdict, n *names) []string {
+// kind: how much, where (at most so many places), and what would make it judgeable. It is safe to show.
+func blindLines(v *gate.Verdict, n *names, places int) []string {
 	var lines []string
 	spots := blindSpots(v)
 	for len(spots) > 0 {
@@ -21,7 +21,7 @@ func blindLines(v *gate.Verdict, n *names) []string {
 		for end < len(spots) && spots[end].Kind == spots[0].Kind {
 			end++
 		}
-		lines = append(lines, blindLine(spots[:end], n))
+		lines = append(lines, blindLine(spots[:end], n, places))
 		spots = spots[end:]
 	}
 	return lines
@@ -62,7 +62,7 @@ func blindRank(kind gate.BlindKind) int {
 }
 
 // blindLine is the line of one kind, of which spots are all.
-func blindLine(spots []gate.BlindSpot, n *names) string {
+func blindLine(spots []gate.BlindSpot, n *names, limit int) string {
 	messages, counted, classes := uint64(0), uint64(0), map[string]uint64{}
 	for _, b := range spots {
 		counted += b.Count
@@ -75,7 +75,7 @@ func blindLine(spots []gate.BlindSpot, n *names) string {
 	total := plural(messages, "message", "messages")
 	have := map[bool]string{true: " has", false: " have"}[messages == 1]
 	of := total + " of " + plural(len(classes), "class", "classes")
-	at := blindAt(spots, n)
+	at := blindAt(spots, n, limit)
 	switch kind := spots[0].Kind; kind {
 	case gate.BlindUnanchored:
 		return "Not judged: " + of + have + " a value that is new in each replay, stands once and belongs to no cause" + at +
@@ -105,8 +105,8 @@ func blindLine(spots []gate.BlindSpot, n *names) string {
 	}
 }
 
-// blindAt names the first places of spots in brackets, or nothing where they have none.
-func blindAt(spots []gate.BlindSpot, n *names) string {
+// blindAt names the first places of spots in brackets, at most limit, or nothing where they have none.
+func blindAt(spots []gate.BlindSpot, n *names, limit int) string {
 	var places []string
 	for _, b := range spots {
 		var at []string
@@ -130,9 +130,9 @@ func blindAt(spots []gate.BlindSpot, n *names) string {
 	if len(places) == 0 {
 		return ""
 	}
-	text := strings.Join(places[:min(len(places), blindPlaces)], "; ")
-	if more := len(places) - blindPlaces; more > 0 {
-		text += "; and " + plural(more, "place more", "places more")
+	text := strings.Join(places[:min(len(places), limit)], "; ")
+	if more := len(places) - limit; more > 0 {
+		text += "; and " + plural(more, "more place", "more places")
 	}
 	return " (" + text + ")"
 }

@@ -36,6 +36,7 @@ type Options struct {
 	// outside parties although Names is false.
 	AllowDomains []string
 
+	Verbose    bool // everything, and not one screen of it
 	ReportOnly bool // a release that is blocked is only reported
 	Budget     int  // characters of Markdown; 0 is [DefaultBudget]
 

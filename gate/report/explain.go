@@ -61,6 +61,7 @@ func Explain(w io.Writer, v *gate.Verdict, fingerprint string, load Loader, o Op
 	if err != nil {
 		return err
 	}
+	o.Verbose = true
 	r := &renderer{page: newPage(&o), names: newNames(v, &o), v: v, o: &o}
 	r.headline("", f)
 	r.field("fingerprint", visible(f.Fingerprint, maxName))

@@ -23,4 +23,4 @@ var (
 )
 
 // BlindLine is the first line that a public report has for the blind spots of v.
-func BlindLine(v *gate.Verdict) string { return blindLines(v, newNames(v, &Options{}))[0] }
+func BlindLine(v *gate.Verdict) string { return blindLines(v, newNames(v, &Options{}), blindPlaces)[0] }

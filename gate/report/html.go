@@ -71,7 +71,7 @@ func HTML(w io.Writer, v *gate.Verdict, load Loader, o Options) error {
 		"Data":   template.JS(escapeJSON(data)), // json.Marshal escapes <, > and &: it cannot end the element
 		"Word":   b.conclusion.word,
 		"Text":   b.conclusion.text,
-		"Blind":  blindLines(v, b.names),
+		"Blind":  blindLines(v, b.names, blindPlaces),
 	})
 	if err != nil {
 		return fmt.Errorf("write verdict as html: %w", err)
@@ -111,6 +111,7 @@ type (
 		Open                                                        bool
 		Gained, Lost, Owners, Parties                               []int // in People
 		More, MoreChanges                                           int   // left out
+		Classes                                                     []string
 		Count                                                       uint64
 		Changes                                                     []int // in Changes
 		Example                                                     *htmlChange
@@ -389,6 +390,16 @@ func (b *htmlBuilder) findings(at [][]int) {
 			at1 = append(at1, fmt.Sprintf("%.1f bits of evidence", f.Bits))
 		}
 		out.Where = strings.Join(at1, "; ")
+		if b.o.Names {
+			classes := f.Classes
+			if f.Class != "" {
+				classes = []string{f.Class}
+			}
+			for _, c := range classes {
+				out.Classes = append(out.Classes, visible(c, maxName))
+				b.size += len(c)
+			}
+		}
 		for _, l := range []struct {
 			ids []string
 			to  *[]int

@@ -149,7 +149,7 @@ func page(t *testing.T, v *gate.Verdict, load report.Loader, o report.Options) [
 func TestHTMLIsReadInABrowser(t *testing.T) {
 	v, load := readCase(t, "testdata/blocked")
 	b := browse(t, page(t, v, load, report.Options{Names: true}))
-	if got := ask[string](b, `document.querySelector("h1").textContent`); !strings.HasPrefix(got, "Blocked: 3 recipients") {
+	if got := ask[string](b, `document.querySelector("h1").textContent`); !strings.HasPrefix(got, "Blocked: 3 people would receive ") {
 		t.Errorf("its first line is %q", got)
 	}
 	if got := ask[int](b, `document.querySelectorAll("main > div > details").length`); got != len(v.Findings) {
@@ -191,6 +191,47 @@ func TestHTMLIsReadInABrowser(t *testing.T) {
 	b.press("5")
 	b.until(`document.querySelector("main").textContent.includes("Masked before comparison")`)
 	b.keep("run")
+	b.quiet()
+}
+
+// Findings are chosen by person, class and check, from the keyboard or by the address; and the page
+// is as wide as a telephone where that is what it is read on.
+func TestHTMLChoosesAndFits(t *testing.T) {
+	v, load := readCase(t, "testdata/blocked")
+	b := browse(t, page(t, v, load, report.Options{Names: true}))
+	shown := func() string {
+		return ask[string](b, `[...document.querySelectorAll("main > div > details > summary b")].map((e) => e.textContent).join(" ")`)
+	}
+	whole := shown()
+	for _, c := range []struct{ choice, value, want string }{
+		{"check", "disclosure", "disclosure"},
+		{"class", "GET /collect", "new-outside-party"},
+		{"who", "bela@members.example.org", "disclosure"},
+	} {
+		ask[bool](b, fmt.Sprintf(`(() => { const s = document.getElementById("choose-%s"); s.value = %q; return s.dispatchEvent(new Event("change")) })()`, c.choice, c.value))
+		b.until(fmt.Sprintf(`location.hash.startsWith("#findings?%s=")`, c.choice))
+		b.until(fmt.Sprintf(`[...document.querySelectorAll("main > div > details > summary b")].map((e) => e.textContent).join(" ") === %q`, c.want))
+		ask[bool](b, `(() => { location.hash = "#findings"; return true })()`)
+		b.until(fmt.Sprintf(`[...document.querySelectorAll("main > div > details > summary b")].map((e) => e.textContent).join(" ") === %q && document.getElementById("choose-%s").value === ""`, whole, c.choice))
+	}
+	ask[bool](b, `(() => { location.hash = "#findings?check=wording-changed"; return true })()`)
+	b.until(`document.getElementById("choose-check").value === "wording-changed"`)
+	if got := shown(); got != "wording-changed" {
+		t.Errorf("the address chose %q", got)
+	}
+	if err := chromedp.Do(b.ctx, chromedp.EmulateViewport(400, 800)); err != nil {
+		t.Fatal(err)
+	}
+	for _, view := range []string{"findings", "people", "messages", "matrix", "run"} {
+		ask[bool](b, fmt.Sprintf(`(() => { location.hash = "#%s"; return true })()`, view))
+		b.until(fmt.Sprintf(`document.querySelector("[aria-current]").dataset.view === %q`, view))
+		ask[int](b, `document.querySelectorAll("main details").forEach((d) => { d.open = true }), 0`)
+		b.until(`[...document.querySelectorAll("main > div > details")].every((d) => d.children.length > 1)`)
+		if wide := ask[int](b, `document.documentElement.scrollWidth`); wide > 400 {
+			t.Errorf("view %s is %d pixels wide", view, wide)
+		}
+		b.keep("narrow-" + view)
+	}
 	b.quiet()
 }
 

@@ -50,7 +50,7 @@ func JUnit(w io.Writer, v *gate.Verdict, o Options) error {
 	default:
 		decision.Error = &junitReason{Message: c.word + ": " + c.text, Type: fmt.Sprintf("exit %d", c.code)}
 	}
-	if blind := strings.Join(blindLines(v, n), "\n"); blind != "" {
+	if blind := strings.Join(blindLines(v, n, blindPlaces), "\n"); blind != "" {
 		decision.Output = strings.TrimPrefix(decision.Output+"\n"+blind, "\n")
 	}
 	var reasons []string

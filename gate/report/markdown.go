@@ -116,7 +116,7 @@ func (m *markdown) head() {
 	}
 	m.put(line + "\n\n")
 	var blind []string
-	for _, line := range blindLines(m.v, m.names) {
+	for _, line := range blindLines(m.v, m.names, blindPlaces) {
 		blind = append(blind, "- "+m.prose(line)+"\n")
 	}
 	m.rows("", blind, "\n", maxGaps, "blind spot", "blind spots")

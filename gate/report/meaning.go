@@ -39,6 +39,7 @@ var meanings = map[string]string{
 	gate.GapOpaque:           "Content that varies between replays of production and cannot be read, such as encrypted mail.",
 	gate.GapArrival:          "Values follow the order in which requests arrive, and staging's fit no replay of production.",
 	gate.GapUnanchored:       "Nothing but a value that is new in each replay tells this message from others, so nobody can say whose it is.",
+	gate.GapState:            "What the build keeps was not the same before each replay, or, where [state] check_after asks for it, after it: a restore that failed, or was not made. Lines of the check are named by their first word, and their values are left out.",
 	gate.GapSameBuild:        "Production and staging are one build: nothing of a release was compared.",
 	gate.GapNotBound:         "The build was to give a value that later stimuli need (a session, an id), and did not. The recorded value was sent instead.",
 	gate.GapNotFollowed:      "Links that were to be asked for ([follow]) were not: there were too many, or the build was gone.",

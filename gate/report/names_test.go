@@ -31,7 +31,7 @@ func TestOneLabelAPerson(t *testing.T) {
 	label := regexp.MustCompile(`R-[0-9]+`)
 	want := map[string]string{} // by fingerprint
 	for name, render := range map[string]func(*bytes.Buffer) error{
-		"terminal": func(b *bytes.Buffer) error { return report.Terminal(b, v, report.Options{}) },
+		"terminal": func(b *bytes.Buffer) error { return report.Terminal(b, v, report.Options{Verbose: true}) },
 		"junit":    func(b *bytes.Buffer) error { return report.JUnit(b, v, report.Options{}) },
 	} {
 		var b bytes.Buffer
@@ -80,6 +80,7 @@ func TestSegmentsOfFewAreHidden(t *testing.T) {
 		v.Findings = []gate.Judged{{Finding: f, State: gate.Open}}
 		for name, render := range map[string]func(*bytes.Buffer) error{
 			"terminal": func(b *bytes.Buffer) error { return report.Terminal(b, v, report.Options{}) },
+			"whole":    func(b *bytes.Buffer) error { return report.Terminal(b, v, report.Options{Verbose: true}) },
 			"markdown": func(b *bytes.Buffer) error { return report.Markdown(b, v, report.Options{}) },
 		} {
 			var b bytes.Buffer

@@ -22,7 +22,7 @@ func TestRecordedAndReplayed(t *testing.T) {
 	}}}
 	for _, names := range []bool{true, false} {
 		kinds := map[string]func(*bytes.Buffer) error{
-			"terminal": func(b *bytes.Buffer) error { return report.Terminal(b, v, report.Options{Names: names}) },
+			"terminal": func(b *bytes.Buffer) error { return report.Terminal(b, v, report.Options{Names: names, Verbose: true}) },
 			"HTML":     func(b *bytes.Buffer) error { return report.HTML(b, v, nil, report.Options{Names: names}) },
 		}
 		if !names {

@@ -26,8 +26,14 @@ var update = flag.Bool("update", false, "write the golden files of testdata")
 
 // views are the ways to render a case: golden file, and how it is made.
 var views = map[string]func(io.Writer, *gate.Verdict, report.Loader) error{
+	"whole.txt": func(w io.Writer, v *gate.Verdict, _ report.Loader) error {
+		return report.Terminal(w, v, report.Options{Names: true, Verbose: true, Limit: 2, Next: []string{"waybill explain w1-a0a0"}})
+	},
 	"terminal.txt": func(w io.Writer, v *gate.Verdict, _ report.Loader) error {
 		return report.Terminal(w, v, report.Options{Names: true, Limit: 2, Next: []string{"waybill explain w1-a0a0"}})
+	},
+	"whole-masked.txt": func(w io.Writer, v *gate.Verdict, _ report.Loader) error {
+		return report.Terminal(w, v, report.Options{Verbose: true})
 	},
 	"colour.txt": func(w io.Writer, v *gate.Verdict, _ report.Loader) error {
 		return report.Terminal(w, v, report.Options{Names: true, Color: true, Width: 60})
@@ -231,7 +237,7 @@ func TestMaskedNamesNobody(t *testing.T) {
 			t.Fatalf("%s: only %d secrets to look for: %q", dir, len(secrets), secrets)
 		}
 		secrets = append(secrets, "eve@example.org")
-		for _, name := range []string{"masked.txt", "keyed.txt", "explain-masked.txt", "report.md", "short.md", "junit.xml"} {
+		for _, name := range []string{"masked.txt", "whole-masked.txt", "keyed.txt", "explain-masked.txt", "report.md", "short.md", "junit.xml"} {
 			var b bytes.Buffer
 			if err := views[name](&b, v, load); err != nil {
 				t.Fatal(err)

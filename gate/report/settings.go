@@ -35,16 +35,16 @@ func settingText(s *gate.Setting, names bool) (key, what string) {
 	return key, value(s.Before) + " became " + value(s.After)
 }
 
-// settings says what a release changes of what it is judged by.
-func (r *renderer) settings() {
+// settings says what a release changes of what it is judged by, at most so many keys.
+func (r *renderer) settings(limit int) {
 	list := r.v.Made.Settings
 	if len(list) == 0 {
 		return
 	}
 	r.heading(changedHeading)
-	for i := range list[:min(len(list), maxSettings)] {
+	for i := range list[:min(len(list), limit)] {
 		key, what := settingText(&list[i], r.o.Names)
 		r.text("  ", "    ", key+": "+what)
 	}
-	r.more(len(list)-maxSettings, "setting", "settings")
+	r.more(len(list)-limit, "setting", "settings")
 }

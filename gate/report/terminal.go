@@ -1,7 +1,6 @@
 package report
 
 import (
-	"cmp"
 	"fmt"
 	"io"
 	"slices"
@@ -21,30 +20,41 @@ const (
 	exampleRows = 3 // lines of a payload, of each side
 )
 
-// Terminal writes v for a person: first the decision, then how far it reaches,
-// then what was found, most harmful first, what was not seen, what was masked,
-// what was counted, what to type next, and in the last line the decision again.
+// Terminal writes v for a person, on about one screen: first the decision, then how far it
+// reaches, what was found, most harmful first, what was not seen and what to do about it, what to
+// type next, who would receive whose, and in the last line the decision again. With
+// [Options.Verbose] it writes everything: what was masked, counts, digests, how deliveries were
+// paired, and what else the decision rests on.
 func Terminal(w io.Writer, v *gate.Verdict, o Options) error {
 	v = causesFirst(v)
 	r := &renderer{page: newPage(&o), names: newNames(v, &o), v: v, o: &o}
-	r.decision()
-	r.blind()
-	r.blast()
-	r.findings()
-	r.settings()
-	r.gaps()
-	r.masks()
-	r.recorded()
-	r.counts()
-	r.readings()
-	r.approvals()
-	r.notes()
-	r.next()
-	r.last()
+	if o.Verbose {
+		r.whole()
+	} else {
+		r.screen()
+	}
 	if _, err := io.WriteString(w, r.b.String()); err != nil {
 		return fmt.Errorf("write report: %w", err)
 	}
 	return nil
+}
+
+// whole writes everything.
+func (r *renderer) whole() {
+	r.decision()
+	r.blind(blindPlaces, 1<<30)
+	r.blast()
+	r.findings()
+	r.settings(maxSettings)
+	r.gaps(maxGaps, maxGaps, 1<<30)
+	r.masks()
+	r.recorded()
+	r.counts()
+	r.readings()
+	r.approvals(maxGaps)
+	r.notes(1<<30, 1<<30)
+	r.next()
+	r.last()
 }
 
 type renderer struct {
@@ -58,7 +68,7 @@ type renderer struct {
 func open(s gate.State) bool { return s == gate.Open || s == gate.Expired || s == gate.Outgrown }
 
 func (r *renderer) decision() {
-	code := r.verdictLine().code
+	code := r.verdictLine(1 << 30).code
 	if len(r.v.Reasons) > 1 || len(r.v.Reasons) == 1 && r.v.Decision == gate.Blocked && code != gate.ExitBlocked {
 		for _, reason := range r.v.Reasons[:min(len(r.v.Reasons), maxGaps)] {
 			r.text(fmt.Sprintf("  exit %-3d ", reason.Code), "           ", r.names.prose(reason.Text))
@@ -67,28 +77,33 @@ func (r *renderer) decision() {
 	}
 }
 
-// verdictLine writes the decision and what was found, in one sentence.
-func (r *renderer) verdictLine() conclusion {
+// verdictLine writes the decision and what was found, in one sentence of at most so many lines.
+func (r *renderer) verdictLine(rows int) conclusion {
 	c := conclude(r.v, r.names)
 	word := map[string]style{"Pass": good, "Blocked": bad}
 	head, rest := span{careful, c.word + ": "}, span{bold, c.text}
 	if style, ok := word[c.word]; ok {
 		head.style = style
 	}
-	r.flow("", "  ", head, rest)
+	r.lines("", "  ", rows, []span{head, rest})
 	return c
 }
 
-// last says the decision again, where whoever ran the gate looks first: above the prompt.
+// last says who would receive whose and the decision again, where whoever ran the gate looks
+// first: above the prompt.
 func (r *renderer) last() {
 	r.blank()
-	r.verdictLine()
+	if text := whoToWhom(r.v, r.names, min(r.o.limit(), 2)); text != "" {
+		r.lines("  ", "    ", 2, []span{{regular, text}})
+	}
+	r.verdictLine(1)
 }
 
-// blind says what was not seen although nothing failed, where the verdict is said.
-func (r *renderer) blind() {
-	for _, line := range blindLines(r.v, r.names) {
-		r.text("  ", "    ", line)
+// blind says what was not seen although nothing failed, where the verdict is said: of each kind so
+// many places, in at most so many lines.
+func (r *renderer) blind(places, rows int) {
+	for _, line := range blindLines(r.v, r.names, places) {
+		r.lines("  ", "    ", rows, []span{{regular, line}})
 	}
 }
 
@@ -158,15 +173,19 @@ func (r *renderer) findings() {
 }
 
 // headline is the first lines of a finding: how bad, which check, and what.
-func (r *renderer) headline(lead string, f *gate.Judged) {
+func (r *renderer) headline(lead string, f *gate.Judged) { r.headlineIn(1<<30, lead, f) }
+
+// headlineIn is headline in at most so many lines.
+func (r *renderer) headlineIn(rows int, lead string, f *gate.Judged) {
 	severity := map[gate.Severity]style{gate.Block: bad, gate.Warn: careful, gate.Note: faint}[f.Severity]
 	if !open(f.State) {
 		severity = faint
 	}
-	r.flow(lead, "   ",
-		span{severity, strings.ToUpper(visible(string(f.Severity), 20))},
-		span{bold, " " + visible(f.Check, maxName)},
-		span{regular, ": " + r.names.prose(f.Title)})
+	r.lines(lead, "   ", rows, []span{
+		{severity, strings.ToUpper(visible(string(f.Severity), 20))},
+		{bold, " " + visible(f.Check, maxName)},
+		{regular, ": " + r.names.prose(f.Title)},
+	})
 }
 
 func (r *renderer) finding(n int, f *gate.Judged) {
@@ -227,15 +246,29 @@ func passedBy(f *gate.Judged) string {
 	return " to sink "
 }
 
-func (r *renderer) place(f *gate.Judged) {
+func (r *renderer) place(f *gate.Judged) { r.field("where", r.where(f, nil)) }
+
+// where says in which messages a finding is, and in which part, or in which that of its example is
+// where it is in several.
+func (r *renderer) where(f *gate.Judged, e *gate.Edit) string {
 	var at []string
+	if e != nil {
+		part := "part " + r.names.part(e.Part)
+		switch {
+		case e.NewPart:
+			part += " (new)"
+		case e.GonePart:
+			part += " (gone)"
+		}
+		at = append(at, part)
+	}
 	switch {
 	case f.Sink != "":
 		at = append(at, visible(f.Channel, 40)+passedBy(f)+visible(f.Sink, 80))
 	case f.Channel != "":
 		at = append(at, visible(f.Channel, 40)+" to several sinks")
 	}
-	if f.Part != "" {
+	if f.Part != "" && e == nil {
 		at = append(at, "part "+r.names.part(f.Part))
 	}
 	switch {
@@ -253,10 +286,10 @@ func (r *renderer) place(f *gate.Judged) {
 		at = append(at, "scenario "+visible(strings.Join(f.Scenarios, ", "), maxName))
 	}
 	at = append(at, plural(f.Count, "delivery", "deliveries"))
-	if f.Bits > 0 {
+	if f.Bits > 0 && r.o.Verbose {
 		at = append(at, fmt.Sprintf("%.1f bits of evidence", f.Bits))
 	}
-	r.field("where", strings.Join(at, "; "))
+	return strings.Join(at, "; ")
 }
 
 func (r *renderer) state(f *gate.Judged) string {
@@ -279,7 +312,7 @@ func (r *renderer) state(f *gate.Judged) string {
 		if r.o.Names {
 			s += ", by " + visible(a.ApprovedBy, maxName) + " for " + visible(a.RequestedBy, maxName) + ": " + visible(a.Reason, 200)
 		}
-		s += " (until " + visible(a.Expires, 40) + ", " + plural(a.MaxMessages, "message", "messages") + " at the most)"
+		s += " (until " + visible(a.Expires, 40) + ", at most " + plural(a.MaxMessages, "message", "messages") + ")"
 	}
 	return s
 }
@@ -352,15 +385,21 @@ func (r *renderer) title(d *gate.Delivery) string {
 }
 
 func (r *renderer) exposure(g *gate.Exposure) string {
-	s := plural(g.Facts, "fact", "facts") + " of " + r.names.id(g.Owner.ID()) + fmt.Sprintf(", %.1f bits", g.Bits)
+	s := plural(g.Facts, "fact", "facts") + " of " + r.names.id(g.Owner.ID())
+	if r.o.Verbose {
+		s += fmt.Sprintf(", %.1f bits", g.Bits)
+	}
 	switch {
 	case g.Own:
 		s += ", the recipient's own"
 	case g.Stimuli:
 		s += ", known from stimuli only"
 	}
-	if g.New {
+	switch {
+	case g.New && r.o.Verbose:
 		s += ", which this recipient never had before"
+	case g.New:
+		s += ", new to this recipient"
 	}
 	if r.o.Names && len(g.Sample) > 0 {
 		s += ", such as the " + visible(string(g.Sample[0].Kind), 20) + " “" + visible(g.Sample[0].Value, 60) + "”"
@@ -448,196 +487,31 @@ func window(before, after string, n int) (string, string) {
 	return clip(before), clip(after)
 }
 
-func (r *renderer) gaps() {
-	if len(r.v.Gaps) == 0 {
-		return
-	}
-	r.heading("Not seen, or not seen whole")
-	for i := range r.v.Gaps {
-		if i == maxGaps {
-			break
-		}
-		g := &r.v.Gaps[i]
-		text := r.names.prose(g.Kind) + " at " + r.names.prose(g.Where)
-		if g.Count > 1 {
-			text += " (" + count(g.Count) + " times)"
-		}
-		if g.Detail != "" {
-			text += ": " + r.names.prose(g.Detail)
-		}
-		if g.Stimulus != "" {
-			text += "; stimulus " + r.names.prose(g.Stimulus)
-		}
-		if g.Seq != 0 {
-			text += fmt.Sprintf("; message %d", g.Seq)
-		}
-		r.text("  ", "    ", text)
-	}
-	r.more(len(r.v.Gaps)-maxGaps, "gap", "gaps")
-	told := map[string]bool{}
-	for i := range r.v.Gaps {
-		kind := r.v.Gaps[i].Kind
-		if told[kind] {
-			continue
-		}
-		told[kind] = true
-		if meaning, todo := AboutGap(kind); meaning != "" {
-			r.text("  ", "    ", kind+": "+meaning)
-			r.text("    what to do: ", "      ", todo)
-		}
-	}
-}
-
-func (r *renderer) masks() {
-	total := maskSums(r.v, func(m gate.Masked) string { return visible(m.Rule, 40) + " in " + r.names.part(m.Part) })
-	r.heading("Masked before comparison")
-	if len(total) == 0 {
-		r.line("  ", span{regular, "nothing"})
-		return
-	}
-	keys := sortedKeys(total)
-	slices.SortStableFunc(keys, func(a, b string) int {
-		return cmp.Compare(total[b].count, total[a].count)
-	})
-	for _, k := range keys[:min(len(keys), maxMasks)] {
-		r.line("  ", span{regular, fmt.Sprintf("%7s ", count(total[k].count)) + k + total[k].hidden()})
-	}
-	r.more(len(keys)-maxMasks, "kind of mask", "kinds of mask")
-}
-
-// recorded says how much of what production once did was done again.
-func (r *renderer) recorded() {
-	lines := recordedLines(r.v, r.names, r.o.Names)
-	if len(lines) == 0 {
-		return
-	}
-	r.heading("Recorded and replayed")
-	for i, line := range lines[:min(len(lines), maxGaps)] {
-		lead := "    "
-		if i == 0 || strings.HasPrefix(line, "scenario ") {
-			lead = "  "
-		}
-		r.text(lead, "      ", line)
-	}
-	r.more(len(lines)-maxGaps, "line", "lines")
-}
-
-func (r *renderer) counts() {
-	r.heading("Counts")
-	if len(r.v.Comparisons) == 0 {
-		r.line("  ", span{regular, "nothing was compared"})
-	}
-	for i := range r.v.Comparisons {
-		c := &r.v.Comparisons[i]
-		r.flow("  ", "    ", span{regular, "scenario " + visible(c.Scenario, 60) + ": " +
-			plural(c.Equal, "delivery", "deliveries") + " equal, " + plural(len(c.Changes), "change", "changes") + ", " +
-			plural(c.People, "recipient", "recipients")})
-		r.run(&c.Production, gate.Production)
-		r.run(&c.Staging, gate.Staging)
-	}
-	if r.v.Corpus != "" {
-		r.line("  ", span{regular, "corpus " + visible(r.v.Corpus, maxName)})
-	}
-	for _, b := range r.v.Made.Builds {
-		r.line("  ", span{regular, "build of " + visible(string(b.Role), 40) + " " + visible(b.Digest, maxName)})
-	}
-	if n := r.v.Made.Shards; n > 0 {
-		r.line("  ", span{regular, "replayed in " + plural(n, "shard", "shards")})
-	}
-	if g := r.v.Made.Guard; g != "" {
-		r.text("  ", "    ", "evidence: "+r.names.prose(g))
-	}
-	if r.v.Drill != "" {
-		r.text("  ", "    ", "drill: "+r.names.prose(found(r.v.Drill)))
-	} else {
-		r.line("  ", span{careful, "drill: not run"})
-	}
-}
-
-// readings says of each destination of requests how it was known whom they are for.
-func (r *renderer) readings() {
-	lines := readingLines(r.v, r.names)
-	if len(lines) == 0 {
-		return
-	}
-	r.heading("Requests")
-	for _, line := range lines[:min(len(lines), maxGaps)] {
-		r.text("  ", "    ", line)
-	}
-	r.more(len(lines)-maxGaps, "destination", "destinations")
-}
-
-// found is what a drill says, without the ids of the checks that saw it: a reader who looks
-// for findings should meet none that are not there.
-func found(drill string) string {
-	what, by, ok := strings.Cut(drill, " was found by ")
-	if !ok {
-		return drill
-	}
-	what += " was found"
-	if _, rest, more := strings.Cut(by, ";"); more {
-		what += ";" + rest
-	}
-	return what
-}
-
-func (r *renderer) run(f *gate.RunFacts, role gate.Role) {
-	at := []string{visible(f.Build, 60)}
-	if f.Build == "" {
-		at = at[:0]
-	}
-	if f.Replays > 1 {
-		at = append(at, count(f.Replays)+" replays")
-	}
-	at = append(at, plural(f.Stimuli, "stimulus", "stimuli"), plural(f.Messages, "message", "messages"), plural(f.Deliveries, "delivery", "deliveries"))
-	if f.Refused > 0 {
-		at = append(at, count(f.Refused)+" refused as scripted")
-	}
-	switch f.Quiet {
-	case "":
-		at = append(at, "end of run not known")
-	case "probe":
-		at = append(at, "quiet by its own probe")
-	case "idle":
-		at = append(at, "quiet by idle sinks")
-	case "stopped":
-		at = append(at, "quiet because stopped")
-	default:
-		at = append(at, "quiet by "+visible(f.Quiet, 60))
-	}
-	seal := span{regular, "sealed"}
-	if !f.Sealed {
-		seal = span{careful, "NOT SEALED"}
-	}
-	r.flow(fmt.Sprintf("    %-11s ", role), "                ", span{regular, strings.Join(at, ", ") + ", "}, seal)
-}
-
-func (r *renderer) approvals() {
+func (r *renderer) approvals(limit int) {
 	if len(r.v.Unused) == 0 {
 		return
 	}
 	r.heading("Approvals that nothing used")
-	for i, a := range r.v.Unused {
-		if i == maxGaps {
-			break
-		}
+	for _, a := range r.v.Unused[:min(len(r.v.Unused), limit)] {
 		text := visible(a.Fingerprint, maxName) + " " + visible(a.Check, maxName) + ", until " + visible(a.Expires, 40)
 		if r.o.Names {
 			text += ", by " + visible(a.ApprovedBy, maxName)
 		}
 		r.text("  ", "    ", text)
 	}
-	r.more(len(r.v.Unused)-maxGaps, "approval", "approvals")
+	r.more(len(r.v.Unused)-limit, "approval", "approvals")
 }
 
-func (r *renderer) notes() {
+// notes writes at most so many notes, of at most so many lines each.
+func (r *renderer) notes(limit, rows int) {
 	if len(r.v.Notes) == 0 {
 		return
 	}
 	r.heading("Notes")
-	for _, n := range r.v.Notes {
-		r.text("  ", "    ", r.names.prose(n))
+	for _, n := range r.v.Notes[:min(len(r.v.Notes), limit)] {
+		r.lines("  ", "    ", rows, []span{{regular, r.names.prose(n)}})
 	}
+	r.more(len(r.v.Notes)-limit, "note", "notes")
 }
 
 func (r *renderer) next() {

@@ -109,6 +109,9 @@ func (j *joining) join(path string, o tape.Options) (digest string, err error) {
 			return "", errors.Join(err, w.Abort())
 		}
 		seq = last
+		if err := joinStates(w, &footer, &f, p.of()); err != nil {
+			return "", errors.Join(err, w.Abort())
+		}
 		footer.Accepted += f.Accepted
 		footer.Refused += f.Refused
 		if i == 0 || weaker(f.Quiet, footer.Quiet) {
@@ -128,6 +131,34 @@ func (j *joining) join(path string, o tape.Options) (digest string, err error) {
 	}
 	defer r.Close()
 	return r.Digest()
+}
+
+// joinStates takes into whole how the state of one shard was made fit. Before the replay it must
+// have been as that of the first, which is a gap of the run where it was not; after it each shard
+// has its own.
+func joinStates(w *tape.Writer, whole, part *gate.Footer, of string) error {
+	if part.State == nil {
+		return nil // of all shards, which have one configuration
+	}
+	s := *part.State
+	if of != "" {
+		s.After = slices.Clone(s.After)
+		for i := range s.After {
+			s.After[i].Name = "shard " + of + ": " + s.After[i].Name
+		}
+	}
+	if whole.State == nil {
+		whole.State = &s
+		return nil
+	}
+	detail := gate.StateDiffers(whole.State.Before, s.Before)
+	joined := *whole.State.Longest(&s)
+	joined.After = slices.Concat(whole.State.After, s.After)
+	whole.State = &joined
+	if detail == "" {
+		return nil
+	}
+	return w.Append(&gate.Record{Kind: gate.KindGap, Gap: &gate.Gap{Kind: gate.GapState, Where: "state of shard " + of, Detail: "before the replay it was not as that of the first shard: " + detail}})
 }
 
 // weaker reports whether the end of a run is known less well by a than by b.

@@ -96,6 +96,12 @@ func TestAssign(t *testing.T) {
 // of which sent one message.
 func replayed(t *testing.T, of shard.Of, n int, change func(*shard.Manifest, *gate.Header)) string {
 	t.Helper()
+	return replayedFrom(t, of, n, change, nil)
+}
+
+// replayedFrom is [replayed] from a state.
+func replayedFrom(t *testing.T, of shard.Of, n int, change func(*shard.Manifest, *gate.Header), state *gate.StateFacts) string {
+	t.Helper()
 	folder := t.TempDir()
 	m := &shard.Manifest{Schema: gate.Schema, Version: "v1", Shard: of, Corpus: corpusDigest, Total: 12, Stimuli: uint64(n), Config: "sha256:f0",
 		Builds: map[string]string{"production": "july", "staging": "august"}}
@@ -126,7 +132,7 @@ func replayed(t *testing.T, of shard.Of, n int, change func(*shard.Manifest, *ga
 		if of.Number == 2 {
 			quiet = "idle"
 		}
-		if err := w.Close(gate.Footer{Accepted: uint64(n), Refused: 1, Quiet: quiet}); err != nil {
+		if err := w.Close(gate.Footer{Accepted: uint64(n), Refused: 1, Quiet: quiet, State: state}); err != nil {
 			t.Fatal(err)
 		}
 		if r.Digest, err = tape.Digest(path); err != nil {
@@ -294,5 +300,43 @@ func TestMergeRefuses(t *testing.T) {
 	var torn *tape.TornError
 	if _, err := shard.Merge(f, filepath.Join(t.TempDir(), "merged"), tape.Keys{}, tape.Options{}); !errors.As(err, &torn) {
 		t.Errorf("a tape that is torn came to %v", err)
+	}
+}
+
+// Each shard begins with the same state, and ends with its own.
+func TestMergeStates(t *testing.T) {
+	for name, test := range map[string]struct{ second, want string }{
+		"the same":    {"users 3\norders 8", ""},
+		"another":     {"users 3\norders 9", "1 line differs (orders) of 2"},
+		"not checked": {"", "2 lines are missing (orders, users) of 2"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var folders []string
+			for i, before := range []string{"users 3\norders 8", test.second} {
+				state := &gate.StateFacts{Setup: int64(1 + i), Restore: int64(9 - i), Before: gate.StateLines(before), After: gate.StateLines(fmt.Sprintf("orders %d", 20+i))}
+				folders = append(folders, replayedFrom(t, shard.Of{Number: 1 + i, Total: 2}, 6, nil, state))
+			}
+			out := filepath.Join(t.TempDir(), "runs")
+			if _, err := shard.Merge(folders, out, tape.Keys{}, tape.Options{}); err != nil {
+				t.Fatal(err)
+			}
+			var gaps []string
+			r, err := tape.Keys{}.Verify(filepath.Join(out, "steady-staging-1.tape"), func(rec *gate.Record) error {
+				if rec.Gap != nil && rec.Gap.Kind == gate.GapState {
+					gaps = append(gaps, rec.Gap.Where+": "+rec.Gap.Detail)
+				}
+				return nil
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if test.want == "" && len(gaps) > 0 || test.want != "" && (len(gaps) != 1 || !strings.HasPrefix(gaps[0], "state of shard 2/2: ") || !strings.HasSuffix(gaps[0], test.want)) {
+				t.Errorf("gaps %q, want one that ends with %q", gaps, test.want)
+			}
+			s := r.Footer.State
+			if s == nil || s.Setup != 2 || s.Restore != 9 || len(s.Before) != 2 || len(s.After) != 2 || s.After[1].Name != "shard 2/2: orders" {
+				t.Errorf("state %+v", s)
+			}
+		})
 	}
 }

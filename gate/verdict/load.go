@@ -6,6 +6,7 @@ import (
 	"io"
 	"io/fs"
 	"maps"
+	"net/mail"
 	"os"
 	"regexp"
 	"slices"
@@ -14,6 +15,7 @@ import (
 	"unicode"
 
 	"github.com/BurntSushi/toml"
+	"golang.org/x/text/cases"
 	"golang.org/x/text/unicode/norm"
 
 	"github.com/waybill-dev/waybill/gate"
@@ -145,6 +147,12 @@ func readApproval(table map[string]any, limits Limits) (gate.Approval, error) {
 		if r := invisible(s); r != 0 && strings.HasSuffix(text.key, "_by") { // a reason is shown with these escaped
 			return a, fmt.Errorf("%s holds the character U+%04X, which nobody sees", text.key, r)
 		}
+		if word := twoScripts(s); word != "" && strings.HasSuffix(text.key, "_by") {
+			return a, fmt.Errorf("%s holds the word %q, whose letters are of two scripts that look alike", text.key, word)
+		}
+		if text.key == "reason" && says(s) < leastReason {
+			return a, fmt.Errorf("reason %q gives none", s)
+		}
 		*text.to = s
 	}
 	if sameName(a.RequestedBy, a.ApprovedBy) {
@@ -175,10 +183,42 @@ func readApproval(table map[string]any, limits Limits) (gate.Approval, error) {
 	return a, err
 }
 
-// sameName reports whether two names are one person's, however they are written.
+// sameName reports whether two names are one person's, however they are written: "Ben <ben@x.org>"
+// is ben@x.org, and @ben is ben.
 func sameName(a, b string) bool {
-	plain := func(s string) string { return strings.Join(strings.Fields(norm.NFKC.String(s)), " ") }
-	return strings.EqualFold(plain(a), plain(b))
+	plain := func(s string) string {
+		s = norm.NFKC.String(cases.Fold().String(norm.NFKC.String(s)))
+		if at, err := mail.ParseAddress(s); err == nil {
+			s = at.Address
+		}
+		return strings.Join(strings.Fields(strings.TrimPrefix(strings.TrimSpace(s), "@")), " ")
+	}
+	return plain(a) == plain(b)
+}
+
+// twoScripts is the first word of s that has letters of Latin and of Cyrillic or Greek, many of which
+// look alike (Unicode Technical Standard 39, 5.1); "" is none.
+func twoScripts(s string) string {
+	for word := range strings.FieldsSeq(s) {
+		latin := strings.ContainsFunc(word, func(r rune) bool { return unicode.Is(unicode.Latin, r) })
+		if latin && strings.ContainsFunc(word, func(r rune) bool { return unicode.In(r, unicode.Cyrillic, unicode.Greek) }) {
+			return word
+		}
+	}
+	return ""
+}
+
+// leastReason is how many letters and figures a reason has.
+const leastReason = 2
+
+// says counts the letters and figures of s that can be seen.
+func says(s string) (n int) {
+	for _, r := range s {
+		if (unicode.IsLetter(r) || unicode.IsDigit(r)) && invisible(string(r)) == 0 {
+			n++
+		}
+	}
+	return n
 }
 
 // invisible is the first character of s that has no shape of its own or acts on others, so

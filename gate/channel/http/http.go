@@ -68,6 +68,7 @@ func Protocol() channel.Protocol {
 		Listen: listen,
 		Decode: decode,
 		Asked:  asked,
+		Host:   askedHost,
 		Reply:  reply,
 		Tap:    openTap,
 		Check: func(s channel.Settings) error {

@@ -2,7 +2,9 @@ package http
 
 import (
 	"fmt"
+	"net"
 	nethttp "net/http"
+	"net/url"
 	"regexp"
 	"slices"
 	"strconv"
@@ -23,6 +25,45 @@ func asked(s *gate.Stimulus) string {
 	return classOf(h.method, canonicalPath(path))
 }
 
+// askedHost returns the host that a stimulus names (RFC 9110, 7.1, 7.2).
+func askedHost(s *gate.Stimulus) string {
+	h, err := parseHead(string(s.Head), nil)
+	if err != nil {
+		return ""
+	}
+	authority, _, _ := split(h.target)
+	if authority == "" {
+		authority = h.get("Host")
+	}
+	_, host := splitUser(authority)
+	return hostName(host)
+}
+
+// hostName returns a host as recipients are named, or "".
+func hostName(host string) string {
+	r, err := gate.HostRecipient(host)
+	if err != nil {
+		return ""
+	}
+	return r.Address
+}
+
+// resentTo returns the host to which a redirect has the request sent again, with its method and
+// body (RFC 9110, 15.4.8 and 15.4.9); "" where it names none, or leads back to the build.
+func resentTo(status int, location string) string {
+	if status != nethttp.StatusTemporaryRedirect && status != nethttp.StatusPermanentRedirect {
+		return ""
+	}
+	u, err := url.Parse(strings.ReplaceAll(strings.TrimSpace(location), `\`, "/")) // as browsers read it (WHATWG URL, 4.4)
+	if err != nil {
+		return strings.ToLower(location)
+	}
+	if ip := net.ParseIP(u.Hostname()); ip != nil && ip.IsLoopback() {
+		return ""
+	}
+	return hostName(u.Host)
+}
+
 // reply takes an answer apart. These are its fields, in this order:
 //
 //	status
@@ -37,6 +78,7 @@ func asked(s *gate.Stimulus) string {
 //	set-cookie/<name>/max-age   how long it lives, in seconds
 //
 // A page is read as the text of a mail is, and everything else as the body of a request.
+// Where a redirect has the same request sent again, its host is told apart: see resentTo.
 // What is hidden has the exact shape of what changes with each answer, see read.
 func reply(o *gate.Outcome) (gate.Decoded, error) {
 	h, err := parseStatusHead(string(o.Head), nil)
@@ -45,6 +87,7 @@ func reply(o *gate.Outcome) (gate.Decoded, error) {
 	}
 	r := &request{message: &gate.Message{Body: o.Body, Cut: o.Cut}, head: head{header: h.header}}
 	r.field("status", gate.Value, strconv.Itoa(h.status))
+	r.plain.Resent = resentTo(h.status, r.head.get("Location"))
 	first := len(r.plain.Fields)
 	r.caching()
 	for _, f := range h.header {

@@ -74,10 +74,10 @@ var neverSent = []string{
 func (e *entry) unsent() *importer.Skip {
 	scheme, _, ok := strings.Cut(e.request.url, ":")
 	switch scheme = strings.ToLower(scheme); {
-	case ok && scheme != "http" && scheme != "https" && scheme != "ws" && scheme != "wss":
-		return &importer.Skip{Reason: "not-http", Detail: "a URL of another scheme, for which nothing is sent"}
 	case e.request.method == "CONNECT":
 		return &importer.Skip{Reason: "tunnel", Detail: "a proxy's tunnel; what went through it stands beside it"}
+	case ok && scheme != "http" && scheme != "https" && scheme != "ws" && scheme != "wss":
+		return &importer.Skip{Reason: "not-http", Detail: "a URL of another scheme, for which nothing is sent"}
 	case e.fromCache, e.fetchType == "Memory Cache", e.fetchType == "Disk Cache":
 		return &importer.Skip{Reason: "from-cache", Detail: "answered from the browser's cache"}
 	case e.response.serviceWorker, e.fetchType == "Service Worker":
@@ -198,6 +198,8 @@ func (e *entry) body(r *importer.Request, limit int64) error {
 			switch {
 			case ok && cut == 0 && int64(len(latin)) == length:
 				body = latin
+			case length < 0 && got > 0 && got < q.bodySize:
+				return fmt.Errorf("the body of a request is not as it was sent: %d bytes were, and it has %d", q.bodySize, got)
 			case length >= 0:
 				return fmt.Errorf("the body of a request is not as it was sent: %d bytes were, and it has %d", length, got)
 			case !q.post.text.base64 && strings.ContainsRune(q.post.text.text, utf8.RuneError):

@@ -65,7 +65,9 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"maps"
 	"net"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -129,10 +131,18 @@ func read(path string, o importer.Options) iter.Seq2[importer.Item, error] {
 				o.Tell("requests to " + w.sites.String() + " are taken for those that production received: it is where the first document is from")
 			}
 		}
+		w.tunnels, w.hosts = map[string]int64{}, map[string]bool{}
 		if err := entries(path, o, func(e *entry, offset, size int64) bool {
+			w.passed(e, offset)
 			return out.Put(e.items(w, w.sessions.key(e), offset, size)...)
 		}, out); err != nil {
 			out.Fail(err)
+			return
+		}
+		for _, host := range slices.Sorted(maps.Keys(w.tunnels)) {
+			if !w.hosts[host] && !out.Put(importer.Missing("what went through a proxy's tunnel is not in the archive", w.tunnels[host], 0)) {
+				return
+			}
 		}
 	}
 }
@@ -206,6 +216,27 @@ type walk struct {
 	options  importer.Options
 	sites    importer.Sites // none: all requests are messages
 	sessions sessions
+	tunnels  map[string]int64 // hosts to which a proxy made one, and where the first stands
+	hosts    map[string]bool  // those of the other requests
+}
+
+// passed notes the host of an entry.
+func (w *walk) passed(e *entry, offset int64) {
+	if e.request.method != "CONNECT" {
+		if u, ok := parseURL(overHTTP(e.request.url)); ok {
+			w.hosts[u.host] = true
+		}
+		return
+	}
+	target := e.request.url
+	if !strings.Contains(target, "://") {
+		target = "https://" + target
+	}
+	if u, ok := parseURL(target); ok {
+		if _, met := w.tunnels[u.host]; !met {
+			w.tunnels[u.host] = offset
+		}
+	}
 }
 
 // survey finds out whose entries are whose, and, where no site is given, where the first

@@ -279,3 +279,39 @@ func BenchmarkRead(b *testing.B) {
 		}
 	}
 }
+
+// What an archive says was sent and does not hold is a gap: a body that is longer than what is there,
+// and a tunnel of which nothing else tells what went through it.
+func TestUnseen(t *testing.T) {
+	post := func(size int, text string) string {
+		return fmt.Sprintf(`{"request":{"method":"POST","url":"https://a.example/x","bodySize":%d,"postData":{"text":%q}},"response":{"status":200}}`, size, text)
+	}
+	tunnel := func(url string) string {
+		return fmt.Sprintf(`{"request":{"method":"CONNECT","url":%q},"response":{"status":200}}`, url)
+	}
+	for name, test := range map[string]struct {
+		entries string
+		gaps    int
+	}{
+		"a body":                       {post(8, "to=bob&x"), 0},
+		"a body of unknown size":       {post(-1, "to=bob&x"), 0},
+		"a body of no size":            {post(0, "to=bob&x"), 0},
+		"a part of a body":             {post(5000, "to=bob&x"), 1},
+		"a body in Latin 1":            {post(4, "Jürg"), 0},
+		"a tunnel, and what is in it":  {tunnel("https://a.example:443") + "," + post(8, "to=bob&x"), 0},
+		"a tunnel in authority form":   {tunnel("a.example:443") + "," + post(8, "to=bob&x"), 0},
+		"a tunnel alone":               {tunnel("b.example:443") + "," + post(8, "to=bob&x"), 1},
+		"tunnels alone, to one of two": {tunnel("https://b.example:443") + "," + tunnel("b.example:443") + "," + tunnel("c.example:443"), 2},
+	} {
+		items := importertest.Read(t, har.Format, archive(t, `{"log":{"entries":[`+test.entries+`]}}`), importer.Options{Sent: true})
+		gaps := 0
+		for _, item := range items {
+			if item.Record.Gap != nil {
+				gaps++
+			}
+		}
+		if gaps != test.gaps {
+			t.Errorf("%s: %d gaps, want %d: %+v", name, gaps, test.gaps, items)
+		}
+	}
+}

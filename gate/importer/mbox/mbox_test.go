@@ -225,6 +225,8 @@ func TestMissingSeparator(t *testing.T) {
 	}{
 		"none is missing":         {first + "\nbody\n\n" + from + header + "\nbody\n", 2, ""},
 		"the blank line":          {first + "\nbody\n" + from + header + "\nbody\n", 1, "may hold 1 more"},
+		"a body, and blank lines": {first + from + header + "\nbody\n", 1, "may hold 1 more"},
+		"bodies, of many parts":   {first + "Content-Type: multipart/mixed; boundary=x\n" + from + header + from + header + "\nbody\n", 1, "may hold 2 more"},
 		"the From_ line":          {first + "\nbody\n\n" + header + "\nbody\n", 1, "may hold 1 more"},
 		"both, at the end":        {first + "\nbody\n\n" + header, 1, "may hold 1 more"},
 		"twice":                   {first + "\nbody\n" + from + header + "\nbody\n\n" + header + "\nbody\n", 1, "may hold 2 more"},

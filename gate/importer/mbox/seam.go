@@ -11,7 +11,8 @@ import (
 
 // A seam looks for the places in one mail where the separator of another one may be
 // missing: a From_ line that no blank line stands before, and the header section of a
-// delivered mail in the body. Mails that hold others by their type have no such places.
+// delivered mail in the body. The bodies of mails that hold others by their type have no
+// such places.
 type seam struct {
 	body    bool
 	nested  bool // Content-Type is multipart or message
@@ -19,6 +20,7 @@ type seam struct {
 	block   bool // within what may be a header section
 	fields  map[string]bool
 	suspect int
+	headers int // From_ lines in the header section, where none can stand
 }
 
 // line takes one line, after blank lines or not.
@@ -30,6 +32,9 @@ func (s *seam) line(line []byte, afterBlank bool) {
 		key = strings.ToLower(string(name))
 	}
 	if !s.body && !afterBlank {
+		if _, ok := fromLine(line); ok {
+			s.headers++
+		}
 		text := strings.ToLower(string(bytes.TrimSpace(value)))
 		s.nested = s.nested || key == "content-type" && (strings.HasPrefix(text, "multipart/") || strings.HasPrefix(text, "message/"))
 		return
@@ -66,7 +71,10 @@ func (s *seam) blank() {
 // gaps are those of a mail that was handed out as items.
 func (s *seam) gaps(items []importer.Item) []importer.Item {
 	s.blank()
-	if s.suspect == 0 || s.nested {
+	if s.nested {
+		s.suspect = 0
+	}
+	if s.suspect += s.headers; s.suspect == 0 {
 		return nil
 	}
 	first := items[0]

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"net"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -143,7 +144,7 @@ func (c *conn) ReassemblyComplete(reassembly.AssemblerContext) bool {
 		} else {
 			c.silence("elsewhere", elsewhere)
 		}
-	case c.unfinished():
+	case c.unfinished(), c.midway():
 	case len(c.sides[0].opening)+len(c.sides[1].opening) > 0 || c.sides[0].missing || c.sides[1].missing:
 		c.silence("other-protocol", "connections that speak neither HTTP/1 nor SMTP, as far as can be seen")
 	}
@@ -203,6 +204,32 @@ func (c *conn) unfinished() bool {
 	}
 	c.lose(detail)
 	return true
+}
+
+// ports are those of mail and of the web: RFC 9110, 4.2; RFC 5321, 4.5.4.2; RFC 6409, 3.1; RFC 8314, 3.3;
+// and what is used beside them.
+var ports = []uint16{25, 80, 443, 465, 587, 2525, 8025, 8080, 8443}
+
+// midway puts a gap for what a connection to one of ports carried that began before the capture, where
+// nothing tells what it spoke: the rest of a mail, or of a request, looks like anything. It reports
+// whether it did.
+func (c *conn) midway() bool {
+	if c.sides[0].begun || c.sides[1].begun || len(c.sides[0].opening)+len(c.sides[1].opening) == 0 && !c.sides[0].missing && !c.sides[1].missing {
+		return false
+	}
+	for i := range c.sides {
+		if !slices.Contains(ports, c.sides[i].port) || slices.Contains(ports, c.sides[1-i].port) || c.client == i {
+			continue
+		}
+		was := c.client
+		c.client = 1 - i
+		if _, ok := c.role(); ok {
+			c.lose("a connection to a port of mail or of the web began before the capture, and nothing tells what it carried")
+			return true
+		}
+		c.client = was
+	}
+	return false
 }
 
 // take is where the packets are that belong to no record yet, which then do.
@@ -395,16 +422,16 @@ func (c *conn) role() (received, ok bool) {
 	if len(sites) == 0 || sites.Has(server.host, server.port) {
 		return true, true
 	}
-	ports := true
+	byPort := true
 	for _, site := range sites {
 		if site.Host != "" {
-			ports = false
+			byPort = false
 			if (importer.Sites{{Host: site.Host}}).Has(client.host, 0) {
 				return false, true
 			}
 		}
 	}
-	return false, ports
+	return false, byPort
 }
 
 // key is that of the client.

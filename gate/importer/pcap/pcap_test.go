@@ -307,6 +307,19 @@ func TestConnections(t *testing.T) {
 			k.say(false, "\x00\x5a\x00\x00\x00\x00\x00\x00")
 			k.say(true, get)
 		}, []string{"gap: what went through a proxy of SOCKS is not read", "skip: unread"}},
+		"the rest of a mail, one way": {func(s *script) {
+			k := s.midstream(client, 4000, server, 25)
+			k.say(true, "Subject: two\r\n\r\nDear Bob\r\n.\r\n")
+			k.say(true, "QUIT\r\n")
+		}, []string{"gap: a connection to a port of mail or of the web began before the capture, and nothing tells what it carried"}},
+		"the rest of a request, one way": {func(s *script) {
+			k := s.midstream(client, 4000, server, 80)
+			k.say(true, "=bob&letter=two")
+		}, []string{"gap: a connection to a port of mail or of the web began before the capture, and nothing tells what it carried"}},
+		"the rest of something else": {func(s *script) {
+			k := s.midstream(client, 4000, server, 5432)
+			k.say(true, "=bob&letter=two")
+		}, []string{"skip: other-protocol"}},
 		"ssh": {func(s *script) {
 			k := s.connect(client, 4000, server, 22)
 			k.say(false, "SSH-2.0-OpenSSH_9.2\r\n")

@@ -40,7 +40,7 @@
   }
 
   function sides(edit) {
-    const side = (label, stretches) => make("div", { class: "side", "aria-label": label },
+    const side = (label, stretches) => make("div", { class: "side", role: "group", "aria-label": label },
       list(stretches).map(([op, text]) => (op === "=" ? text : make(op === "-" ? "del" : "ins", {}, text))));
     const both = [make("div", { class: "part" }, edit.Part)];
     if (list(edit.Before).length || list(edit.After).length) {
@@ -78,10 +78,11 @@
   const stateTag = (f) => make("span", { class: "tag " + (f.Open ? "open" : f.State) }, f.State);
   function finding(f, i, open) {
     return lazy("f-" + i, [stateTag(f), make("b", {}, f.Check), ": " + f.Title], () => make("div", {},
+      f.Example ? list(f.Example.Edits).slice(0, 1).map(sides) : "",
       pairs([
         ["who gains", list(f.Gained).length ? people(f.Gained) : ""], ["who loses", list(f.Lost).length ? people(f.Lost) : ""],
         ["whose data", list(f.Owners).length ? people(f.Owners) : ""], ["outside", list(f.Parties).length ? people(f.Parties) : ""],
-        ["left out here", [f.More ? counted(f.More, "name", "names") : "", f.MoreChanges ? counted(f.MoreChanges, "message", "messages") : ""].filter(Boolean).join(", ")], ["where", f.Where], ["messages", number(f.Count)], ["state", f.Approval],
+        ["left out here", [f.More ? counted(f.More, "name", "names") : "", f.MoreChanges ? counted(f.MoreChanges, "message", "messages") : ""].filter(Boolean).join(", ")], ["where", f.Where], ["classes", list(f.Classes).join("; ")], ["messages", number(f.Count)], ["state", f.Approval],
         ["fingerprint", make("code", {}, f.Fingerprint)], ["link", make("a", { href: href("findings", "id", f.Fingerprint) }, "to this finding")],
       ]),
       f.Example ? [make("h2", {}, "Example, whole"), change(f.Example)] : "",
@@ -126,10 +127,26 @@
     for (const i of new Set([c.Before, c.After])) if (i >= 0) role(i).messages.push(k);
   });
 
+  const concerned = (f) => list(f.Gained).concat(list(f.Lost), list(f.Owners), list(f.Parties));
+
+  // Findings are chosen by person, class and check. What was chosen stands in the address, so that it can be handed on.
+  const choices = [["who", "everybody", (f) => concerned(f).map(name)], ["class", "all classes", (f) => list(f.Classes)], ["check", "all checks", (f) => [f.Check]]].map(([key, all, values]) => {
+    const known = [...new Set(list(data.findings).flatMap(values))].sort().slice(0, 1000);
+    const select = make("select", { id: "choose-" + key, "aria-label": all }, make("option", { value: "" }, all), known.map((v) => make("option", { value: v }, v)));
+    if (known.length > 1) document.getElementById("choices").append(select);
+    select.addEventListener("change", () => {
+      const q = new URLSearchParams();
+      for (const c of choices) if (c.select.value) q.set(c.key, c.select.value);
+      location.hash = "#findings" + (q.size ? "?" + q : "");
+    });
+    return { key, select };
+  });
+
   const views = {
     findings(q) {
-      const all = list(data.findings).map((f, i) => [f, i]).filter(([f]) => !q.id || f.Fingerprint === q.id)
-        .filter(([f]) => wants([f.Check, f.Title, f.Fingerprint, f.State, f.Where].concat(list(f.Gained).concat(list(f.Lost), list(f.Owners), list(f.Parties)).map(name)).join(" ")));
+      const all = list(data.findings).map((f, i) => [f, i]).filter(([f]) => (!q.id || f.Fingerprint === q.id) && (!q.check || f.Check === q.check) &&
+          (!q.class || list(f.Classes).includes(q.class)) && (!q.who || concerned(f).some((i) => name(i) === q.who)))
+        .filter(([f]) => wants([f.Check, f.Title, f.Fingerprint, f.State, f.Where].concat(list(f.Classes), concerned(f).map(name)).join(" ")));
       say(all.length, all.length === 1 ? "finding" : "findings");
       if (!all.length) return make("p", { class: "faint" }, data.findings && data.findings.length ? "No finding matches." : "Nothing was found.");
       return more(all, ([f, i]) => finding(f, i, Boolean(q.id) || i === all[0][1])); // the most harmful is open
@@ -207,6 +224,7 @@
     for (const b of document.querySelectorAll("nav button")) {
       if (b.dataset.view === which) b.setAttribute("aria-current", "page"); else b.removeAttribute("aria-current");
     }
+    for (const c of choices) c.select.value = which === "findings" && q[c.key] || "";
     main.replaceChildren(views[which](q));
     const open = q.n !== undefined && document.getElementById("m-" + q.n);
     if (open) { open.open = true; open.scrollIntoView({ block: "center" }); }
@@ -226,12 +244,12 @@
   document.addEventListener("keydown", (e) => {
     if (e.ctrlKey || e.metaKey || e.altKey) return;
     if (e.key === "Escape") {
-      if (document.activeElement === filter) { filter.value = ""; filter.blur(); show(); return; }
+      if (document.activeElement === filter) { cancelAnimationFrame(timer); filter.value = ""; filter.blur(); show(); return; }
       const d = document.activeElement && document.activeElement.closest("details");
       if (d) d.open = false;
       return;
     }
-    if (document.activeElement === filter) return;
+    if (document.activeElement === filter || document.activeElement.tagName === "SELECT") return;
     const tabs = [...document.querySelectorAll("nav button")];
     if (e.key >= "1" && e.key <= String(tabs.length)) { tabs[Number(e.key) - 1].click(); return; }
     if (e.key === "/") { e.preventDefault(); filter.focus(); return; }
