@@ -3,6 +3,8 @@ package pseudonym
 import (
 	"bytes"
 	"encoding/json"
+	"slices"
+	"sort"
 	"strconv"
 	"strings"
 )
@@ -84,6 +86,7 @@ func (r *jsonReader) object(depth int) bool {
 	o := members{own: r.key}
 	var p pair
 	var b birthParts
+	var rows tabled
 	for first := true; ; first = false {
 		r.space()
 		if r.i < len(r.t) && r.t[r.i] == '}' {
@@ -112,12 +115,17 @@ func (r *jsonReader) object(depth int) bool {
 		r.space()
 		r.path = appendMember(r.path, key)
 		from := r.i
-		if !r.value(key, depth+1) {
+		known := key
+		if from < len(r.t) && r.t[from] != '{' {
+			known = o.wrapped(r.w.c, key)
+		}
+		if !r.value(known, depth+1) {
 			return false
 		}
 		r.path = r.path[:mark]
 		if from < r.i && (r.t[from] == '"' || r.t[from] == '[') {
-			o.take(r, key, from)
+			o.take(r, known, from)
+			rows.take(r, key, from)
 		}
 		if from < r.i {
 			p.take(r, key, from)
@@ -125,19 +133,23 @@ func (r *jsonReader) object(depth int) bool {
 		}
 	}
 	b.end(r)
+	rows.end(r)
 	o.end(r)
 	p.end(r)
 	return true
 }
 
 func (r *jsonReader) array(key string, depth int) bool {
-	mark := len(r.path)
+	mark, begun := len(r.path), r.i
 	r.i++
 	var two [2][2]int
 	for n := 0; ; n++ {
 		r.space()
 		if r.i < len(r.t) && r.t[r.i] == ']' {
 			r.i++
+			if n > 1 && r.t[two[0][0]] == '[' {
+				r.table(begun)
+			}
 			if n == 2 {
 				r.listOfTwo(two)
 			}
@@ -260,20 +272,25 @@ func (r *jsonReader) string(start, end int, m manner) {
 	}
 }
 
-// add adds a span behind those that are there, in place of one of the same place.
+// add adds a span among those that are there, in place of one of the same place. One within
+// another, or across, is left out: what is left is found again.
 func (r *jsonReader) add(s span) {
-	for i := len(r.spans); i > 0; i-- {
-		if last := &r.spans[i-1]; s.start >= last.end {
-			r.spans = append(r.spans[:i], append([]span{s}, r.spans[i:]...)...)
-			return
-		} else if s.start == last.start && s.end == last.end {
-			*last = s
-			return
-		} else if s.end > last.start {
-			return // within one that is replaced as a whole; what is left is found again
-		}
+	i := r.spanAt(s.start)
+	switch {
+	case i < len(r.spans) && s.start == r.spans[i].start && s.end == r.spans[i].end:
+		r.spans[i] = s
+	case i < len(r.spans) && s.end > r.spans[i].start:
+	default:
+		r.spans = slices.Insert(r.spans, i, s)
 	}
-	r.spans = append([]span{s}, r.spans...)
+}
+
+// spanAt is the index of the first span that ends behind a place.
+func (r *jsonReader) spanAt(place int) int {
+	if n := len(r.spans); n == 0 || r.spans[n-1].end <= place {
+		return n
+	}
+	return sort.Search(len(r.spans), func(i int) bool { return r.spans[i].end > place })
 }
 
 // whole is the pseudonym of a whole value: of a password, or of a declared field,
@@ -391,6 +408,7 @@ func (o *members) end(r *jsonReader) {
 			}
 		case looksFull(text), isName(text) && (o.about || r.w.c.meanings.of(o.own) == about):
 			r.w.likely(text, "")
+		case (r.t[at[0]-1] == '[' || bytes.IndexByte(text, ';') > 0) && r.listed(text):
 		default:
 			continue
 		}

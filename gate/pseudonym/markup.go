@@ -26,7 +26,9 @@ func (w *item) markup(t []byte) {
 		close := end
 		var field []byte
 		if t[end] != '>' {
-			close, field = w.attributes(t, end)
+			var value []byte
+			close, field, value = w.attributes(t, end)
+			w.valueOf(name, plainMarkup(value))
 		}
 		i = close
 		if close >= len(t) || t[close] != '>' || t[close-1] == '/' {
@@ -41,6 +43,13 @@ func (w *item) markup(t []byte) {
 			m = w.c.meanings.of(string(field))
 		}
 		if m == noMeaning {
+			continue
+		}
+		if bytes.HasPrefix(t[close+1:], []byte("<![CDATA[")) {
+			from := close + 1 + len("<![CDATA[")
+			if n := bytes.Index(t[from:], []byte("]]>")); n > 0 && n < 512 {
+				w.learn(m, t[from:from+n])
+			}
 			continue
 		}
 		stop := bytes.IndexByte(t[close:], '<')
@@ -64,9 +73,8 @@ func (w *item) markup(t []byte) {
 }
 
 // attributes reads the attributes of a tag from at on, and gives where it ends, and the name
-// of a field that it has.
-func (w *item) attributes(t []byte, at int) (end int, field []byte) {
-	var value []byte // name="field" value="value"
+// of a field and the value that it has: name="field" value="value".
+func (w *item) attributes(t []byte, at int) (end int, field, value []byte) {
 	for at < len(t) && t[at] != '>' {
 		if !isAlnum(t[at]) {
 			at++
@@ -83,7 +91,7 @@ func (w *item) attributes(t []byte, at int) (end int, field []byte) {
 		quote := t[at+1]
 		stop := bytes.IndexByte(t[at+2:], quote)
 		if stop < 0 {
-			return len(t), nil
+			return len(t), nil, nil
 		}
 		text := t[at+2 : at+2+stop]
 		at += 3 + stop
@@ -109,7 +117,7 @@ func (w *item) attributes(t []byte, at int) (end int, field []byte) {
 	if field != nil && len(value) > 1 {
 		w.learn(w.c.meanings.of(string(field)), plainMarkup(value))
 	}
-	return at, field
+	return at, field, value
 }
 
 func plainMarkup(t []byte) []byte {
@@ -140,5 +148,22 @@ func enclosing(t []byte, i int) string {
 			name, _, _ := bytes.Cut(t[i+1:i+end], []byte(" "))
 			return string(name[bytes.LastIndexByte(name, ':')+1:])
 		}
+	}
+}
+
+// valueOf makes identities of the value of an element that has it in an attribute, as in FHIR:
+// <family value="Doe"/>.
+func (w *item) valueOf(name, value []byte) {
+	if len(value) < 2 {
+		return
+	}
+	if colon := bytes.LastIndexByte(name, ':'); colon >= 0 {
+		name = name[colon+1:]
+	}
+	switch m := w.c.meanings.of(string(name)); {
+	case m == namePiece && (string(name) == "family" || string(name) == "given") && isName(value):
+		w.name(value)
+	case m != namePiece && m != secret:
+		w.learn(m, value)
 	}
 }

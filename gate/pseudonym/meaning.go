@@ -130,7 +130,8 @@ var (
 		imie nazwisko jmeno prijmeni keresztnev vezeteknev csaladnev soyad soyadi otchestvo familiya
 		氏名 名前 yourname myname`)
 	plainNames = set(`name names nom nome nombre naam namn navn nimi imiona displayname nickname screenname author assignee reporter attendee beneficiary payee payer
-		contact contactperson customer patient client guest passenger recipient sender signer signatory physician doctor attn attention owner holder shipto billto`)
+		contact contactperson customer patient client guest passenger recipient sender signer signatory physician doctor attn attention owner holder shipto billto
+		attendees participants guests passengers recipients authors assignees signers patients invitees organizers members`)
 	pieces      = set(`first last given family middle forename prefix suffix firstname lastname text full formatted`)
 	loginFields = set(`username userlogin loginname loginid login user uname usernameoremail loginuser useraccount benutzername benutzer nomutilisateur utilisateur usuario gebruikersnaam handle screenname nick nickname
 		preferredusername samaccountname userprincipalname remoteuser authuser forwardeduser authenticateduser webauthuser ssouser proxyuser`)

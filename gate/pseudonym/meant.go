@@ -29,6 +29,10 @@ func (w *item) meant(m meaning, value []byte) (out []byte, whole bool) {
 			w.name(value)
 			return w.inPlace(value, false)
 		}
+		if core := bytes.Trim(value, "^$*%."); len(core) < len(value) && isName(core) { // of a query
+			w.name(core)
+			return nil, false
+		}
 		return w.shrouded(value)
 	case loginName:
 		return w.login(value)

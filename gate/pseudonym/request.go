@@ -410,6 +410,9 @@ type formField struct {
 func (w *item) fieldValue(f formField, raw []byte, plain func([]byte) []byte) []byte {
 	text := plain(raw)
 	place, name := f.place, f.name
+	if place == "cookie" && bytes.IndexByte(raw, '+') >= 0 && looksLikeJSON(text) {
+		plain, text = plainForm, plainForm(raw)
+	}
 	if w.c.names.has(place, name) {
 		w.declaredName(text)
 		if out, whole := w.inPlace(text, true); whole {
