@@ -1,6 +1,7 @@
 package pseudonym
 
 import (
+	"bytes"
 	"strings"
 	"unicode/utf8"
 
@@ -106,7 +107,7 @@ func (c *Cleaner) pieces(local string) string {
 		if i >= 0 {
 			piece = local[:i]
 		}
-		if isDomain(piece) {
+		if isDomain(piece) || i < 0 && out.Len() > 0 && isReserved(piece) {
 			out.WriteString(c.domain(piece))
 		} else {
 			out.WriteString(c.segments(piece))
@@ -127,6 +128,19 @@ func isDomain(s string) bool {
 		return false
 	}
 	return isPublic(strings.ToLower(s[strings.LastIndexByte(s, '.')+1:]))
+}
+
+// isReserved reports whether s is a name of two labels or more within a network or in examples
+// (RFC 2606, RFC 6761, RFC 6762).
+func isReserved(s string) bool {
+	dot := strings.LastIndexByte(s, '.')
+	return dot > 0 && !strings.Contains(s, "..") && isHostEnd(strings.ToLower(s[dot+1:]))
+}
+
+// isReturnPath reports whether a local part of two pieces with "=" between is a return path in
+// the manner of VERP: a sender, a sign, and an address of a reserved domain.
+func isReturnPath(before, domain []byte) bool {
+	return bytes.ContainsAny(before, "+-") && isReserved(string(domain))
 }
 
 // isPublic reports whether a top-level domain, in lower case, is one of the root's.

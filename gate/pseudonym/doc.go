@@ -10,7 +10,8 @@
 //	                   calling code and groups; the groups of North America (510-555-0100,
 //	                   1 510 ..., (510) ...); from 0 in groups, 9 to 13 digits. Bare digits
 //	                   count in fields that are called so (phone, mobile, msisdn, tel, fax),
-//	                   and anywhere once the number was seen in the item
+//	                   also in digits of other scripts, and then anywhere in the item and its
+//	                   session, behind a zero or a calling code too
 //	                   Rules.Regions adds the national formats of regions (libphonenumber's plans)
 //	names              the words of display names of address fields, of "Jane Doe <address>" in
 //	                   text, of salutations ("Dear Ms Doe,"), of fields that are called so in JSON,
@@ -24,7 +25,12 @@
 //	                   names. The display name of an address such as noreply@ counts where its
 //	                   words are none of a language or of its domain. Not replaced: one letter,
 //	                   titles and functions (Dr, team, support), words within the names of hosts.
-//	                   A word of two letters, or one of the language, counts in its own case alone
+//	                   A word of two letters, or one of the language, counts in its own case alone.
+//	                   In Han, kana, Hangul and Thai a name of two characters or more (Thai four) is
+//	                   found within text, also put together of surname and given name, with the
+//	                   surname before a calling (Mr, teacher); in Arabic and Hebrew behind particles.
+//	                   A name that is a common word (Le, An, Van) or one character is replaced in
+//	                   its own field, and beside the other word of it, alone
 //	cards              13 to 19 digits in a range that is issued, with the check digit of ISO/IEC
 //	                   7812-1, in groups or not; the first six stay, the check digit is right again
 //	bank accounts      IBANs of a country's length by ISO 13616, with check digits right again
@@ -32,7 +38,8 @@
 //	                   any text, all others in fields that are called so or behind words that call
 //	                   them so ("passport no. ..."); check characters are right again
 //	dates of birth     in fields that are called so and behind "born", "date of birth" and the
-//	                   like; then in the common ways to write that day. The year stays
+//	                   like, and in fields for its year, month and day; then in the common ways to
+//	                   write that day. The year stays
 //	clients' addresses in X-Forwarded-For, Forwarded and the like, and in fields such as
 //	                   client_ip; the first octet stays (two of IPv6), private ones stay whole
 //	log-ins            fields such as username; those that are words of a name go on being made of
@@ -80,7 +87,9 @@
 //
 // A telephone number keeps its calling code, length, separators and the first three digits
 // of its national number (two, of fewer than nine digits), in every format alike. A name
-// keeps its length, case, and which letters are vowels. A record number goes on being
+// keeps its length, case, and which letters are vowels; in Han, kana and Hangul each character
+// becomes another one of the same charsets of old by itself, so that what is put together of
+// pseudonyms is the pseudonym of the whole: how often characters stand shows through. A record number goes on being
 // found by its pattern. Permutations are one to one for each form (see permute.go), so two
 // people never become one.
 //

@@ -3,6 +3,8 @@ package pseudonym
 import (
 	"bytes"
 	"encoding/json"
+	"slices"
+	"sort"
 	"strconv"
 	"strings"
 )
@@ -83,6 +85,8 @@ func (r *jsonReader) object(depth int) bool {
 	r.i++
 	o := members{own: r.key}
 	var p pair
+	var b birthParts
+	var rows tabled
 	for first := true; ; first = false {
 		r.space()
 		if r.i < len(r.t) && r.t[r.i] == '}' {
@@ -111,30 +115,41 @@ func (r *jsonReader) object(depth int) bool {
 		r.space()
 		r.path = appendMember(r.path, key)
 		from := r.i
-		if !r.value(key, depth+1) {
+		known := key
+		if from < len(r.t) && r.t[from] != '{' {
+			known = o.wrapped(r.w.c, key)
+		}
+		if !r.value(known, depth+1) {
 			return false
 		}
 		r.path = r.path[:mark]
 		if from < r.i && (r.t[from] == '"' || r.t[from] == '[') {
-			o.take(r, key, from)
+			o.take(r, known, from)
+			rows.take(r, key, from)
 		}
 		if from < r.i {
 			p.take(r, key, from)
+			b.take(r, &o, key, from)
 		}
 	}
+	b.end(r)
+	rows.end(r)
 	o.end(r)
 	p.end(r)
 	return true
 }
 
 func (r *jsonReader) array(key string, depth int) bool {
-	mark := len(r.path)
+	mark, begun := len(r.path), r.i
 	r.i++
 	var two [2][2]int
 	for n := 0; ; n++ {
 		r.space()
 		if r.i < len(r.t) && r.t[r.i] == ']' {
 			r.i++
+			if n > 1 && r.t[two[0][0]] == '[' {
+				r.table(begun)
+			}
 			if n == 2 {
 				r.listOfTwo(two)
 			}
@@ -202,7 +217,12 @@ func (r *jsonReader) leaf(key string, start, end int, quoted bool) {
 	c := r.w.c
 	path := string(r.path)
 	if c.names.has("json", path) {
-		r.w.declaredName(plainJSON(r.t[start:end]))
+		text := plainJSON(r.t[start:end])
+		r.w.declaredName(text)
+		if out, whole := r.w.inPlace(text, true); whole {
+			r.add(span{start, end, aValue, redoBackslash(out, r.t[start:end])})
+			return
+		}
 	}
 	m := c.meanings.of(key)
 	if m == secret && (quoted || digitsIn(r.t[start:end]) > 3) || c.fields.has("json", path) {
@@ -252,20 +272,25 @@ func (r *jsonReader) string(start, end int, m manner) {
 	}
 }
 
-// add adds a span behind those that are there, in place of one of the same place.
+// add adds a span among those that are there, in place of one of the same place. One within
+// another, or across, is left out: what is left is found again.
 func (r *jsonReader) add(s span) {
-	for i := len(r.spans); i > 0; i-- {
-		if last := &r.spans[i-1]; s.start >= last.end {
-			r.spans = append(r.spans[:i], append([]span{s}, r.spans[i:]...)...)
-			return
-		} else if s.start == last.start && s.end == last.end {
-			*last = s
-			return
-		} else if s.end > last.start {
-			return // within one that is replaced as a whole; what is left is found again
-		}
+	i := r.spanAt(s.start)
+	switch {
+	case i < len(r.spans) && s.start == r.spans[i].start && s.end == r.spans[i].end:
+		r.spans[i] = s
+	case i < len(r.spans) && s.end > r.spans[i].start:
+	default:
+		r.spans = slices.Insert(r.spans, i, s)
 	}
-	r.spans = append([]span{s}, r.spans...)
+}
+
+// spanAt is the index of the first span that ends behind a place.
+func (r *jsonReader) spanAt(place int) int {
+	if n := len(r.spans); n == 0 || r.spans[n-1].end <= place {
+		return n
+	}
+	return sort.Search(len(r.spans), func(i int) bool { return r.spans[i].end > place })
 }
 
 // whole is the pseudonym of a whole value: of a password, or of a declared field,
@@ -295,8 +320,10 @@ const leastField = 5
 type members struct {
 	own      string // the name that the object itself is a member by
 	personal bool   // a member is somebody's
+	about    bool   // a member is of the kind that people have
 	address  string
 	names    [][2]int // where values are that are names if the object is of a person
+	called   []string // what each of names is called by
 	sure     [][2]int // and of those that are names in any case
 	pieces   [][2]int // words of a name
 }
@@ -305,6 +332,7 @@ type members struct {
 func (o *members) take(r *jsonReader, key string, from int) {
 	m := r.w.c.meanings.of(key)
 	o.personal = o.personal || m.personal() && m != secret
+	o.about = o.about || m == about
 	if r.t[from] != '"' && m != namePiece && m != plainName && m != personName {
 		return
 	}
@@ -312,6 +340,7 @@ func (o *members) take(r *jsonReader, key string, from int) {
 	switch m {
 	case plainName:
 		o.names = append(o.names, at)
+		o.called = append(o.called, key)
 	case personName:
 		o.sure = append(o.sure, at)
 	case namePiece:
@@ -320,7 +349,7 @@ func (o *members) take(r *jsonReader, key string, from int) {
 		if o.address == "" {
 			o.address = string(plainJSON(r.t[at[0]:at[1]]))
 		}
-	case noMeaning:
+	case noMeaning, about:
 		if o.address == "" && (key == "address" || key == "Address" || key == "to" || key == "from") && bytes.IndexByte(r.t[from:r.i], '@') > 0 {
 			o.address, o.personal = string(plainJSON(r.t[at[0]:at[1]])), true
 		}
@@ -333,9 +362,9 @@ func (o *members) end(r *jsonReader) {
 	if strings.IndexByte(o.address, '@') < 0 {
 		o.address = ""
 	}
-	again := func(at [2]int) {
+	again := func(at [2]int, known bool) {
 		if r.t[at[0]-1] == '"' {
-			r.string(at[0], at[1], manner{})
+			r.named(at, known)
 			return
 		}
 		for i := at[0]; i < at[1]; i++ { // a list of them
@@ -344,7 +373,7 @@ func (o *members) end(r *jsonReader) {
 				if !sub.skipString() {
 					return
 				}
-				r.string(i+1, sub.i-1, manner{})
+				r.named([2]int{i + 1, sub.i - 1}, known)
 				i = sub.i - 1
 			}
 		}
@@ -357,7 +386,7 @@ func (o *members) end(r *jsonReader) {
 	}
 	r.w.nameOf(full, o.address)
 	full = nil
-	if of := r.w.c.meanings.of(o.own); len(o.pieces) > 0 && (of == personName || of == plainName || isPersons(o.own) || len(o.pieces) > 1 && o.personal) {
+	if of := r.w.c.meanings.of(o.own); len(o.pieces) > 0 && (of == personName || of == plainName || isOfPerson(o.own) || len(o.pieces) > 1 && o.personal) {
 		for _, at := range o.pieces {
 			if text := plainJSON(r.t[at[0]:at[1]]); isName(bytes.Trim(text, "[]")) || r.t[at[0]-1] == '[' {
 				full = append(append(full, text...), ' ')
@@ -365,36 +394,62 @@ func (o *members) end(r *jsonReader) {
 		}
 		r.w.nameOf(full, o.address)
 		for _, at := range o.pieces {
-			again(at)
+			again(at, true)
 		}
 	}
-	for _, at := range o.names {
+	for i, at := range o.names {
 		text := plainJSON(r.t[at[0]:at[1]])
+		known := false
 		switch {
-		case o.personal || isPersons(o.own) || r.inPersons():
+		case o.personal || isOfPerson(o.own) || r.inPersons() || hasUnspaced(text) && isName(text) && isOfPerson(o.called[i]):
 			if isName(text) || r.t[at[0]-1] == '[' || o.address != "" {
 				r.w.nameOf(text, o.address)
+				known = true
 			}
-		case looksFull(text):
+		case looksFull(text), isName(text) && (o.about || r.w.c.meanings.of(o.own) == about):
 			r.w.likely(text, "")
+		case (r.t[at[0]-1] == '[' || bytes.IndexByte(text, ';') > 0) && r.listed(text):
 		default:
 			continue
 		}
-		again(at)
+		again(at, known)
 	}
 }
 
-// inPersons reports whether the object under way is in a list of people.
+// named replaces what is in a string once more, with the names that were learnt since; one
+// that is known to be a name is replaced as a whole where no word of it is looked for.
+func (r *jsonReader) named(at [2]int, known bool) {
+	if known {
+		if out, whole := r.w.inPlace(plainJSON(r.t[at[0]:at[1]]), false); whole {
+			r.put(at, out, true)
+			return
+		}
+	}
+	r.string(at[0], at[1], manner{})
+}
+
+// inPersons reports whether the object under way is in a list of people, or holds data of one.
 func (r *jsonReader) inPersons() bool {
 	path := r.path
-	if i := bytes.LastIndexByte(path, '['); i > 0 && i+1 < len(path) && isDigit(path[i+1]) {
-		path = path[:i]
+	for range 3 {
+		if i := bytes.LastIndexByte(path, '['); i > 0 && i+1 < len(path) && isDigit(path[i+1]) {
+			path = path[:i]
+		}
+		at := bytes.LastIndexByte(path, '.')
+		name := string(path[at+1:])
+		if isOfPerson(name) {
+			return true
+		}
+		if at < 0 || !isHolderOf(name) {
+			return false
+		}
+		path = path[:at]
 	}
-	return isPersons(string(path[bytes.LastIndexByte(path, '.')+1:]))
+	return false
 }
 
 // isPersons reports whether the name of a field says that it holds people.
 func isPersons(key string) bool {
 	words := wordsOf(key)
-	return len(words) > 0 && persons[words[len(words)-1]]
+	return len(words) > 0 && (persons[words[len(words)-1]] || personsElsewhere[words[len(words)-1]])
 }

@@ -238,7 +238,12 @@ func (w *item) headerField(f *field, value []byte) []byte {
 	if w.c.headerPlaces && !f.is("from ") { // that is the first line of an mbox file
 		switch name := lowerText(f.name); {
 		case w.c.names.has("header", name):
+			text := bytes.TrimSpace(value)
 			w.declaredName(decodeWords(value))
+			if out, whole := w.inPlace(text, true); whole && isASCII(text) && !bytes.Contains(text, []byte("=?")) {
+				at := bytes.Index(value, text)
+				return apply(value, []span{{start: at, end: at + len(text), text: out}})
+			}
 		case w.c.fields.has("header", name):
 			text := bytes.TrimSpace(value)
 			if i := bytes.Index(value, text); len(text) > 0 {

@@ -19,19 +19,22 @@ func (w *item) markup(t []byte) {
 		for end < len(t) && (isAlnum(t[end]) || t[end] == '_' || t[end] == '-' || t[end] == ':' || t[end] == '.' || t[end] >= 0x80) {
 			end++
 		}
-		name := t[i:end]
+		begun, name := i-1, t[i:end]
 		if len(name) == 0 || end >= len(t) {
 			continue
 		}
 		close := end
 		var field []byte
 		if t[end] != '>' {
-			close, field = w.attributes(t, end)
+			var value []byte
+			close, field, value = w.attributes(t, end)
+			w.valueOf(name, plainMarkup(value))
 		}
 		i = close
 		if close >= len(t) || t[close] != '>' || t[close-1] == '/' {
 			continue
 		}
+		tag := name
 		if colon := bytes.LastIndexByte(name, ':'); colon >= 0 {
 			name = name[colon+1:]
 		}
@@ -42,10 +45,23 @@ func (w *item) markup(t []byte) {
 		if m == noMeaning {
 			continue
 		}
+		if bytes.HasPrefix(t[close+1:], []byte("<![CDATA[")) {
+			from := close + 1 + len("<![CDATA[")
+			if n := bytes.Index(t[from:], []byte("]]>")); n > 0 && n < 512 {
+				w.learn(m, t[from:from+n])
+			}
+			continue
+		}
 		stop := bytes.IndexByte(t[close:], '<')
 		if stop > 1 && close+stop+1 < len(t) && t[close+stop+1] == '/' {
 			text := plainMarkup(t[close+1 : close+stop])
 			w.learn(m, text)
+			if m == plainName && isName(text) && isOfPerson(enclosing(t, begun)) {
+				w.name(text)
+			}
+			if m == personName {
+				w.inContext(t[close:min(len(t), close+stop+2+len(tag))], 1, stop)
+			}
 			if m == personName && isName(text) {
 				if last != nil && len(text)+len(last) < 80 {
 					w.name(append(append(bytes.Clone(last), ' '), text...))
@@ -57,9 +73,8 @@ func (w *item) markup(t []byte) {
 }
 
 // attributes reads the attributes of a tag from at on, and gives where it ends, and the name
-// of a field that it has.
-func (w *item) attributes(t []byte, at int) (end int, field []byte) {
-	var value []byte // name="field" value="value"
+// of a field and the value that it has: name="field" value="value".
+func (w *item) attributes(t []byte, at int) (end int, field, value []byte) {
 	for at < len(t) && t[at] != '>' {
 		if !isAlnum(t[at]) {
 			at++
@@ -76,7 +91,7 @@ func (w *item) attributes(t []byte, at int) (end int, field []byte) {
 		quote := t[at+1]
 		stop := bytes.IndexByte(t[at+2:], quote)
 		if stop < 0 {
-			return len(t), nil
+			return len(t), nil, nil
 		}
 		text := t[at+2 : at+2+stop]
 		at += 3 + stop
@@ -92,13 +107,17 @@ func (w *item) attributes(t []byte, at int) (end int, field []byte) {
 			value = text
 		case "href", "src", "class", "style", "type", "for", "rel", "target", "alt", "title", "width", "height", "border", "align", "valign":
 		default:
-			w.learn(w.c.meanings.of(string(name)), plainMarkup(text))
+			m := w.c.meanings.of(string(name))
+			w.learn(m, plainMarkup(text))
+			if m == personName {
+				w.inContext(t[begun:at], len(name)+2, at-begun-1)
+			}
 		}
 	}
 	if field != nil && len(value) > 1 {
 		w.learn(w.c.meanings.of(string(field)), plainMarkup(value))
 	}
-	return at, field
+	return at, field, value
 }
 
 func plainMarkup(t []byte) []byte {
@@ -106,4 +125,45 @@ func plainMarkup(t []byte) []byte {
 		return t
 	}
 	return []byte(html.UnescapeString(string(t)))
+}
+
+// enclosing returns the name of the element that the tag which begins at i is in, as far as
+// what stands before it, of a bounded length, says so.
+func enclosing(t []byte, i int) string {
+	least := max(0, i-4096)
+	for depth := 0; ; {
+		at := bytes.LastIndexByte(t[least:i], '<')
+		if at < 0 {
+			return ""
+		}
+		i = least + at
+		end := bytes.IndexByte(t[i:], '>')
+		switch {
+		case end < 0 || t[i+1] == '?' || t[i+1] == '!' || t[i+end-1] == '/':
+		case t[i+1] == '/':
+			depth++
+		case depth > 0:
+			depth--
+		default:
+			name, _, _ := bytes.Cut(t[i+1:i+end], []byte(" "))
+			return string(name[bytes.LastIndexByte(name, ':')+1:])
+		}
+	}
+}
+
+// valueOf makes identities of the value of an element that has it in an attribute, as in FHIR:
+// <family value="Doe"/>.
+func (w *item) valueOf(name, value []byte) {
+	if len(value) < 2 {
+		return
+	}
+	if colon := bytes.LastIndexByte(name, ':'); colon >= 0 {
+		name = name[colon+1:]
+	}
+	switch m := w.c.meanings.of(string(name)); {
+	case m == namePiece && (string(name) == "family" || string(name) == "given") && isName(value):
+		w.name(value)
+	case m != namePiece && m != secret:
+		w.learn(m, value)
+	}
 }

@@ -25,6 +25,9 @@ const (
 	secret              // a password
 	clientHost          // the address of a client's machine
 	mailbox             // a mail address: what stands beside it is somebody's
+	birthPart           // the day, month or year of a date of birth
+	datePart            // such a part of a date that the object which it is in is called by
+	about               // an address, an age or the like: what stands beside it may be somebody's
 )
 
 // personal reports whether a field of that meaning says that those beside it are of a person.
@@ -73,7 +76,7 @@ func wordsOf(name string) []string {
 	var word []rune
 	flush := func() {
 		if len(word) > 0 {
-			list = append(list, string(word))
+			list = append(list, norm.NFC.String(string(word)))
 			word = word[:0]
 		}
 	}
@@ -125,9 +128,10 @@ var (
 		prenom prenoms nomdefamille nomdenaissance nomcomplet nomprenom apellido apellidos primerapellido segundoapellido nombrecompleto nombres
 		cognome nomecompleto sobrenome apelido voornaam voornamen achternaam etunimi sukunimi fornamn efternamn fornavn etternavn efternavn
 		imie nazwisko jmeno prijmeni keresztnev vezeteknev csaladnev soyad soyadi otchestvo familiya
-		имя фамилия отчество 姓名 氏名 名前 名字 yourname myname`)
+		氏名 名前 yourname myname`)
 	plainNames = set(`name names nom nome nombre naam namn navn nimi imiona displayname nickname screenname author assignee reporter attendee beneficiary payee payer
-		contact contactperson customer patient client guest passenger recipient sender signer signatory physician doctor attn attention owner holder shipto billto`)
+		contact contactperson customer patient client guest passenger recipient sender signer signatory physician doctor attn attention owner holder shipto billto
+		attendees participants guests passengers recipients authors assignees signers patients invitees organizers members`)
 	pieces      = set(`first last given family middle forename prefix suffix firstname lastname text full formatted`)
 	loginFields = set(`username userlogin loginname loginid login user uname usernameoremail loginuser useraccount benutzername benutzer nomutilisateur utilisateur usuario gebruikersnaam handle screenname nick nickname
 		preferredusername samaccountname userprincipalname remoteuser authuser forwardeduser authenticateduser webauthuser ssouser proxyuser`)
@@ -167,6 +171,9 @@ func meaningOf(name string) meaning {
 	words := wordsOf(name)
 	if len(words) == 0 {
 		return noMeaning
+	}
+	if m := partMeaning(name, words); m != noMeaning {
+		return m
 	}
 	if words[0] == "x" && len(words) > 1 && !clientFields[strings.Join(words, "")] { // X-User-Name
 		words = words[1:]
@@ -216,6 +223,7 @@ func meaningOf(name string) meaning {
 			if len(end) > 3 || end == "ssn" || end == "dni" || end == "bsn" || end == "cpf" {
 				return m
 			}
+		case about:
 		case birthDate:
 			if end != "birth" && end != "born" || before == "of" || before == "date" {
 				return m
@@ -254,6 +262,8 @@ func exactMeaning(joined string) meaning {
 		return telephone
 	case secretFields[joined]:
 		return secret
+	case tongues[joined] != noMeaning:
+		return tongues[joined]
 	}
 	if who, ok := strings.CutSuffix(joined, "name"); ok && (persons[who] || who == "contact") {
 		if who == "user" {

@@ -27,6 +27,10 @@ func (w *item) meant(m meaning, value []byte) (out []byte, whole bool) {
 	case personName:
 		if isName(value) {
 			w.name(value)
+			return w.inPlace(value, false)
+		}
+		if core := bytes.Trim(value, "^$*%."); len(core) < len(value) && isName(core) { // of a query
+			w.name(core)
 			return nil, false
 		}
 		return w.shrouded(value)
@@ -39,6 +43,12 @@ func (w *item) meant(m meaning, value []byte) (out []byte, whole bool) {
 		if digitsIn(value) >= 4 {
 			return w.shrouded(value)
 		}
+	case birthPart:
+		if s, ok := w.born(string(value)); ok {
+			return []byte(s), true
+		}
+	case telephone:
+		return w.otherDigits(value)
 	case nationalID:
 		return w.nationalValue(value)
 	case cardNumber:
@@ -167,8 +177,16 @@ func (w *item) learn(m meaning, value []byte) {
 			w.likely(value, "")
 		}
 	case telephone:
-		if digitsIn(value) >= leastNumber {
+		if out, whole := w.otherDigits(value); whole {
+			w.exactly(string(value), string(out))
+		} else if digitsIn(value) >= leastNumber {
 			w.scan(value, manner{number: true}, 1)
+		}
+	case personName:
+		if isName(value) {
+			w.name(value)
+		} else if out, whole := w.shrouded(value); whole {
+			w.exactly(string(value), string(out))
 		}
 	case secret:
 		if len(value) > 1 {
@@ -238,10 +256,21 @@ func (w *item) checkedAt(t []byte, i int) (n compact, out []byte) {
 			return n, inPlaces(t[n.start:n.end], w.c.iban(n.text))
 		}
 	}
-	if kind, n := nationalAt(t, i); kind != nil && !w.needles.has(aNumber, t[n.start:n.end]) && !(isDigit(t[i]) && i > 0 && (t[i-1] == '.' || t[i-1] == '-' || t[i-1] == '+' || t[i-1] == ':') && !n.dashed) {
+	if kind, n := nationalAt(t, i); kind != nil && !w.endsInNumber(t[n.start:n.end]) && !(isDigit(t[i]) && i > 0 && (t[i-1] == '.' || t[i-1] == '-' || t[i-1] == '+' || t[i-1] == ':') && !n.dashed) {
 		return n, inPlaces(t[n.start:n.end], w.c.national(kind, n.text))
 	}
 	return w.labelled(t, i)
+}
+
+// endsInNumber reports whether text is a telephone number that was found in the item, perhaps
+// behind a calling code or zeros.
+func (w *item) endsInNumber(text []byte) bool {
+	for i := 0; i < 6 && len(text)-i >= leastNumber; i++ {
+		if w.needles.has(aNumber, text[i:]) {
+			return true
+		}
+	}
+	return false
 }
 
 // labelled is the value that begins at i in t, and that the words before it on its line call

@@ -2,6 +2,7 @@ package pseudonym
 
 import (
 	"bytes"
+	"strings"
 	"unicode"
 	"unicode/utf8"
 
@@ -24,9 +25,12 @@ type needle struct {
 	kind     kind
 	text     string // in lower case, in normal form C or D
 	original string // aNumber: all digits; else as it was found first
-	national int    // of a number
+	national int    // of a number: where its national part begins in original
+	codes    string // digits that may stand right before a number, each between spaces
 	exact    bool   // a word so short that its case counts
 	ascii    bool   // its text is
+	tail     int    // bytes at its end that stay: what a person of that name is called by
+	boundary boundary
 }
 
 // needles finds many texts in one pass. A filter finds where one may stand, by the
@@ -103,7 +107,7 @@ func (f *filter) allow(place, bucket int, c byte) {
 // bucket is that of the needle, which is the nth.
 func (d *needle) bucket(n int) int {
 	switch {
-	case !d.ascii || len(d.text) == 2 || !isAlnum(d.text[0]):
+	case !d.ascii || len(d.text) == 2 || !isAlnum(d.text[0]) || d.codes != "":
 		return loose
 	case d.kind == aNumber:
 		return words + n%(loose-words)
@@ -156,12 +160,14 @@ func (n *needles) add(d needle) bool {
 	}
 	h := pairHash(lowerByte(d.text[0]), lowerByte(d.text[1]))
 	for k := n.chains[h&255]; k > 0; k = n.starts[k-1].next {
-		if e := &n.list[n.starts[k-1].needle]; e.kind == d.kind && e.text == d.text {
+		if e := &n.list[n.starts[k-1].needle]; e.kind == d.kind && e.text == d.text && (d.codes == "" || e.codes == d.codes) {
 			return false
 		}
 	}
 	i := len(n.list)
-	d.ascii = isASCII([]byte(d.text))
+	if d.ascii = isASCII([]byte(d.text)); !d.ascii && d.kind == aName {
+		d.boundary = boundaryOf(d.text)
+	}
 	n.list = append(n.list, d)
 	bucket := d.bucket(i)
 	if bucket != loose {
@@ -279,11 +285,17 @@ func (d *needle) at(t []byte, i int) int {
 	}
 	switch d.kind {
 	case aName:
-		if inWordBefore(t, i) || inWordAfter(t, end) && !(len(d.text) >= leastNumbered && isNumbered(t, end)) || d.exact && string(t[i:end]) != d.original || inHost(t, i, end) {
+		if d.boundary == unspaced {
+			if endsWithin(t, end) || inHost(t, i, end) {
+				return 0
+			}
+			break
+		}
+		if inWordBefore(t, i) && !(d.boundary == attached && afterParticle(t, i)) || inWordAfter(t, end) && !(len(d.text) >= leastNumbered && isNumbered(t, end)) || d.exact && string(t[i:end]) != d.original || inHost(t, i, end) {
 			return 0
 		}
 	case aNumber:
-		if i > 0 && isDigit(t[i-1]) || end < len(t) && isDigit(t[end]) {
+		if i > 0 && isDigit(t[i-1]) && !d.isBehindCode(t, i) || end < len(t) && isDigit(t[end]) {
 			return 0
 		}
 	case anAddress:
@@ -296,6 +308,19 @@ func (d *needle) at(t []byte, i int) int {
 		}
 	}
 	return end - i
+}
+
+// isBehindCode reports whether the digits before i in t are those of a calling code or of a
+// prefix within a country, behind which the number may be written.
+func (d *needle) isBehindCode(t []byte, i int) bool {
+	if d.codes == "" {
+		return false
+	}
+	begin := i
+	for begin > 0 && isDigit(t[begin-1]) && i-begin < 6 {
+		begin--
+	}
+	return strings.Contains(d.codes, " "+string(t[begin:i])+" ")
 }
 
 // unicodeEnd is where the text of the needle ends that begins at i in t, in any case;
@@ -406,7 +431,18 @@ func (c *Cleaner) word(raw []byte) *known {
 	}
 	w := string(raw)
 	composed := norm.NFC.String(w)
-	out := c.perm.text(ofName, 0, composed, spoken)
+	out := composed
+	if bytes.ContainsAny(raw, " ,\u3000") { // several
+		var b strings.Builder
+		at := 0
+		eachWordAt([]byte(composed), 0, func(start, end int) {
+			b.WriteString(composed[at:start] + c.spelt(composed[start:end]))
+			at = end
+		})
+		out = b.String() + composed[at:]
+	} else {
+		out = c.spelt(composed)
+	}
 	if composed != w {
 		out = norm.NFD.String(out)
 	}
@@ -431,8 +467,13 @@ func isCommon(w string) bool {
 
 // eachWord calls found for each word of letters in s.
 func eachWord(s []byte, found func(w []byte)) {
+	eachWordAt(s, 0, func(start, end int) { found(s[start:end]) })
+}
+
+// eachWordAt calls found for the place of each word of letters in s from a byte on.
+func eachWordAt(s []byte, from int, found func(start, end int)) {
 	start := -1
-	for i := 0; i < len(s); {
+	for i := from; i < len(s); {
 		letter, size := 'a' <= s[i]|0x20 && s[i]|0x20 <= 'z', 1
 		if s[i] >= utf8.RuneSelf {
 			var r rune
@@ -442,12 +483,12 @@ func eachWord(s []byte, found func(w []byte)) {
 		if letter && start < 0 {
 			start = i
 		} else if !letter && start >= 0 {
-			found(s[start:i])
+			found(start, i)
 			start = -1
 		}
 		i += size
 	}
 	if start >= 0 {
-		found(s[start:])
+		found(start, len(s))
 	}
 }

@@ -176,3 +176,53 @@ func inFormat(raw []byte, digits []byte) []byte {
 	}
 	return out
 }
+
+// zeros are those of other scripts whose digits are used in numbers.
+var zeros = []rune("٠۰०০੦૦௦౦೦൦๐໐၀០０")
+
+// otherSigns are signs of telephone numbers in other scripts, and those that they stand for.
+var otherSigns = strings.NewReplacer("＋", "+", "−", "-", "－", "-", "‐", "-", "–", "-", "（", "(", "）", ")", "\u3000", " ", "\u00a0", " ", "\u200e", "", "\u200f", "")
+
+// otherDigits is the pseudonym of a telephone number in digits of another script: that of the
+// same number in those of ASCII. false: it is none.
+func (w *item) otherDigits(value []byte) ([]byte, bool) {
+	if isASCII(value) {
+		return nil, false
+	}
+	var zero rune
+	plain := strings.Map(func(r rune) rune {
+		for _, z := range zeros {
+			if z <= r && r < z+10 {
+				zero = z
+				return '0' + r - z
+			}
+		}
+		return r
+	}, string(value))
+	if zero == 0 {
+		return nil, false
+	}
+	plain = otherSigns.Replace(plain)
+	replaced := w.text([]byte(plain), manner{number: true})
+	if string(replaced) == plain {
+		return nil, false
+	}
+	var digits []byte
+	for _, c := range replaced {
+		if isDigit(c) {
+			digits = append(digits, c)
+		}
+	}
+	n := 0
+	out := strings.Map(func(r rune) rune {
+		for _, z := range append(zeros, '0') {
+			if z <= r && r < z+10 && n < len(digits) {
+				n++
+				return z + rune(digits[n-1]-'0')
+			}
+		}
+		return r
+	}, string(value))
+	w.exactly(string(value), out)
+	return []byte(out), true
+}

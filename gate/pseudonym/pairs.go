@@ -2,6 +2,7 @@ package pseudonym
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 )
 
@@ -66,6 +67,9 @@ func pairMeaning(c *Cleaner, text []byte) meaning {
 			m = c.meanings.of(string(text[i+1:]))
 		}
 	}
+	if m == about || m == birthPart || m == datePart {
+		return noMeaning
+	}
 	return m
 }
 
@@ -114,6 +118,9 @@ func (r *jsonReader) listOfTwo(two [2][2]int) {
 	name := plainJSON(r.t[two[0][0]+1 : two[0][1]-1])
 	if len(name) == 0 || bytes.IndexByte(name, ' ') >= 0 || isUpper(name) {
 		return
+	}
+	if value := bytes.Trim(r.t[two[1][0]:two[1][1]], `"`); !isUpper(value) && pairMeaning(r.w.c, value) != noMeaning {
+		return // of two names of fields
 	}
 	p := pair{said: pairMeaning(r.w.c, name), holders: [][2]int{two[1]}}
 	if p.said != plainName && p.said != namePiece {
@@ -184,13 +191,12 @@ func (r *jsonReader) put(at [2]int, out []byte, quoted bool) {
 	for !quoted && !validNumber(out) {
 		out = []byte(r.w.c.value(string(out)))
 	}
-	kept := r.spans[:0]
-	for _, s := range r.spans {
-		if s.end <= at[0] || s.start >= at[1] {
-			kept = append(kept, s)
-		}
+	first := r.spanAt(at[0])
+	last := first
+	for last < len(r.spans) && r.spans[last].start < at[1] {
+		last++
 	}
-	r.spans = kept
+	r.spans = slices.Delete(r.spans, first, last)
 	r.add(span{at[0], at[1], aValue, redoBackslash(out, r.t[at[0]:at[1]])})
 }
 

@@ -16,7 +16,7 @@ const (
 	mostPairs      = 64 << 10 // two words of a full name
 	mostOwners     = 32 << 10 // addresses with their names
 	mostSessions   = 8 << 10
-	mostOfSession  = 256 // identities of one session
+	mostOfSession  = 512 // identities of one session
 	mostWordsOwned = 8   // words of the name of one address
 )
 
@@ -68,11 +68,11 @@ func recall[V any](g *[2]map[string]V, k string) V {
 
 // pair takes down two words of a full name, in lower case.
 func (p *people) pair(a, b string) {
-	p.learn(a+" "+b, a)
+	p.learn(a + " " + b)
 }
 
 // declare takes down a word of a declared name, in lower case.
-func (p *people) declare(word string) { p.learn(word, word) }
+func (p *people) declare(word string) { p.learn(word) }
 
 // joined takes down two words of a full name as they are joined in names of files and in paths.
 func (p *people) joined(a, b string) {
@@ -86,8 +86,8 @@ func (p *people) joined(a, b string) {
 // whole recording: shorter ones may be words.
 const leastJoined = 9
 
-// learn takes down what is looked for where the word first stands.
-func (p *people) learn(key, first string) {
+// learn takes down what is looked for where its first word stands.
+func (p *people) learn(key string) {
 	p.mu.RLock()
 	known := p.pairs[0][key]
 	p.mu.RUnlock()
@@ -101,20 +101,37 @@ func (p *people) learn(key, first string) {
 			p.first[i].Store(0)
 		}
 		for k := range p.pairs[1] {
-			w, _, _ := strings.Cut(k, " ")
-			p.mark(w)
+			p.mark(k)
 		}
 	}
-	p.mark(first)
+	p.mark(key)
 	p.filled.Store(true)
 }
 
-func (p *people) mark(word string) {
-	h := uint32(hashBegun)
-	for i := range len(word) {
-		h = (h ^ uint32(word[i])) * hashPrime
+// mark notes by what text a key is looked for: its first word, or, in scripts without spaces,
+// its first two characters too.
+func (p *people) mark(key string) {
+	word, _, _ := strings.Cut(key, " ")
+	for _, s := range []string{word, twoOf(word)} {
+		if s != "" {
+			h := hashOf([]byte(s))
+			p.first[h%pairBits/64].Or(1 << (h % 64))
+		}
 	}
-	p.first[h%pairBits/64].Or(1 << (h % 64))
+}
+
+// mayBegin reports whether a key may begin with a word as keys have it.
+func (p *people) mayBegin(word []byte) bool {
+	h := hashOf(word)
+	return p.first[h%pairBits/64].Load()&(1<<(h%64)) != 0
+}
+
+func hashOf(word []byte) uint32 {
+	h := uint32(hashBegun)
+	for _, c := range word {
+		h = (h ^ uint32(c)) * hashPrime
+	}
+	return h
 }
 
 // FNV-1a.
@@ -215,6 +232,9 @@ func (p *people) keep(w *item) {
 		if d.kind == anAddress && len(next.addresses) <= mostOwnOfSession && !contains(next.addresses, d.text) {
 			next.addresses = append(next.addresses, d.text)
 		}
+		if d.kind == aRecord && next.pairs[d.text] != "" {
+			next.pairs[d.text] = w.pairs[d.text]
+		}
 		if d.kind == anAddress || known[string(rune(d.kind))+d.text] || len(next.list) >= mostOfSession {
 			continue
 		}
@@ -230,7 +250,7 @@ func (p *people) keep(w *item) {
 	for _, address := range next.addresses { // mail to it names them
 		list := recall(&p.owners, address)
 		for i := range next.list {
-			if d := &next.list[i]; d.kind == aName && len(list) < mostWordsOwned && !contains(list, d.original) {
+			if d := &next.list[i]; d.kind == aName && d.tail == 0 && len(list) < mostWordsOwned && !contains(list, d.original) {
 				list = append(list[:len(list):len(list)], d.original)
 			}
 		}
@@ -241,72 +261,6 @@ func (p *people) keep(w *item) {
 // mostOwnOfSession is how many addresses a session has at the most whose names are taken
 // to be those of one person.
 const mostOwnOfSession = 2
-
-// wordsIn looks in t for two words of a full name that was learnt anywhere, and makes the
-// words of it names of this item; and, where phrases are to be read, for words that say what
-// follows them.
-func (w *item) wordsIn(t []byte, phrases bool) {
-	p := w.c.people
-	filled := p.filled.Load()
-	for i := 0; i < len(t); {
-		if !isWordByte(t[i]) {
-			i++
-			continue
-		}
-		h, j := uint32(hashBegun), i
-		foreign := false
-		for ; j < len(t) && isWordByte(t[j]); j++ {
-			h = (h ^ uint32(lowerByte(t[j]))) * hashPrime
-			foreign = foreign || t[j] >= utf8.RuneSelf
-		}
-		if foreign {
-			h = hashBegun
-			for _, c := range []byte(foldName(t[i:j])) {
-				h = (h ^ uint32(c)) * hashPrime
-			}
-		}
-		if phrases && labelBits[h%pairBits/64]&(1<<(h%64)) != 0 {
-			w.label(t, i, j)
-		}
-		if phrases && j < len(t) {
-			w.formal(t, i, j)
-		}
-		if filled && p.first[h%pairBits/64].Load()&(1<<(h%64)) != 0 {
-			if p.knows(t[i:j]) {
-				w.word(t[i:j])
-			}
-			w.fullName(t, i, j)
-		}
-		i = j
-	}
-}
-
-func isWordByte(c byte) bool { return 'a' <= c|0x20 && c|0x20 <= 'z' || c >= utf8.RuneSelf }
-
-// fullName looks whether the word t[i:j] and the next one are of a full name.
-func (w *item) fullName(t []byte, i, j int) {
-	k := j
-	for n := 0; n < 2; n++ { // an initial may stand between
-		for gap := 0; k < len(t) && !isWordByte(t[k]) && gap < 3; gap++ {
-			if isDigit(t[k]) || t[k] == '@' {
-				return
-			}
-			k++
-		}
-		end := k
-		for end < len(t) && isWordByte(t[end]) {
-			end++
-		}
-		if end-k > 1 {
-			if w.c.people.knows(t[i:j], t[k:end]) {
-				w.word(t[i:j])
-				w.word(t[k:end])
-			}
-			return
-		}
-		k = end
-	}
-}
 
 // foldName is a word of a name as pairs have it: in lower case, composed.
 func foldName(word []byte) string {
@@ -376,6 +330,12 @@ func (w *item) nameAnew(s []byte, address string) {
 	words := nameWords(s)
 	for _, word := range words {
 		w.word(word)
+	}
+	if hasUnspaced(s) {
+		w.unspacedName(s)
+	}
+	if len(words) < 2 {
+		w.phrase(s)
 	}
 	if len(words) == 0 {
 		return
@@ -457,6 +417,9 @@ func (w *item) foreignWord(word []byte) {
 	plain := d.text
 	d.text = norm.NFD.String(lower)
 	w.found(d)
+	if rest, ok := strings.CutPrefix(plain, "ال"); ok && utf8.RuneCountInString(rest) > 2 { // "to the ..."
+		w.found(needle{kind: aName, text: "لل" + rest, original: "لل" + rest})
+	}
 	spelt := plain
 	for _, pair := range digraphs {
 		spelt = strings.ReplaceAll(spelt, pair[0], pair[1])
@@ -545,7 +508,7 @@ func looksFull(s []byte) bool {
 		}
 	})
 	for _, r := range string(s) {
-		if !unicode.IsLetter(r) && !unicode.Is(unicode.M, r) && !strings.ContainsRune(" .,'’-", r) {
+		if !unicode.IsLetter(r) && !unicode.Is(unicode.M, r) && !strings.ContainsRune(" .,'’-\u3000・·", r) {
 			return false
 		}
 	}
@@ -562,12 +525,12 @@ func isName(s []byte) bool {
 		switch {
 		case unicode.IsLetter(r):
 			letters++
-		case unicode.Is(unicode.M, r) || strings.ContainsRune(" .,'’-()\"/", r):
+		case unicode.Is(unicode.M, r) || strings.ContainsRune(" .,'’-()\"/\u3000・·", r):
 		default:
 			return false
 		}
 	}
-	return letters > 1
+	return letters > 1 || letters == 1 && hasUnspaced(s)
 }
 
 // localName takes down the name that a local part such as "ann.archer" gives away.

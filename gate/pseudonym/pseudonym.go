@@ -34,8 +34,9 @@ type Cleaner struct {
 	mac          []byte // key of sums
 	id           string
 	perm         permuter
-	seen         *memory // addresses, and the digests of all identities
-	words        *memory // of names
+	characters   func() []uint16 // of scripts without spaces
+	seen         *memory         // addresses, and the digests of all identities
+	words        *memory         // of names
 	numbers      *memory
 	macs         sync.Pool       // of hash.Hash, under mac
 	keep         []string        // canonical domains
@@ -64,7 +65,7 @@ func New(r Rules) (*Cleaner, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make the permutations of the pseudonyms: %w", err)
 	}
-	c := &Cleaner{mac: derived(r.Key, "sums"), id: hex.EncodeToString(derived(r.Key, "name of the key")[:8]), perm: perm, seen: newMemory(), words: newMemory(), numbers: newMemory(), people: newPeople(), nationals: newMemory(), keepWhole: make(map[string]bool)}
+	c := &Cleaner{mac: derived(r.Key, "sums"), id: hex.EncodeToString(derived(r.Key, "name of the key")[:8]), perm: perm, characters: sync.OnceValue(perm.characters), seen: newMemory(), words: newMemory(), numbers: newMemory(), people: newPeople(), nationals: newMemory(), keepWhole: make(map[string]bool)}
 	if c.regions, err = regions(r.Regions); err != nil {
 		return nil, err
 	}

@@ -200,6 +200,9 @@ func (w *item) searched(query []byte) {
 func (w *item) headerLine(name string, value []byte) []byte {
 	if w.c.names.has("header", name) {
 		w.declaredName(value)
+		if out, whole := w.inPlace(value, true); whole {
+			return out
+		}
 	}
 	if w.c.fields.has("header", name) {
 		return w.whole(value, false)
@@ -263,7 +266,11 @@ func (w *item) coding(body []byte, codings, kind string) []byte {
 // section 5.1), or of cookies.
 func (w *item) formPairs(t []byte, place string, between byte) []byte {
 	var spans []span
-	personal, hidden := w.formOf(t, between)
+	says := w.formOf(t, between)
+	var parts map[string]string
+	if says.born {
+		parts = w.bornFields(t, between)
+	}
 	for at := 0; at <= len(t); {
 		end := len(t)
 		if i := bytes.IndexByte(t[at:], between); i >= 0 {
@@ -283,16 +290,21 @@ func (w *item) formPairs(t []byte, place string, between byte) []byte {
 		if m == noMeaning {
 			m = w.said(t, between, name)
 		}
-		if m == plainName && (personal || looksFull(plainForm(rawValue))) {
-			w.likelyOf(plainForm(rawValue), personal)
+		if m == plainName && w.plainField(name, plainForm(rawValue), says) {
+			m = personName
 		}
-		if name == "log" && hidden {
+		if name == "log" && says.secret {
 			m = loginName
 		}
 		if out := w.text(rawName, manner{}); !bytes.Equal(out, rawName) {
 			spans = append(spans, span{start: at, end: at + len(rawName), text: out})
 		}
 		start := at + len(rawName) + 1
+		if out := parts[name]; out != "" {
+			spans = append(spans, span{start: start, end: end, text: []byte(out)})
+			at = end + 1
+			continue
+		}
 		plain := plainForm
 		if place == "cookie" {
 			plain = plainCookie
@@ -324,9 +336,17 @@ func plainCookie(raw []byte) []byte {
 	return raw
 }
 
-// formOf reports what the fields of a form or query say of it by their names: that it is
-// somebody's, and that a password is in it. Fields of one name in pieces become that name.
-func (w *item) formOf(t []byte, between byte) (personal, hidden bool) {
+// saidByForm is what the fields of a form or query say of it by their names.
+type saidByForm struct {
+	personal bool // it is somebody's
+	alike    bool // it may be, for it holds what people have
+	secret   bool // a password is in it
+	born     bool // parts of a date of birth are
+}
+
+// formOf returns what the fields of a form or query say of it. Fields of one name in pieces
+// become that name.
+func (w *item) formOf(t []byte, between byte) (says saidByForm) {
 	var full, parts []byte
 	address, pieces := "", 0
 	for pair := range bytes.SplitSeq(t, []byte{between}) {
@@ -345,14 +365,15 @@ func (w *item) formOf(t []byte, between byte) (personal, hidden bool) {
 			case mailbox:
 				address = addressIn(plainForm(value))
 			}
-			personal, hidden = personal || m.personal(), hidden || m == secret
+			says.personal, says.alike = says.personal || m.personal(), says.alike || m == about
+			says.secret, says.born = says.secret || m == secret, says.born || m == birthPart
 		}
 	}
 	w.nameOf(full, address)
-	if pieces == 2 || pieces > 0 && personal {
+	if pieces == 2 || pieces > 0 && says.personal {
 		w.likely(parts, "")
 	}
-	return personal, hidden
+	return says
 }
 
 // addressIn is value, where that is an address; else "".
@@ -363,15 +384,19 @@ func addressIn(value []byte) string {
 	return ""
 }
 
-// likelyOf makes a name of what a field called "name" holds: all of it, where what stands
-// beside says that it is somebody's.
-func (w *item) likelyOf(value []byte, personal bool) {
+// plainField makes a name of what a field such as "name" holds, and reports whether that is
+// known to be one: where what stands beside it is somebody's, or its own name is a word for
+// people and its script has no other signs of a name.
+func (w *item) plainField(field string, value []byte, says saidByForm) (known bool) {
 	switch {
-	case !personal:
-		w.likely(value, "")
-	case isName(value):
+	case !isName(value):
+	case says.personal, hasUnspaced(value) && isOfPerson(field):
 		w.name(value)
+		return true
+	case says.alike || looksFull(value):
+		w.likely(value, "")
 	}
+	return false
 }
 
 // A formField is a field of a form, a query or a cookie, and what its name says of it.
@@ -385,8 +410,14 @@ type formField struct {
 func (w *item) fieldValue(f formField, raw []byte, plain func([]byte) []byte) []byte {
 	text := plain(raw)
 	place, name := f.place, f.name
+	if place == "cookie" && bytes.IndexByte(raw, '+') >= 0 && looksLikeJSON(text) {
+		plain, text = plainForm, plainForm(raw)
+	}
 	if w.c.names.has(place, name) {
 		w.declaredName(text)
+		if out, whole := w.inPlace(text, true); whole {
+			return writeForm(out, raw, plain)
+		}
 	}
 	if f.meaning == secret || w.c.fields.has(place, name) {
 		out := w.whole(text, f.meaning == secret)

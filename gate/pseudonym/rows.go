@@ -77,6 +77,12 @@ func (w *item) row(r *Row, out []string) (hashes int) {
 		}
 		name, cell := column(r, i), []byte(r.Cells[i])
 		m := w.c.meanings.of(name)
+		if m == personName || m == plainName && personal || w.c.names.has("form", name) || w.c.names.has("json", "$."+name) {
+			if text, whole := w.inPlace(cell, w.c.names.has("form", name) || w.c.names.has("json", "$."+name)); whole {
+				out[i] = string(text)
+				continue
+			}
+		}
 		if w.c.fields.has("form", name) || w.c.fields.has("json", "$."+name) {
 			out[i] = string(w.whole(cell, false))
 			continue

@@ -139,10 +139,13 @@ func (w *item) changing(t []byte, spans []span) []span {
 func (w *item) replaced(d *needle, raw []byte) []byte {
 	switch d.kind {
 	case aNumber:
-		return w.c.number(raw, d.national)
+		return w.c.number(raw, 0)
 	case aName:
-		k := w.c.word(raw)
+		k := w.c.word(raw[:len(raw)-d.tail])
 		w.images.add(k.image)
+		if d.tail > 0 {
+			return append(bytes.Clone(k.pseudonym), raw[len(raw)-d.tail:]...)
+		}
 		return k.pseudonym
 	case aRecord:
 		return []byte(w.pairs[strings.ToLower(string(raw))])
@@ -312,7 +315,7 @@ func localStart(t []byte, from, i int) int {
 	}
 	// "to=jane@x.org" is a name and a value, and "jane=x.org@y.net" a return path.
 	for k := i - 1; k >= j; k-- {
-		if t[k] == '=' && !isDomain(string(t[k+1:i])) {
+		if t[k] == '=' && !isDomain(string(t[k+1:i])) && !isReturnPath(t[j:k], t[k+1:i]) {
 			j = k + 1
 			break
 		}
@@ -423,7 +426,10 @@ func (w *item) tokens(t []byte, m manner, depth int, spans []span) []span {
 func (w *item) number(t []byte, i int, known bool, spans *[]span) (int, bool) {
 	var num number
 	n, ok := numberAt(t, i, known, &num)
-	if !ok && len(w.c.regions) > 0 && num.count >= leastNumber && num.end-num.start > num.count {
+	codes := ""
+	if ok && known {
+		codes = w.c.codesOf(&num, t[i] == '+')
+	} else if !ok && len(w.c.regions) > 0 && num.count >= leastNumber && num.end-num.start > num.count {
 		var national string
 		if national, ok = w.c.isNational(string(t[num.start:num.end])); ok {
 			num.national = max(num.count-len(national), 0)
@@ -435,10 +441,17 @@ func (w *item) number(t []byte, i int, known bool, spans *[]span) (int, bool) {
 	d := num.digits()
 	out := w.c.number(d, num.national)
 	taken := needle{kind: aNumber, text: string(d[num.national:]), original: string(d), national: num.national}
-	if w.found(taken) {
-		w.c.seen.know(taken.identity())
+	identity := taken.identity()
+	if codes != "" {
+		taken.codes, taken.text = codes, significant(taken.text)
+		if _, ok := w.pairs[string(d)]; ok { // by its check digits it was another number
+			w.pairs[string(d)] = string(out)
+		}
 	}
-	w.images.add(string(out[num.national:]))
+	if w.found(taken) {
+		w.c.seen.know(identity)
+	}
+	w.images.add(string(out[len(out)-len(taken.text):]))
 	*spans = append(*spans, span{num.start, num.end, aNumber, inFormat(t[num.start:num.end], out)})
 	return n, true
 }
