@@ -712,6 +712,7 @@ func FuzzMessage(f *testing.F) {
 	f.Add("http", []byte("POST / HTTP/1.1\r\nContent-Type: multipart/form-data; boundary=x\r\n"), []byte("--x\r\nContent-Disposition: form-data; name=\"password\"\r\n\r\nabc\r\n--x--\r\n"))
 	f.Add("smtp", []byte("RCPT TO:<a@b.org>\r\n"), []byte("From a@b.org Mon Aug 7 10:00:00 2000\r\nTo: x@y.org\r\n\r\nhi"))
 	f.Add("smtp", []byte("RCPT TO:<a@b.org>\r\n"), []byte("From a@b.org"))
+	f.Add("smtp", []byte("RCPT TO:<a@b.org>\r\n"), []byte("Subject: x\r\nx@y.org: z\r\n\r\nhi"))
 	f.Add("exec", []byte("job\n"), []byte("-----BEGIN X-----\nabcd\n-----END X-----\nbegin 644 a\n#86)C\nend\n"))
 	c := cleaner(f, func(r *pseudonym.Rules) { r.Records = []*regexp.Regexp{regexp.MustCompile(`MRN-\d{3,}`)} })
 	f.Fuzz(func(t *testing.T, channel string, head, body []byte) {

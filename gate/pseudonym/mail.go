@@ -100,6 +100,10 @@ func (w *item) entityOf(t []byte, word string, depth int) []byte {
 	typed := false
 	for i := range fields {
 		f := &fields[i]
+		if bytes.IndexByte(f.name, '@') >= 0 {
+			w.fail("a field of its header is named as an address is written")
+			return t
+		}
 		switch value := t[f.start:f.end]; {
 		case f.is("content-type"):
 			if !typed {
