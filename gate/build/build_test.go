@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/http"
 	"os"
@@ -45,6 +46,9 @@ func site(t *testing.T, change func(*config.Build, *build.Spec)) *build.Site {
 		},
 	}
 	change(spec.Build, &spec)
+	env := map[string]string{"GORACE": "atexit_sleep_ms=0"} // these programs are many, and each would wait at its end for reports of races
+	maps.Copy(env, spec.Build.Env)
+	spec.Build.Env = env
 	s, err := build.NewSite(spec)
 	if err != nil {
 		t.Fatal(err)
