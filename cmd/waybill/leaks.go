@@ -57,6 +57,9 @@ func (p *program) corpusLeaks(c *cli.Context) error {
 		if names, err = listedNames(file, c.String("column")); err != nil {
 			return usage(err, "")
 		}
+		if len(names) == 0 {
+			return usage(fmt.Errorf("read names %s: it has none", file), "a line for each person, or a column of CSV")
+		}
 	}
 	domains := slices.DeleteFunc(slices.Clone(conf.Privacy.KeepDomains), func(d string) bool { return strings.Contains(d, "@") })
 	find, err := pseudonym.NewFinder(names, domains)
