@@ -238,7 +238,7 @@ func (f *files) tree(folder string) error {
 		switch {
 		case err != nil:
 			return nil // what cannot be read the build does not read either
-		case d.IsDir() && p != folder && (strings.HasPrefix(d.Name(), ".") || f.seen[p] || holdsRuns(p)):
+		case d.IsDir() && p != folder && (strings.HasPrefix(d.Name(), ".") || f.seen[p]):
 			return filepath.SkipDir
 		}
 		if f.n++; f.n > maxFiles {
@@ -253,7 +253,10 @@ func (f *files) tree(folder string) error {
 			return err
 		}
 		kind := filepath.Ext(p)
-		if slices.Contains(sources, kind) || slices.Contains(data, kind) && (tracked == nil && !written(p) || tracked[rel]) {
+		read := func() bool {
+			return tracked == nil && !written(p) && (filepath.Dir(p) == folder || !holdsRuns(filepath.Dir(p)))
+		}
+		if slices.Contains(sources, kind) || slices.Contains(data, kind) && (tracked[rel] || read()) {
 			return f.one(p, rel)
 		}
 		return nil

@@ -171,19 +171,26 @@ func (p *program) judgeLeft(c *cli.Context, conf *config.Config, in *verdict.Inp
 				return usage(fmt.Errorf("judge: the run %s is not of the corpus %s: it replayed %s, and the corpus is %s", run, conf.Corpus.Path, digest, in.Corpus), "run the gate again")
 			}
 		}
-		if err := p.judged(c.Context, options, production, staging, in); err != nil {
+		if err := p.judgedAndProved(c, attestation{conf, options, production, staging}, in); err != nil {
 			return err
-		}
-		if err := (attestation{conf, options, production, staging}).into(c.Context, in); err != nil {
-			return err
-		}
-		if in.Drill == "" {
-			if err := proveEyes(c.Context, options, production[0], c.Uint64("seed"), in); err != nil {
-				return err
-			}
 		}
 	}
 	return p.conclude(c, verdict.Decide(*in), places{verdict: c.String("json"), config: c.String("config")}, o)
+}
+
+// judgedAndProved judges the runs of one scenario of a configuration, holds them to their corpus, and
+// shows once that what is judged would have shown a fault.
+func (p *program) judgedAndProved(c *cli.Context, a attestation, in *verdict.Input) error {
+	if err := p.judged(c.Context, a.options, a.production, a.staging, in); err != nil {
+		return err
+	}
+	if err := a.into(c.Context, in); err != nil {
+		return err
+	}
+	if in.Drill != "" {
+		return nil
+	}
+	return proveEyes(c.Context, a.options, a.production[0], c.Uint64("seed"), in)
 }
 
 // left returns the runs of one scenario that the last gate left: all that the configuration asks for.

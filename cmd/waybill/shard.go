@@ -217,16 +217,8 @@ func (p *program) judgeFolder(c *cli.Context, conf *config.Config, folder string
 		if err != nil {
 			return err
 		}
-		if err := p.judged(c.Context, options, production, staging, in); err != nil {
+		if err := p.judgedAndProved(c, attestation{conf, options, production, staging}, in); err != nil {
 			return err
-		}
-		if err := (attestation{conf, options, production, staging}).into(c.Context, in); err != nil {
-			return err
-		}
-		if in.Drill == "" {
-			if err := proveEyes(c.Context, options, production[0], c.Uint64("seed"), in); err != nil {
-				return err
-			}
 		}
 	}
 	return p.conclude(c, verdict.Decide(*in), places{verdict: c.String("json"), config: c.String("config")}, o)
