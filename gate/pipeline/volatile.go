@@ -511,7 +511,7 @@ func (c *comparer) opaque() {
 	for _, class := range slices.SortedFunc(maps.Keys(c.noise.encrypted), route.compare) {
 		c.Blind = append(c.Blind, gate.BlindSpot{
 			Kind: gate.BlindOpaque, Channel: class.channel, Sink: class.sink, Class: class.class, Count: c.noise.encrypted[class],
-			Detail: "encrypted: whom it is sent to, and for whose keys, is compared; what it says is not",
+			Detail: "encrypted: how often each is sent one, and for whose keys, is compared; what it says, and so which of them gets which, is not",
 		})
 	}
 	for _, class := range slices.SortedFunc(maps.Keys(c.noise.opaque), route.compare) {
