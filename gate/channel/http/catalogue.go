@@ -290,7 +290,7 @@ func (e *entry) takes(r *request, host string) (bool, error) {
 		if host == "" {
 			p.host, p.glob, p.ported, p.subs = "", "", false, false
 		}
-		return p.matches(r.head.method, r.rawPath, host)
+		return p.matchesAPI(r, host)
 	})
 	if i < 0 {
 		return false, nil
@@ -448,7 +448,7 @@ func (e *entry) segmentsOf(r *request) []string {
 	for i := range e.patterns {
 		p := e.patterns[i]
 		p.host, p.glob, p.ported, p.subs = "", "", false, false
-		if p.matches(r.head.method, r.rawPath, "") {
+		if p.matchesAPI(r, "") {
 			return p.segments
 		}
 	}

@@ -89,12 +89,12 @@ func renderReading(out []gate.Decoded) string {
 			fmt.Fprintf(&b, "\tto %s\n", r)
 		}
 		for _, p := range d.Fields {
-			if p.Name == "path" || p.Name == "fanout/groups" {
+			if p.Name == "path" || p.Name == "fanout/groups" || p.Value == "{recipient}" {
 				fmt.Fprintf(&b, "\t%s %q\n", p.Name, p.Value)
 			}
 		}
-		if len(out) > 2 {
-			for _, p := range d.Payloads {
+		for _, p := range d.Payloads {
+			if len(out) > 2 || p.Name == "query" {
 				fmt.Fprintf(&b, "\tpayload %s %q\n", p.Name, p.Bytes)
 			}
 		}

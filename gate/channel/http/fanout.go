@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -296,8 +297,8 @@ func (f *fanout) apply(r *request) ([]gate.Decoded, error) {
 }
 
 // whole is a request that is one group: the provider is told of by what its head says,
-// and the group has its payloads as they came. Segments of the path that name a recipient
-// are left to the recipient.
+// and the group has its payloads as they came. Segments of the path, parameters and fields of the
+// head that name a recipient are left to the recipient.
 func (e *evaluation) whole(r *request, g group, said *gate.Decoded) []gate.Decoded {
 	from := e.from
 	party := r.plain
@@ -306,7 +307,8 @@ func (e *evaluation) whole(r *request, g group, said *gate.Decoded) []gate.Decod
 	party.Fields = append(party.Fields, gate.Part{Name: "fanout/groups", Kind: gate.Value, Value: "1"})
 	own, _ := e.withoutRecipients(r, r.groupFields(), g)
 	party.Payloads = nil
-	for _, p := range r.plain.Payloads {
+	payloads := queryWithout(r.plain.Payloads, g)
+	for _, p := range payloads {
 		if from.ofBody() && p.Name != "body" {
 			party.Payloads = append(party.Payloads, p)
 		}
@@ -315,7 +317,7 @@ func (e *evaluation) whole(r *request, g group, said *gate.Decoded) []gate.Decod
 		Recipients: g.recipients,
 		Class:      party.Class,
 		Fields:     own,
-		Payloads:   r.plain.Payloads,
+		Payloads:   payloads,
 		Traces:     r.plain.Traces,
 		Prose:      g.prose,
 		Decides:    said.Decides,
@@ -325,9 +327,41 @@ func (e *evaluation) whole(r *request, g group, said *gate.Decoded) []gate.Decod
 	}}
 }
 
+// recipientHere stands where the request names whom it is for, which the recipient says.
+const recipientHere = "{recipient}"
+
+// isID reports whether a value is all of the id of one of the recipients, or what one has the
+// digest of.
+func isID(recipients []gate.Recipient, value string) bool {
+	return slices.ContainsFunc(recipients, func(x gate.Recipient) bool {
+		_, id, ok := strings.Cut(x.Address, ":")
+		return x.Kind == gate.Other && ok && value != "" && (id == value || slices.Contains(strings.Split(id, "/"), secretDigest(value)))
+	})
+}
+
+// queryWithout returns payloads, in whose query the parameters that are the id of one of g's
+// recipients say so, as they stand otherwise.
+func queryWithout(payloads []gate.Payload, g group) []gate.Payload {
+	out := slices.Clone(payloads)
+	for i := range out {
+		if out[i].Name != "query" {
+			continue
+		}
+		pairs := strings.Split(string(out[i].Bytes), "&")
+		for j, pair := range pairs {
+			name, value, _ := strings.Cut(pair, "=")
+			if v, err := url.QueryUnescape(value); err == nil && isID(g.recipients, v) {
+				pairs[j] = name + "=" + url.QueryEscape(recipientHere)
+			}
+		}
+		out[i].Bytes = []byte(strings.Join(pairs, "&"))
+	}
+	return out
+}
+
 // withoutRecipients returns fields, in which named segments of the path that are the
-// address of one of g's recipients are the names that the rule gives them, and the class of
-// what is left.
+// address of one of g's recipients are the names that the rule gives them, as fields of the head
+// are, and the class of what is left.
 func (f *fanout) withoutRecipients(r *request, fields []gate.Part, g group) ([]gate.Part, string) {
 	fields, class := slices.Clone(fields), r.plain.Class
 	endpoint := slices.ContainsFunc(g.recipients, func(x gate.Recipient) bool {
@@ -335,7 +369,10 @@ func (f *fanout) withoutRecipients(r *request, fields []gate.Part, g group) ([]g
 	})
 	for i := range fields {
 		if endpoint && (fields[i].Name == "path" || fields[i].Name == "party") {
-			fields[i].Value = "{recipient}"
+			fields[i].Value = recipientHere
+		}
+		if strings.HasPrefix(fields[i].Name, "header/") && isID(g.recipients, fields[i].Value) {
+			fields[i].Value = recipientHere
 		}
 		if fields[i].Name != "path" || endpoint {
 			continue

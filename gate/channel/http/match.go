@@ -99,3 +99,13 @@ func (p *pattern) matches(method, reqPath, host string) bool {
 	ok, err := path.Match(p.path, reqPath)
 	return ok && err == nil
 }
+
+// matchesAPI is [pattern.matches] for an entry of a catalogue: services take a path with one
+// slash more at its end for the same, and SDKs write it.
+func (p *pattern) matchesAPI(r *request, host string) bool {
+	if p.matches(r.head.method, r.rawPath, host) {
+		return true
+	}
+	short, ok := strings.CutSuffix(r.rawPath, "/")
+	return ok && short != "" && p.matches(r.head.method, short, host)
+}
