@@ -32,6 +32,9 @@ func run(c *gate.Comparison) ([]gate.Finding, error) {
 	}
 	for i := range c.Changes {
 		ch := &c.Changes[i]
+		if ch.Kind == gate.Added && ch.Copies[0] > 0 {
+			continue // a further copy: production discloses all of it to the same recipient
+		}
 		for j := range ch.Gains {
 			x := &ch.Gains[j]
 			if x.Own || !x.New || !kit.Belongs(x) || known(s.Territory, ch, x) {

@@ -115,6 +115,8 @@ const (
 	Accept Mood = iota // take everything
 	Refuse             // answer, with a passing failure: 421 or 451 in SMTP, 503 in HTTP
 	Drop               // accept the connection and close it without a word
+	Limit              // answer that too much comes: 421 or 450 with 4.7 in SMTP, 429 with Retry-After in HTTP
+	Lose               // store what comes, and close the connection in place of the answer; see [Losses]
 )
 
 // SinkConfig is what a sink needs.
@@ -165,7 +167,7 @@ type Sink interface {
 // Stats of a sink.
 type Stats struct {
 	Accepted uint64 // messages stored and acknowledged
-	Refused  uint64 // transmissions turned away: by mood, or by a script
+	Refused  uint64 // transmissions turned away: by mood, or by a script; answers that were lost too
 	Busy     int    // connections with a transaction under way: after MAIL, within a request
 	Open     int    // connections
 	LastAt   int64  // when something last happened, connecting and closing too, nanoseconds since 1970 UTC; 0 is never

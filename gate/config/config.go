@@ -236,6 +236,8 @@ type Mood string
 const (
 	Refuse Mood = "refuse" // answers with a passing failure
 	Drop   Mood = "drop"   // closes connections without a word
+	Limit  Mood = "limit"  // answers that too much comes: 429 with Retry-After, or 450
+	Lose   Mood = "lose"   // takes what comes, and closes the connection in place of the answer, the first time that it is said
 )
 
 // A Mask hides volatile text of payloads before comparison.

@@ -290,7 +290,7 @@ func (c *Config) validateAsking(p *complaint, key string) {
 }
 
 func (c *Config) validateOutage(p *complaint, key string, s *Scenario) {
-	oneOf(p, key+".mood", s.Mood, Refuse, Drop)
+	oneOf(p, key+".mood", s.Mood, Refuse, Drop, Limit, Lose)
 	for i, name := range s.Sinks {
 		if _, ok := c.Sinks[name]; !ok {
 			p.at(key+".sinks", "no sink %s: %s", quote(name), hint(name, slices.Collect(maps.Keys(c.Sinks))))

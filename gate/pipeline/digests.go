@@ -89,6 +89,7 @@ type digestsMeta struct {
 	Called  []string          `json:"called"` // pairs of words that may be a name
 	Shared  uint64            `json:"shared"` // see sharing
 	Clocked uint64            `json:"clocked"`
+	Again   uint64            `json:"again"`
 	Sinks   []*sinkFacts      `json:"sinks"`
 	Steps   map[uint64][]step `json:"steps"`
 	Index   *indexMeta        `json:"index,omitempty"`
@@ -269,7 +270,7 @@ func (k *keys) store(t *tapeSide, key stamped, r *scanned, g *gatherer) (err err
 func writeDigests(f *os.File, key stamped, r *scanned, g *gatherer) (*runIndex, error) {
 	w := &digestsWriter{hash: hmac.New(sha256.New, key.seal)}
 	index := &sealer{out: bufio.NewWriterSize(io.NewOffsetWriter(f, int64(digestsHead)), digestsBuffer)}
-	meta := digestsMeta{Facts: r.facts, Gaps: r.gaps, Classes: r.classes, Parties: slices.Sorted(maps.Keys(r.parties)), Traced: r.traced, Shared: r.shared, Clocked: r.clocked, Sinks: r.sinks, Steps: r.steps}
+	meta := digestsMeta{Facts: r.facts, Gaps: r.gaps, Classes: r.classes, Parties: slices.Sorted(maps.Keys(r.parties)), Traced: r.traced, Shared: r.shared, Clocked: r.clocked, Again: r.again, Sinks: r.sinks, Steps: r.steps}
 	for i, l := range r.hidden.facts {
 		meta.Hidden[i] = len(l)
 	}
@@ -490,7 +491,7 @@ func (r *digestsReader) scanned(n digestsSizes) (*scanned, *digestsMeta, []seal,
 		about:   about{facts: meta.Facts, gaps: meta.Gaps, extents: make([]extent, n.extents)},
 		memory:  newEntries(int(n.entries)),
 		classes: meta.Classes, parties: map[string]struct{}{}, masks: maskSums{}, order: map[uint64][]arrival{},
-		traced: meta.Traced, shared: meta.Shared, clocked: meta.Clocked, sinks: meta.Sinks, steps: meta.Steps,
+		traced: meta.Traced, shared: meta.Shared, clocked: meta.Clocked, again: meta.Again, sinks: meta.Sinks, steps: meta.Steps,
 	}
 	for _, id := range meta.Parties {
 		s.parties[id] = struct{}{}

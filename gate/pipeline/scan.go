@@ -53,6 +53,7 @@ type scanned struct {
 	hidden   hiddenFacts          // of what masks left out
 	shared   uint64               // see sharing
 	clocked  uint64               // the same of ids that read the clock
+	again    uint64               // calls that say with its key what one before them said
 	modified hashes               // see modifiedPair; of answers, of which nothing is kept
 	held     []*filter            // of the facts of production; none: not known
 	numbers  hashes               // those of them that are numbers, where no index is made
@@ -248,7 +249,7 @@ func sumUp(a about, s side, tallies []*tally) *scanned {
 		}
 	}
 	r.hidden.compact()
-	r.shared, r.clocked = shared.ids.count(), shared.clocked.count()
+	r.shared, r.clocked, r.again = shared.ids.count(), shared.clocked.count(), shared.again()
 	shared.modified.compact()
 	r.modified = slices.Clip(shared.modified)
 	r.numbers.compact()

@@ -17,8 +17,9 @@ import (
 // keeps the second (RFC 5546, 2.1.5), and of two answers with one ETag a cache takes one for the
 // other (RFC 9110, 8.8.3). So where more messages of staging have an id in
 // common than of any replay of production, each message whose id another one has, which says
-// something else, has a part that says so. Where fewer have, each call has that of production was
-// tried again with its key: without it what is tried again is done again.
+// something else, has a part that says so. Where fewer have, or fewer calls say what one before them
+// said, with its key, each call has that of production was tried again with its key: without it what
+// is tried again is done again.
 //
 // An id that reads the clock, as "page?rev=1796095902", is another's too where both were made in one
 // second, which chance decides, in production as in staging. So such ids are counted without what
@@ -81,7 +82,12 @@ func withoutClock(id string, at int64) (rest string, ok bool) {
 type sharing struct {
 	ids, clocked idsInCommon
 	modified     hashes // see modifiedPair
+	keyed        hashes // pairs of what calls with a key for tries say, and the key
+	tries        uint64 // such calls
 }
+
+// isTryKey reports whether a part is an id that calls have in common which are one call, tried again.
+func isTryKey(part string) bool { return strings.HasSuffix(part, "idempotency-key") }
 
 type idsInCommon struct{ ids, pairs hashes }
 
@@ -96,6 +102,10 @@ func (s *sharing) message(m *gate.Canonical, content gate.Digest) {
 		id := ownKey(m, part, rest)
 		to.ids.add(id)
 		to.pairs.add(id*hashPrime ^ bodyKey(content))
+		if isTryKey(part) {
+			s.tries++
+			s.keyed.add(ownKey(m, part, value)*hashPrime ^ bodyKey(content))
+		}
 	})
 	if v := modified(m); v != "" {
 		s.modified.add(modifiedPair(m, v))
@@ -106,6 +116,14 @@ func (s *sharing) join(o *sharing) {
 	s.ids.join(&o.ids)
 	s.clocked.join(&o.clocked)
 	s.modified = append(s.modified, o.modified...)
+	s.keyed = append(s.keyed, o.keyed...)
+	s.tries += o.tries
+}
+
+// again is how many calls say with its key what one before them said.
+func (s *sharing) again() uint64 {
+	s.keyed.compact()
+	return s.tries - uint64(len(s.keyed))
 }
 
 func (c *idsInCommon) join(o *idsInCommon) {
@@ -124,11 +142,12 @@ func (r *revealing) sharedIDs(ctx context.Context, o *Options, production []*sca
 	fewer := slices.MinFunc(production, byShared).shared > staging.shared
 	more := slices.MaxFunc(production, byShared).shared < staging.shared
 	clocked := slices.MaxFunc(production, byClocked).clocked < staging.clocked
-	if !fewer && !more && !clocked {
+	again := slices.MinFunc(production, byAgain).again > staging.again
+	if !fewer && !more && !clocked && !again {
 		return nil
 	}
 	for _, s := range append(production[:len(production):len(production)], staging) {
-		if s.shared+s.clocked == 0 {
+		if s.shared+s.clocked+s.again == 0 {
 			continue
 		}
 		var mu sync.Mutex
@@ -140,16 +159,17 @@ func (r *revealing) sharedIDs(ctx context.Context, o *Options, production []*sca
 				mu.Lock()
 				defer mu.Unlock()
 				ownIDs(m, func(part, value string) {
+					tried := again && isTryKey(part)
 					switch _, reads := withoutClock(value, m.At); {
-					case reads && clocked, !reads && more:
-					case !reads && fewer && strings.HasSuffix(part, "idempotency-key"):
+					case reads && clocked, !reads && more, tried:
+					case !reads && fewer && isTryKey(part):
 					default:
 						return
 					}
 					id := ownKey(m, part, value)
 					if had, ok := first[id]; !ok {
 						first[id] = content
-					} else if had != content {
+					} else if had != content || tried {
 						r.shared[id] = struct{}{}
 					}
 				})
@@ -163,6 +183,8 @@ func (r *revealing) sharedIDs(ctx context.Context, o *Options, production []*sca
 }
 
 func byShared(x, y *scanned) int { return cmp.Compare(x.shared, y.shared) }
+
+func byAgain(x, y *scanned) int { return cmp.Compare(x.again, y.again) }
 
 func byClocked(x, y *scanned) int { return cmp.Compare(x.clocked, y.clocked) }
 

@@ -16,6 +16,11 @@ import (
 // an outage that it has felt.
 const patience = 10
 
+// moods are those of sinks, by those of scenarios.
+var moods = map[config.Mood]channel.Mood{
+	config.Refuse: channel.Refuse, config.Drop: channel.Drop, config.Limit: channel.Limit, config.Lose: channel.Lose,
+}
+
 // outage is the phase in which sinks turn away.
 const outage = "outage"
 
@@ -33,13 +38,10 @@ func (r *run) outageBounds() (from, to uint64) {
 	return uint64(s.From * float64(r.plan.Total)), to
 }
 
-// beginOutage lets the sinks of the scenario turn away what comes. All stimuli
+// beginOutage lets the sinks of the scenario turn away what comes, or lose their answers. All stimuli
 // before it are answered.
 func (r *run) beginOutage() {
-	mood := channel.Refuse
-	if r.plan.Scenario.Mood == config.Drop {
-		mood = channel.Drop
-	}
+	mood := moods[r.plan.Scenario.Mood]
 	r.base = make(map[string]uint64)
 	r.ledger.enter(outage)
 	for _, s := range r.sinks {

@@ -193,7 +193,8 @@ func (p *Plan) validate() error {
 		need(p.Concurrency > 1, "nothing contends with a concurrency of 1")
 	case config.Outage:
 		need(s.From >= 0 && float64(s.To) > s.From && s.To <= 1, "an outage must be from before to, both fractions")
-		need(s.Mood == config.Refuse || s.Mood == config.Drop, fmt.Sprintf("unknown mood %q", s.Mood))
+		_, known := moods[s.Mood]
+		need(known, fmt.Sprintf("unknown mood %q", s.Mood))
 		need(len(s.Sinks) > 0, "an outage of no sink")
 		need(p.Total > 0 || s.From == 0 && s.To == 1, "an outage of a part of the corpus needs its length")
 		for _, name := range s.Sinks {

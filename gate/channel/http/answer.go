@@ -82,6 +82,7 @@ type script struct {
 	empty     *answer
 	image     *answer
 	refused   *answer
+	limited   *answer
 	switching *answer
 }
 
@@ -91,6 +92,7 @@ func newScript(rules []scripted) script {
 		empty:     &answer{200, []field{{"content-type", "application/json"}}, "{}"},
 		image:     &answer{200, []field{{"content-type", "image/gif"}}, pixel},
 		refused:   plainAnswer(503, "waybill: this sink refuses for now"),
+		limited:   &answer{nethttp.StatusTooManyRequests, []field{{"content-type", "text/plain; charset=utf-8"}, {"retry-after", "1"}}, "waybill: this sink takes fewer for now\n"},
 		switching: plainAnswer(501, "waybill: a sink does not switch protocols"),
 	}
 }

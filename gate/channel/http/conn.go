@@ -259,7 +259,7 @@ func (c *session) request(at int64) next {
 		s.refused.Add(1)
 		return broken
 	}
-	refuse := s.is(channel.Refuse)
+	refusal := s.refusal()
 
 	h, text, err := c.readHead()
 	if err != nil {
@@ -279,7 +279,7 @@ func (c *session) request(at int64) next {
 		if err != nil {
 			return c.turnAway(strings.ToLower(h.target), "a CONNECT request", err)
 		}
-		return c.connect(&h, refuse)
+		return c.connect(&h, refusal)
 	}
 	s.spoke(c.opened())
 	to := c.destination(h.target, h.get("Host"))
@@ -304,18 +304,20 @@ func (c *session) request(at int64) next {
 	var a *answer
 	upgrade := h.has("Upgrade", "websocket")
 	switch {
-	case refuse:
+	case refusal != nil:
 		s.refused.Add(1)
-		a = s.script.refused
+		a = refusal
 	case upgrade:
 		m.Events = append(m.Events, "upgrade websocket")
 		a, final = s.script.switching, true
 	default:
 		a = s.answer(&h, host, m)
 	}
-	if !refuse {
+	if refusal == nil {
 		if !s.keep(m) {
 			a = s.script.refused
+		} else if s.loses(host, &h, m) {
+			return broken
 		} else if upgrade {
 			s.cfg.Gap(gate.Gap{Kind: gate.GapBrokenMessage, Where: "sink " + s.cfg.Name, Seq: m.Seq,
 				Detail: "a WebSocket was asked of " + quoteHost(s.ruleHost(host)) + ", and refused: what it would have carried was not seen"})
@@ -385,14 +387,14 @@ func (c *session) readBody(m *gate.Message, f framing) (err error) {
 }
 
 // connect opens a tunnel to whatever host is asked for, and is its other end.
-func (c *session) connect(h *head, refuse bool) next {
+func (c *session) connect(h *head, refusal *answer) next {
 	target := strings.ToLower(h.target)
 	if _, port, err := net.SplitHostPort(target); err != nil || port == "" {
 		return c.turnAway(target, "a CONNECT request", &syntaxError{"its target is not host:port"})
 	}
-	if refuse {
+	if refusal != nil {
 		c.sink.refused.Add(1)
-		c.out = c.sink.script.refused.append(c.out[:0], false, true)
+		c.out = refusal.append(c.out[:0], false, true)
 		c.conn.Write(c.out) // the connection ends either way
 		return broken
 	}

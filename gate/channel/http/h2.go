@@ -83,7 +83,7 @@ func (c *session) stream(w nethttp.ResponseWriter, r *nethttp.Request) {
 		c.raw.Close()
 		panic(nethttp.ErrAbortHandler)
 	}
-	refuse := s.is(channel.Refuse)
+	refusal := s.refusal()
 	to := c.destination("", r.Host)
 	host := to.host
 	if r.Method == nethttp.MethodConnect {
@@ -108,9 +108,9 @@ func (c *session) stream(w nethttp.ResponseWriter, r *nethttp.Request) {
 			m.Events = append(m.Events, trailerEvent+strings.ToLower(k)+": "+v)
 		}
 	}
-	if refuse {
+	if refusal != nil {
 		s.refused.Add(1)
-		c.respond(w, r, s.script.refused)
+		c.respond(w, r, refusal)
 		return
 	}
 	h, err := parseHead(string(m.Head), nil)
@@ -122,6 +122,8 @@ func (c *session) stream(w nethttp.ResponseWriter, r *nethttp.Request) {
 	a := s.answer(&h, host, m)
 	if !s.keep(m) {
 		a = s.script.refused
+	} else if s.loses(host, &h, m) {
+		panic(nethttp.ErrAbortHandler)
 	}
 	c.respond(w, r, a)
 }

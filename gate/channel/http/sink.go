@@ -35,6 +35,7 @@ type sink struct {
 	own       ownAddress
 
 	mood     atomic.Int32
+	losses   channel.Losses
 	accepted atomic.Uint64
 	refused  atomic.Uint64
 	lastAt   atomic.Int64
@@ -81,6 +82,26 @@ func (s *sink) Address() string { return s.listener.Addr().String() }
 func (s *sink) Mood(m channel.Mood) { s.mood.Store(int32(m)) }
 
 func (s *sink) is(m channel.Mood) bool { return channel.Mood(s.mood.Load()) == m }
+
+// refusal is what a request is answered with in the mood that the sink is in, nil where it is taken.
+func (s *sink) refusal() *answer {
+	switch channel.Mood(s.mood.Load()) {
+	case channel.Refuse:
+		return s.script.refused
+	case channel.Limit:
+		return s.script.limited
+	}
+	return nil
+}
+
+// loses reports whether the answer to a request, which is stored, is to be lost.
+func (s *sink) loses(host string, h *head, m *gate.Message) bool {
+	if !s.is(channel.Lose) || !s.losses.First([]byte(host), []byte(h.method), []byte(h.target), m.Body) {
+		return false
+	}
+	s.refused.Add(1)
+	return true
+}
 
 func (s *sink) Stats() channel.Stats {
 	s.mu.Lock()

@@ -199,10 +199,10 @@ func (s *session) talk() error {
 			return err
 		}
 	}
-	if mood := s.sink.inMood(); mood != channel.Accept {
+	if no, ok := s.sink.refusal(); ok || s.sink.inMood() == channel.Drop {
 		s.sink.refused.Add(1)
-		if mood == channel.Refuse {
-			s.reply(421, "4.3.2", "not now")
+		if ok {
+			s.reply(421, no.enhanced, no.text)
 		}
 		return errEnd
 	}

@@ -31,6 +31,7 @@ type sink struct {
 	stop func() error // stops accepting
 
 	mood              atomic.Int32
+	losses            channel.Losses
 	accepted, refused atomic.Uint64
 	busy, open        atomic.Int64
 	keeping           atomic.Int64 // nanoseconds that Keep lately took
@@ -79,6 +80,24 @@ func (k *sink) Address() string { return k.addr }
 func (k *sink) Mood(m channel.Mood) { k.mood.Store(int32(m)) }
 
 func (k *sink) inMood() channel.Mood { return channel.Mood(k.mood.Load()) }
+
+// A notNow is what commands are answered with while a sink turns away.
+type notNow struct {
+	code     int
+	enhanced string // RFC 3463
+	text     string
+}
+
+// refusal says what that is in the mood that the sink is in, and false where it takes what comes.
+func (k *sink) refusal() (notNow, bool) {
+	switch k.inMood() {
+	case channel.Refuse:
+		return notNow{451, "4.3.2", "not now"}, true
+	case channel.Limit:
+		return notNow{450, "4.7.1", "too many for now"}, true
+	}
+	return notNow{}, false
+}
 
 func (k *sink) Stats() channel.Stats {
 	// Busy is read before Accepted: a message that ends between the two counts twice, never not at all.

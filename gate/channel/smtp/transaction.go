@@ -1,6 +1,7 @@
 package smtp
 
 import (
+	"bytes"
 	"fmt"
 	"slices"
 	"strconv"
@@ -75,9 +76,9 @@ func (s *session) mail(line, rest string, bareLF bool) error {
 		s.tx.note("nested-mail")
 		return s.mistake(503, "5.5.1", "a transaction is under way")
 	}
-	if s.sink.inMood() == channel.Refuse {
+	if no, ok := s.sink.refusal(); ok {
 		s.sink.refused.Add(1)
-		s.reply(451, "4.3.2", "not now")
+		s.reply(no.code, no.enhanced, no.text)
 		return nil
 	}
 	a, ok := readArgument(rest, "FROM")
@@ -110,11 +111,11 @@ func (s *session) mail(line, rest string, bareLF bool) error {
 
 // rcpt answers RCPT: RFC 5321, 4.1.1.3.
 func (s *session) rcpt(line, rest string, bareLF bool) error {
-	refusing := s.sink.inMood() == channel.Refuse
+	no, refusing := s.sink.refusal()
 	t := s.tx
 	switch {
 	case t == nil && refusing:
-		s.reply(451, "4.3.2", "not now")
+		s.reply(no.code, no.enhanced, no.text)
 		return nil
 	case t == nil:
 		return s.mistake(503, "5.5.1", "MAIL first")
@@ -130,9 +131,9 @@ func (s *session) rcpt(line, rest string, bareLF bool) error {
 		t.record(line, 503)
 		return s.mistake(503, "5.5.1", "the message has begun")
 	case refusing:
-		t.record(line, 451)
+		t.record(line, no.code)
 		t.refused = true
-		s.reply(451, "4.3.2", "not now")
+		s.reply(no.code, no.enhanced, no.text)
 		return nil
 	}
 	a, ok := readArgument(rest, "TO")
@@ -167,9 +168,10 @@ func (s *session) rcpt(line, rest string, bareLF bool) error {
 // unready says why no content can be let in now; 0 is that it can.
 func (s *session) unready() (code int, enhanced, text string) {
 	t := s.tx
+	no, refusing := s.sink.refusal()
 	switch {
-	case s.sink.inMood() == channel.Refuse:
-		return 451, "4.3.2", "not now"
+	case refusing:
+		return no.code, no.enhanced, no.text
 	case t == nil:
 		return 503, "5.5.1", "MAIL first"
 	case t.spoiled:
@@ -210,8 +212,7 @@ func (s *session) data() error {
 	if err := s.in.data(&s.tx.body); err != nil {
 		return err
 	}
-	s.keep()
-	return nil
+	return s.keep()
 }
 
 // bdat answers BDAT (RFC 3030, 2). The bytes of a chunk that is refused are read
@@ -242,12 +243,12 @@ func (s *session) bdat(rest string) error {
 		s.reply(250, "2.0.0", size+" bytes")
 		return nil
 	}
-	s.keep()
-	return nil
+	return s.keep()
 }
 
-// keep stores the message and, once it is stored, acknowledges it.
-func (s *session) keep() {
+// keep stores the message and, once it is stored, acknowledges it. Where the sink is to lose the
+// acknowledgement, it is errEnd.
+func (s *session) keep() error {
 	t, k := s.tx, s.sink
 	b := &t.body
 	ambiguous := 0
@@ -269,9 +270,12 @@ func (s *session) keep() {
 		Channel: Name, Sink: k.cfg.Name, Host: s.host, TLS: s.tls, Peer: s.peer,
 		Replies: t.replies, Events: t.events, Cut: b.cut, Head: t.head, Body: b.bytes,
 	}
+	lost := false
 	if err := s.store(m); err != nil {
 		k.gap(gate.GapStore, "storing a message, which was answered with 451: "+err.Error())
 		s.conclusion(451, "4.3.0", "not stored")
+	} else if lost = k.inMood() == channel.Lose && k.losses.First(m.Head, afterFields(m.Body)); lost {
+		k.refused.Add(1)
 	} else {
 		k.accepted.Add(1)
 		s.conclusion(250, "2.0.0", "stored as "+strconv.FormatUint(m.Seq, 10))
@@ -284,6 +288,19 @@ func (s *session) keep() {
 	}
 	s.tx = nil
 	s.setUnderway(false)
+	if lost {
+		return errEnd
+	}
+	return nil
+}
+
+// afterFields is what a mail says below its header fields, some of which are new in each try.
+func afterFields(body []byte) []byte {
+	_, text, ok := bytes.Cut(body, []byte("\r\n\r\n"))
+	if !ok {
+		return body
+	}
+	return text
 }
 
 // conclusion answers the message: once, or, where LMTP is spoken, once for each recipient that
