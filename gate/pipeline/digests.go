@@ -49,7 +49,7 @@ import (
 // DigestsSuffix is what the name of a tape's file of digests has after the tape's.
 const DigestsSuffix = ".digests"
 
-// Format, version 9; integers are little-endian:
+// Format, version 10; integers are little-endian:
 //
 //	"waybill-digests", u8 version
 //	key of 32 bytes
@@ -59,13 +59,13 @@ const DigestsSuffix = ".digests"
 //	seal     16 bytes, the first of SHA-256 over each 16 KiB of the index
 //	extent   u64 offset, u32 first
 //	person   u64
-//	hidden   u64, fact of what masks left out, sort by sort
+//	hidden   u64, fact of what masks left out, sort by sort, and then the numbers with their places
 //	arrival  u64 sink and recipient, u64 seq, digest of 16 bytes, u64 offset, u32 index, u32 letter, u32 to
 //	entry    digest of 16 bytes, u32 record, u32 letter, u32 to
 //	held     blocks of a [filter] of the facts of a run of production
 //	HMAC-SHA-256 of all that stands before it but the index
 const (
-	digestsMagic  = "waybill-digests\x09"
+	digestsMagic  = "waybill-digests\x0a"
 	digestsHead   = len(digestsMagic) + sha256.Size + 9*8
 	extentSize    = 12
 	personSize    = 8
@@ -84,6 +84,7 @@ type digestsMeta struct {
 	Masks   []gate.Masked     `json:"masks"`
 	Traced  uint64            `json:"traced"`
 	Hidden  [factSorts]int    `json:"hidden"` // how many facts of each sort
+	At      [numberSorts]int  `json:"at"`     // how many numbers of each sort, each at each place
 	Forms   [2]idForms        `json:"forms"`  // of hiddenFacts: hidden and shown
 	Masked  [2]hashes         `json:"masked"` // masked and maskedOwned
 	Called  []string          `json:"called"` // pairs of words that may be a name
@@ -274,6 +275,9 @@ func writeDigests(f *os.File, key stamped, r *scanned, g *gatherer) (*runIndex, 
 	for i, l := range r.hidden.facts {
 		meta.Hidden[i] = len(l)
 	}
+	for i, l := range r.hidden.at {
+		meta.At[i] = len(l)
+	}
 	meta.Forms, meta.Masked = [2]idForms{r.hidden.hidden, r.hidden.shown}, [2]hashes{r.hidden.masked, r.hidden.maskedOwned}
 	meta.Called = slices.Sorted(maps.Keys(r.hidden.called))
 	if g != nil {
@@ -318,7 +322,7 @@ func (w *digestsWriter) scanned(key digestsKey, r *scanned, meta digestsMeta, in
 	for _, list := range r.order {
 		arrivals += len(list)
 	}
-	hidden := slices.Concat(r.hidden.facts[:]...)
+	hidden := slices.Concat(slices.Concat(r.hidden.facts[:]...), slices.Concat(r.hidden.at[:]...))
 	var held []byte
 	if meta.Index != nil {
 		held = r.held[0].bytes()
@@ -510,11 +514,15 @@ func (r *digestsReader) scanned(n digestsSizes) (*scanned, *digestsMeta, []seal,
 	for _, name := range meta.Called {
 		s.hidden.called[name] = struct{}{}
 	}
-	for i, size := range meta.Hidden {
+	for i, size := range append(meta.Hidden[:], meta.At[:]...) {
 		if n.hidden -= int64(size); size < 0 || n.hidden < 0 {
 			return nil, nil, nil, errDigests
 		}
-		s.hidden.facts[i] = r.u64s(size)
+		if i < factSorts {
+			s.hidden.facts[i] = r.u64s(size)
+		} else {
+			s.hidden.at[i-factSorts] = r.u64s(size)
+		}
 	}
 	for range n.arrivals {
 		r.next(arrivalSize)

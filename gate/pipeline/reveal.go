@@ -215,7 +215,7 @@ func figures(text string) iter.Seq[string] {
 const amidHex = "hexadecimal"
 
 // leastHex is how long a word is whose hexadecimal letters are of something drawn or counted.
-const leastHex = 16
+const leastHex = 11
 
 // isHexadecimal reports whether the word of id that run lies in is a long hexadecimal number. run
 // is a part of id.
@@ -249,6 +249,8 @@ const (
 	drawnNumbers        // of seven or eight, amid hexadecimal letters
 	otherFacts
 	factSorts
+
+	numberSorts = otherFacts // those before it
 )
 
 // mostMid is how many characters midNumbers have at the most.
@@ -264,8 +266,9 @@ var rareOf = [...]float64{10 * unlikely, 10 * unlikely, 10 * unlikely, unlikely 
 // hiddenFacts are what the hidden values of one run hold.
 type hiddenFacts struct {
 	facts [factSorts]hashes
-	ids   hashes // ids at places, of production alone: see idKey
-	owned hashes // the same, each with who received it
+	at    [numberSorts]hashes // numbers, each with its place: see numberAt
+	ids   hashes              // ids at places, of production alone: see idKey
+	owned hashes              // the same, each with who received it
 
 	// What ids look like at places at which they are hidden, and at which such stand in the open.
 	hidden, shown idForms
@@ -278,9 +281,12 @@ type hiddenFacts struct {
 
 // lists are all lists of h, in the order in which they are kept.
 func (h *hiddenFacts) lists() []*hashes {
-	out := make([]*hashes, 0, len(h.facts)+6)
+	out := make([]*hashes, 0, len(h.facts)+len(h.at)+4)
 	for i := range h.facts {
 		out = append(out, &h.facts[i])
+	}
+	for i := range h.at {
+		out = append(out, &h.at[i])
 	}
 	return append(out, &h.ids, &h.owned, &h.masked, &h.maskedOwned)
 }
@@ -288,7 +294,8 @@ func (h *hiddenFacts) lists() []*hashes {
 // A hider gathers the hidden facts of a run, for one goroutine.
 type hider struct {
 	hiddenFacts
-	names  bool // whether ids are gathered
+	names  bool   // whether ids are gathered
+	asked  uint64 // place of what is asked
 	met    recent
 	found  func(*exposure.Found) // take
 	places map[spot]*idForm      // that were met; nil where no ids stand
@@ -369,6 +376,7 @@ func (g *hider) message(m *gate.Canonical, causes traceSet, content gate.Digest)
 		if g.met.met(gate.HashWord(h.Value)) {
 			continue
 		}
+		g.asked = placeKey(m, h)
 		factsIn(h, g.found)
 		g.call(h)
 	}
@@ -403,6 +411,9 @@ func (g *hider) take(f *exposure.Found) {
 		return
 	}
 	g.facts[sort].add(uint64(f.Key()))
+	if sort < numberSorts {
+		g.at[sort].add(numberAt(g.asked, uint64(f.Key())))
+	}
 }
 
 const hashPrime = 1099511628211
@@ -510,11 +521,11 @@ func revealed(ctx context.Context, rs *runs, first *scanned, again []*scanned, s
 				return nil, err
 			}
 		}
-		if sort != otherFacts && len(held) > 0 {
+		if sort < numberSorts && len(held) > 0 {
 			// Of so many numbers, and some of each person, so many are equal by chance.
 			chance := float64(distinct(lists)) * float64(max(len(first.people), 2)) * factsOfOne / math.Pow(10, figuresOf[sort])
 			if n := float64(len(held)); chance > rareOf[sort] && n < chance+4*math.Sqrt(chance)+1 {
-				continue
+				held = whereRare(runs, sort, held, len(first.people))
 			}
 		}
 		for _, k := range held {

@@ -39,7 +39,7 @@ func people(to []gate.Recipient) []gate.Recipient {
 func isParty(r gate.Recipient) bool { return r.Kind == gate.Host }
 
 // unmaskSent states the suspects of answers that hold what somebody else was sent.
-func (c *comparer) unmaskSent(ctx context.Context, all []pairing, suspects []suspect, asked map[likeness]float64) error {
+func (c *comparer) unmaskSent(ctx context.Context, all []pairing, suspects []suspect, asked alikes) error {
 	if c.o.sent == nil {
 		return nil
 	}

@@ -116,7 +116,7 @@ func renamedOf(v *diff.Value) diff.Hunk {
 func (c *comparer) foreign(ctx context.Context, all []pairing) error {
 	var suspects []suspect
 	owners := exposure.NewOwners()
-	asked := map[likeness]float64{} // how many values were asked about
+	asked := alikes{}
 	shown := shownWords(all)
 	for i := range all {
 		p := &all[i]
@@ -137,7 +137,7 @@ func (c *comparer) foreign(ctx context.Context, all []pairing) error {
 				if h := (holding{how, *f}); !slices.ContainsFunc(s.facts, h.same) {
 					owners.Want(f)
 					s.facts = append(s.facts, h)
-					asked[h.likeness()]++
+					asked.add(&h)
 				}
 			})
 			for _, pair := range namesIn(v.Part, v.After) {
@@ -193,6 +193,26 @@ func (h *holding) likeness() likeness {
 	return likeness{h.how, n}
 }
 
+// alikes are facts by how likely they are somebody's by chance, each once: that one value stands in
+// several parts and messages is one chance.
+type alikes map[likeness]*hashes
+
+func (a alikes) add(h *holding) {
+	l := h.likeness()
+	if a[l] == nil {
+		a[l] = new(hashes)
+	}
+	a[l].add(uint64(h.Key()))
+}
+
+func (a alikes) count(l likeness) float64 {
+	if a[l] == nil {
+		return 0
+	}
+	a[l].compact()
+	return float64(len(*a[l]))
+}
+
 // A knowing is who holds facts, and who there recipients may be who are called otherwise, by
 // their ids.
 type knowing struct {
@@ -209,12 +229,12 @@ func (k knowing) foreign(r gate.Recipient, is func(to []gate.Recipient) bool) bo
 	return !slices.ContainsFunc(may, func(r gate.Recipient) bool { return !is([]gate.Recipient{r}) })
 }
 
-// unmaskForeign states the suspects that hold what is somebody's beyond chance; asked says how many facts
-// of each likeness were asked for.
-func (c *comparer) unmaskForeign(all []pairing, suspects []suspect, asked map[likeness]float64, by knowing) {
+// unmaskForeign states the suspects that hold what is somebody's beyond chance; asked are all facts
+// that were asked for.
+func (c *comparer) unmaskForeign(all []pairing, suspects []suspect, asked alikes, by knowing) {
 	owners := by.owners
 	people := float64(max(owners.People(), 2))
-	hits := map[likeness]float64{}
+	hits := alikes{}
 	theirs := make([][]likeness, len(suspects))
 	named := make([]bool, len(suspects))
 	for k := range suspects {
@@ -225,19 +245,19 @@ func (c *comparer) unmaskForeign(all []pairing, suspects []suspect, asked map[li
 			if by.foreign(to, func(to []gate.Recipient) bool { return owners.ForeignFact(&h.Found, to, all[s.pairing].own) }) {
 				l := h.likeness()
 				theirs[k] = append(theirs[k], l)
-				hits[l]++
+				hits.add(h)
 			}
 		}
 		named[k] = by.foreign(to, func(to []gate.Recipient) bool { return s.namesAnother(owners, to) })
 	}
 	// Of so many values, and some facts of each person, so many are equal by chance.
 	beyond := func(l likeness) bool {
-		chance := asked[l] * people * factsOfOne / math.Pow(10, float64(l.length))
+		chance := asked.count(l) * people * factsOfOne / math.Pow(10, float64(l.length))
 		rare := unlikely * 2
 		if l.how != asWritten { // there are many of each value
 			rare = unlikely
 		}
-		return chance <= rare || hits[l] >= chance+4*math.Sqrt(chance)+1
+		return chance <= rare || hits.count(l) >= chance+4*math.Sqrt(chance)+1
 	}
 	for k := range suspects {
 		if named[k] || slices.ContainsFunc(theirs[k], beyond) {
