@@ -233,8 +233,20 @@ func (c *comparer) draws(all []pairing, residue map[position]bool) {
 	for _, k := range slices.SortedFunc(maps.Keys(d.found), drawnPlace.compare) {
 		c.drawnAt(k, d.places[k], d.found[k], moved)
 	}
+	chosen := map[drawnPlace]bool{}
+	for i := range all {
+		p := &all[i]
+		if p.B >= 0 && p.A >= 0 && c.first[i] == i && c.before.items[p.B].Recipient == c.after.items[p.A].Recipient {
+			for _, k := range c.chosenLines(i, p, moved) {
+				chosen[k] = true
+			}
+		}
+	}
 	for _, k := range slices.SortedFunc(maps.Keys(d.places), drawnPlace.compare) {
 		n := 0
+		if chosen[k] {
+			n = int(c.noise.sizeOf(c.p, k.route))
+		}
 		for _, p := range d.places[k] {
 			if p.isDrawn() {
 				n = max(n, p.n)

@@ -20,6 +20,7 @@ type noise struct {
 	joins    map[route]route          // see joined
 	known    map[uint64]struct{}      // texts that stood at volatile places
 	pools    map[poolKey]*pool
+	lines    map[linePlace]*drawnLine
 	shuffles map[route]*diff.Shuffle // where elements change places
 	unstable []gate.Change
 	opaque   map[route]uint64 // messages of which something varies that cannot be read
@@ -38,7 +39,7 @@ func (r route) compare(o route) int {
 func routeOf(m *gate.Canonical) route { return route{m.Channel, m.Sink, m.Class} }
 
 func newNoise() *noise {
-	return &noise{of: map[position]*diff.Noise{}, class: map[position]route{}, joins: map[route]route{}, known: map[uint64]struct{}{}, pools: map[poolKey]*pool{}, shuffles: map[route]*diff.Shuffle{}, opaque: map[route]uint64{}, encrypted: map[route]uint64{}}
+	return &noise{of: map[position]*diff.Noise{}, class: map[position]route{}, joins: map[route]route{}, known: map[uint64]struct{}{}, pools: map[poolKey]*pool{}, lines: map[linePlace]*drawnLine{}, shuffles: map[route]*diff.Shuffle{}, opaque: map[route]uint64{}, encrypted: map[route]uint64{}}
 }
 
 // An original is a message of the first replay that another replay has otherwise.
@@ -253,6 +254,7 @@ func (n *noise) measureOne(at position, o *original) {
 	own := class
 	class = n.joined(class)
 	n.of[at], n.class[at] = m, class
+	n.chosen(class, at, one, again)
 	opaque, encrypted := false, false
 	m.Volatile(func(p *diff.Place) {
 		if p.Kind == gate.Binary && isPayload(p.Part) {

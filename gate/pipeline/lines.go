@@ -1,0 +1,204 @@
+package pipeline
+
+import (
+	"strings"
+
+	"github.com/waybill-dev/waybill/gate"
+)
+
+// A line may be chosen or measured anew for each message: a greeting, three things that somebody may
+// like, "just now" or "2 seconds ago", "995 ms" or "1.2 s". One choice has more words than another, so
+// that word by word nothing stands where it stood, and with few messages and two replays most of what
+// staging chooses was never chosen before for just that message. What production's own replays show
+// is the line: it differs from replay to replay in most messages of the class, and its words are
+// given to one message and to another. A line of such words at such a place is nobody's.
+
+// A linePlace is a line of a part, in the messages of a class in which the part has so many.
+type linePlace struct {
+	drawnPlace
+	line, of int
+}
+
+// A drawnLine is what the replays of production have at a place.
+type drawnLine struct {
+	varied int // so many messages have another line in another replay
+	words  map[string]uint64
+}
+
+// manyHold stands in place of the one message that has a word where several do.
+const manyHold = 0
+
+// mostWords is how many words a line may be made of: more are no choice.
+const mostWords = 2000
+
+// longestFigure is how many figures in a row are a measure of something: more may be somebody's number.
+const longestFigure = 4
+
+// chosen notes the lines in which a message of production's first replay differs from those of others.
+func (n *noise) chosen(class route, at position, one *gate.Canonical, again []*gate.Canonical) {
+	seen := map[linePlace]bool{}
+	for i := range one.Parts {
+		p := &one.Parts[i]
+		if p.Kind != gate.Text && p.Kind != gate.Value {
+			continue
+		}
+		for _, m := range again {
+			if m == nil {
+				continue
+			}
+			value, ok := partOf(m, p.Name)
+			if !ok || value == p.Value {
+				continue
+			}
+			eachDiffering(p.Value, value, func(line, of int, was, is string) {
+				k := linePlace{drawnPlace{class, withoutIndexes(p.Name)}, line, of}
+				l := n.lines[k]
+				if l == nil {
+					l = &drawnLine{words: map[string]uint64{}}
+					n.lines[k] = l
+				}
+				if !seen[k] {
+					seen[k] = true
+					l.varied++
+				}
+				l.add(at, was)
+				l.add(at, is)
+			})
+		}
+	}
+}
+
+// add notes the words of a line of the message at a position.
+func (l *drawnLine) add(at position, line string) {
+	who := 1 + uint64(at.offset)<<20 | uint64(at.index)
+	for _, w := range lineWords(line) {
+		had, ok := l.words[w]
+		switch {
+		case !ok && len(l.words) < mostWords:
+			l.words[w] = who
+		case ok && had != who:
+			l.words[w] = manyHold
+		}
+	}
+}
+
+// takes reports whether line is of words that several messages of production have at the place, of
+// messages of which at least half have another line in another replay.
+func (l *drawnLine) takes(line string, messages uint64) bool {
+	if float64(l.varied) < leastVaried*float64(messages) || l.varied < 2 || len(l.words) >= mostWords {
+		return false
+	}
+	words := lineWords(line)
+	for _, w := range words {
+		if had, ok := l.words[w]; !ok || had != manyHold {
+			return false
+		}
+	}
+	return len(words) > 0
+}
+
+// lineWords are the words of a line in lower case, without the marks around them, and with "#" for
+// figures, where there are no more than may measure something.
+func lineWords(line string) []string {
+	words := strings.Fields(strings.ToLower(line))
+	for i, w := range words {
+		if bare := strings.Trim(w, `.,;:!?()"'`); bare != "" {
+			w = bare
+		}
+		words[i] = withoutFigures(w)
+	}
+	return words
+}
+
+func withoutFigures(w string) string {
+	var b strings.Builder
+	for i := 0; i < len(w); {
+		end := i
+		for end < len(w) && '0' <= w[end] && w[end] <= '9' {
+			end++
+		}
+		switch {
+		case end == i:
+			b.WriteByte(w[i])
+			i++
+		case end-i > longestFigure:
+			return w
+		default:
+			b.WriteByte('#')
+			i = end
+		}
+	}
+	return b.String()
+}
+
+// eachDiffering calls found for the lines in which two texts of as many lines differ.
+func eachDiffering(before, after string, found func(line, of int, was, is string)) {
+	b, a := strings.Split(before, "\n"), strings.Split(after, "\n")
+	if len(b) != len(a) {
+		return
+	}
+	for i := range b {
+		if b[i] != a[i] {
+			found(i, len(b), b[i], a[i])
+		}
+	}
+}
+
+// partOf returns the value of the first part of that name.
+func partOf(m *gate.Canonical, name string) (string, bool) {
+	for i := range m.Parts {
+		if m.Parts[i].Name == name {
+			return m.Parts[i].Value, true
+		}
+	}
+	return "", false
+}
+
+// chosenLines puts into moved the hunks of pairing i that lie in lines that are chosen anew for each
+// message, and gives the places of such.
+func (c *comparer) chosenLines(i int, p *pairing, moved map[drawnHunk]drawnAs) (at []drawnPlace) {
+	type lines struct{ chosen, other [][2]string }
+	parts := map[string]*lines{}
+	route := c.noise.routeOf(c.before.surplus[p.B].at, c.before.items[p.B].Message)
+	messages := c.noise.sizeOf(c.p, route)
+	for j := range p.hunks {
+		h := &p.hunks[j]
+		if moved[drawnHunk{i, j}] != 0 || h.Kind != gate.Text && h.Kind != gate.Value {
+			continue
+		}
+		l := parts[h.Part]
+		if l == nil {
+			l = new(lines)
+			parts[h.Part] = l
+			before, _ := partOf(c.before.text(p.B), h.Part)
+			after, _ := partOf(c.after.text(p.A), h.Part)
+			eachDiffering(before, after, func(line, of int, was, is string) {
+				pair := [2]string{spaced(was), spaced(is)}
+				if d := c.noise.lines[linePlace{drawnPlace{route, withoutIndexes(h.Part)}, line, of}]; d != nil && d.takes(is, messages) {
+					l.chosen = append(l.chosen, pair)
+				} else {
+					l.other = append(l.other, pair)
+				}
+			})
+		}
+		if within(l.chosen, h) && !within(l.other, h) {
+			moved[drawnHunk{i, j}] = drawnNobodys
+			at = append(at, drawnPlace{route, withoutIndexes(h.Part)})
+		}
+	}
+	return at
+}
+
+// within reports whether a hunk lies in one of the lines.
+func within(lines [][2]string, h *hunk) bool {
+	before, after := spaced(h.Before), spaced(h.After)
+	for _, l := range lines {
+		if strings.Contains(l[0], before) && strings.Contains(l[1], after) {
+			return true
+		}
+	}
+	return false
+}
+
+// spaced is text with one space wherever there is any.
+func spaced(text string) string { return strings.Join(strings.Fields(text), " ") }
