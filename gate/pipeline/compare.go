@@ -197,9 +197,8 @@ func (c *comparer) movedSteady(p match.Pair) bool {
 	return b.Body != a.Body && b.Recipient != a.Recipient
 }
 
-// steady fills in the digests of bodies without the values of structures, and the bytes, that vary
-// from replay to replay, for messages of classes that have such. A value that is hidden where it has
-// the shape of one that is made anew, and lacks that shape by chance, is left out alike.
+// steady fills in the digests of bodies without values of structures, and bytes, that vary from
+// replay to replay, for messages that have such.
 func (c *comparer) steady() {
 	c.varies = map[route]map[string]bool{}
 	varies := c.varies
@@ -224,10 +223,16 @@ func (c *comparer) steady() {
 				continue
 			}
 			m := *l.text(i)
-			m.Parts = slices.DeleteFunc(slices.Clone(m.Parts), func(p gate.Part) bool {
-				return (p.Kind == gate.Value || p.Kind == gate.Binary) && places[withoutIndexes(p.Name)]
-			})
-			it.Steady = bodyOf(&m)
+			m.Parts = slices.Clone(m.Parts)
+			varies := false
+			for j := range m.Parts {
+				if p := &m.Parts[j]; (p.Kind == gate.Value || p.Kind == gate.Binary) && places[withoutIndexes(p.Name)] {
+					p.Value, varies = "", true
+				}
+			}
+			if varies {
+				it.Steady = bodyOf(&m)
+			}
 		}
 	}
 }
