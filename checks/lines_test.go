@@ -19,6 +19,9 @@ var anew = map[string]func(r *rand.Rand) string{
 			return fmt.Sprintf("Took %.1f s", float64(ms)/1000)
 		}
 	},
+	"fraction": func(r *rand.Rand) string {
+		return fmt.Sprintf("Score %g", []float64{1e-6, 1e-4}[r.IntN(2)]*(1+8*r.Float64()))
+	},
 	"number of things": func(r *rand.Rand) string {
 		return []string{"1 item in your list", "2 items in your list", "3 items in your list"}[r.IntN(3)]
 	},

@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"regexp"
 	"strings"
 
 	"github.com/waybill-dev/waybill/gate"
@@ -110,7 +111,13 @@ func lineWords(line string) []string {
 	return words
 }
 
+// measured is a number that may measure something, as it is written with a point or an exponent.
+var measured = regexp.MustCompile(`^[+-]?[0-9]{1,4}([.,][0-9]{1,9})?(e[+-]?[0-9]{1,3})?`)
+
 func withoutFigures(w string) string {
+	if at := measured.FindStringIndex(w); at != nil && !strings.ContainsAny(w[at[1]:], "0123456789") {
+		return "#" + w[at[1]:]
+	}
 	var b strings.Builder
 	for i := 0; i < len(w); {
 		end := i

@@ -110,6 +110,8 @@ func TestRequestsReadInPieces(t *testing.T) {
 			return fmt.Sprintf(`{"patient":"MRN-%d","mail":"member%d@example.org"}`, 40211+i*7, i)
 		}, false},
 		{"nothing in any", func(int) string { return `{"patient":"","mail":""}` }, true},
+		{"two of one person", func(i int) string { return fmt.Sprintf(`{"mail":"member%d@example.org"}`, max(i, 1)) }, false},
+		{"all of one address", func(int) string { return `{"mail":"desk@practice.example"}` }, true},
 		{"two alike", func(i int) string { return fmt.Sprintf(`{"patient":"MRN-%d"}`, 40211+max(i, 1)*7) }, true},
 	} {
 		p := []string{run(gate.Production, 1, c.body), run(gate.Production, 2, c.body)}

@@ -399,6 +399,7 @@ func (c *comparer) twins(ctx context.Context, all []pairing, same map[twin][]int
 			routes[list[0]] = k.route
 		}
 	}
+	clashes = c.ofSeveral(all, same, clashes)
 	apart, err := c.apart(ctx, all, clashes)
 	if err != nil {
 		return err
@@ -422,6 +423,45 @@ func (c *comparer) twins(ctx context.Context, all []pairing, same map[twin][]int
 		})
 	}
 	return nil
+}
+
+// ofSeveral leaves out of clashes the messages that name one person, as two mails to one person do:
+// they hold an address or a telephone number that no others of their class hold.
+func (c *comparer) ofSeveral(all []pairing, same map[twin][]int, clashes [][]int) [][]int {
+	if len(clashes) == 0 {
+		return nil
+	}
+	type identity struct {
+		route
+		key exposure.Key
+	}
+	held := func(class route, i int) map[identity]bool {
+		ids := map[identity]bool{}
+		exposure.In(c.before.text(all[i].B).Parts, func(f *exposure.Found) {
+			if f.Kind == gate.FactAddress || f.Kind == gate.FactPhone {
+				ids[identity{class, f.Key()}] = true
+			}
+		})
+		return ids
+	}
+	groups, classes := map[identity]int{}, map[route]int{}
+	of := map[int][]identity{} // by the first of a group
+	for k, list := range same {
+		if c.before.items[all[list[0]].B].Recipient.Kind != gate.Host {
+			continue
+		}
+		classes[k.route]++
+		last := held(k.route, list[len(list)-1])
+		for id := range held(k.route, list[0]) {
+			if last[id] { // what is new in each is not theirs
+				groups[id]++
+				of[list[0]] = append(of[list[0]], id)
+			}
+		}
+	}
+	return slices.DeleteFunc(clashes, func(list []int) bool {
+		return slices.ContainsFunc(of[list[0]], func(id identity) bool { return classes[id.route] > 1 && groups[id] == 1 })
+	})
 }
 
 // apart returns, for messages to an outside party that are equal but for what varies, digests of
