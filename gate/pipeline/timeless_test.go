@@ -84,16 +84,16 @@ func TestReadingsInTokens(t *testing.T) {
 }
 
 // A request that is read as several messages is told apart by what all of these say, and not by
-// the one alone that has its head.
+// the one alone that has its head. Two that name one person are as two mails to one.
 func TestRequestsReadInPieces(t *testing.T) {
-	run := func(role gate.Role, seed uint64, body func(i int) string) string {
+	run := func(role gate.Role, seed uint64, event string, body func(i int) string) string {
 		r := rand.New(rand.NewPCG(seed, 2))
 		var records []*gate.Record
 		for i := range 6 {
 			b := body(i)
 			records = append(records, &gate.Record{Kind: gate.KindMessage, Message: &gate.Message{
 				Seq: uint64(i + 1), Channel: "http", Sink: "web", Host: "bus.partner.example",
-				Head: fmt.Appendf(nil, "POST /events HTTP/1.1\r\nHost: bus.partner.example\r\nContent-Type: application/json\r\nCe-Specversion: 1.0\r\nCe-Id: result\r\nPartner-Event: %x%x\r\nCe-Type: result.ready\r\nCe-Source: /lab\r\nContent-Length: %d\r\n\r\n", r.Uint64(), r.Uint64(), len(b)),
+				Head: fmt.Appendf(nil, "POST /events HTTP/1.1\r\nHost: bus.partner.example\r\nContent-Type: application/json\r\n%sPartner-Event: %x%x\r\nContent-Length: %d\r\n\r\n", event, r.Uint64(), r.Uint64(), len(b)),
 				Body: []byte(b),
 			}})
 		}
@@ -101,21 +101,22 @@ func TestRequestsReadInPieces(t *testing.T) {
 		h.Settings = map[string]string{"web": ""}
 		return write(t, filepath.Join(t.TempDir(), "r.tape"), h, records...)
 	}
+	const pieces = "Ce-Specversion: 1.0\r\nCe-Id: result\r\nCe-Type: result.ready\r\nCe-Source: /lab\r\n"
 	for _, c := range []struct {
-		name string
-		body func(i int) string
-		gap  bool
+		name, event string
+		body        func(i int) string
+		gap         bool
 	}{
-		{"a record in each", func(i int) string {
+		{"a record in each", pieces, func(i int) string {
 			return fmt.Sprintf(`{"patient":"MRN-%d","mail":"member%d@example.org"}`, 40211+i*7, i)
 		}, false},
-		{"nothing in any", func(int) string { return `{"patient":"","mail":""}` }, true},
-		{"two of one person", func(i int) string { return fmt.Sprintf(`{"mail":"member%d@example.org"}`, max(i, 1)) }, false},
-		{"all of one address", func(int) string { return `{"mail":"desk@practice.example"}` }, true},
-		{"two alike", func(i int) string { return fmt.Sprintf(`{"patient":"MRN-%d"}`, 40211+max(i, 1)*7) }, true},
+		{"nothing in any", pieces, func(int) string { return `{"patient":"","mail":""}` }, true},
+		{"two of one person", "", func(i int) string { return fmt.Sprintf(`{"mail":"member%d@example.org"}`, max(i, 1)) }, false},
+		{"all of one address", "", func(int) string { return `{"mail":"desk@practice.example"}` }, true},
+		{"two alike", pieces, func(i int) string { return fmt.Sprintf(`{"patient":"MRN-%d"}`, 40211+max(i, 1)*7) }, true},
 	} {
-		p := []string{run(gate.Production, 1, c.body), run(gate.Production, 2, c.body)}
-		got, gaps, err := pipeline.Compare(context.Background(), options(t), p, run(gate.Staging, 3, c.body))
+		p := []string{run(gate.Production, 1, c.event, c.body), run(gate.Production, 2, c.event, c.body)}
+		got, gaps, err := pipeline.Compare(context.Background(), options(t), p, run(gate.Staging, 3, c.event, c.body))
 		if err != nil {
 			t.Fatal(err)
 		}
