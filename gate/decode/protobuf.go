@@ -116,7 +116,7 @@ func (c *container) protobuf(in string, b []byte, depth int) error {
 }
 
 func (c *container) protobufBytes(name string, data []byte, depth int) error {
-	nested := len(data) > 1 && scanProtobuf(data, func(uint64, wireType, uint64, []byte) bool { return true })
+	nested := isNested(data, depth)
 	switch {
 	case Printable(data) && !(nested && data[0] < ' '):
 		return c.value(name, string(data))
@@ -129,6 +129,29 @@ func (c *container) protobufBytes(name string, data []byte, depth int) error {
 	}
 	return c.add(Leaf{Name: name, Class: Bytes, Data: data})
 }
+
+// isNested reports whether a run of bytes is a message: one whose fields are in the order of their
+// numbers, as the usual libraries write them, or that has text. One in a hundred runs of 16 bytes
+// that are drawn at random parses as a message; one in two thousand is in such an order.
+func isNested(data []byte, depth int) bool {
+	last, ordered := uint64(0), true
+	if len(data) < 2 || !scanProtobuf(data, func(num uint64, _ wireType, _ uint64, _ []byte) bool {
+		ordered = ordered && num >= last && num-last <= widestStep
+		last = num
+		return true
+	}) {
+		return false
+	}
+	if ordered {
+		return true
+	}
+	_, text := protobufBits(data, depth+1)
+	return text
+}
+
+// widestStep is how many numbers a message leaves out between two fields at the most, where nothing
+// but their order says that it is one.
+const widestStep = 64
 
 // number is a value of fixed size: as a float where that is a number of usual size, else
 // as an integer. Both are exact.
