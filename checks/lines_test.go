@@ -34,6 +34,9 @@ var anew = map[string]func(r *rand.Rand) string{
 	},
 }
 
+// outcomes stand in lines that are chosen anew, and are each a person's own in every replay.
+var outcomes = []string{"your test was negative as agreed, account 4401 7702", "your test was positive as agreed, account 4401 3344"}
+
 // A line that is chosen anew for each message does not block a build held against itself, wherever
 // it stands; and beside it, or in it, what is another's does.
 func TestLinesChosenAnew(t *testing.T) {
@@ -52,9 +55,13 @@ func TestLinesChosenAnew(t *testing.T) {
 	}
 	for place, wire := range places {
 		for kind, line := range anew {
+			with := false // an outcome in the line
 			run := func(r *rand.Rand, spoil func(i int, line string) (string, int)) (out [][]gate.Canonical) {
 				for i := range 2 * len(members) {
 					m, text := members[i%len(members)], line(r)
+					if with {
+						text += ": " + outcomes[i%len(outcomes)]
+					}
 					if spoil != nil {
 						whose := 0
 						if text, whose = spoil(i, text); whose != i {
@@ -84,6 +91,24 @@ func TestLinesChosenAnew(t *testing.T) {
 					}
 					return line, i
 				},
+				"another's outcome": func(i int, line string) (string, int) {
+					if i == 0 {
+						line = strings.Replace(line, "negative", "positive", 1)
+					}
+					return line, i
+				},
+				"another's account": func(i int, line string) (string, int) {
+					if i == 0 {
+						line = strings.Replace(line, "7702", "3344", 1)
+					}
+					return line, i
+				},
+				"the words turned round": func(i int, line string) (string, int) {
+					if i == 0 {
+						line = strings.Replace(line, "test was", "was test", 1)
+					}
+					return line, i
+				},
 				"words that production never has": func(i int, line string) (string, int) {
 					if i == 0 {
 						line = "Your test was positive"
@@ -93,6 +118,7 @@ func TestLinesChosenAnew(t *testing.T) {
 			}
 			blocked := 0
 			for what, spoil := range spoils {
+				with = strings.HasPrefix(what, "another's outcome") || strings.HasPrefix(what, "another's account") || strings.HasPrefix(what, "the words")
 				for seed := range uint64(20) {
 					r := rand.New(rand.NewPCG(seed, 5))
 					production := [][][]gate.Canonical{run(r, nil), run(r, nil), run(r, nil)}

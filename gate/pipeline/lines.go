@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/waybill-dev/waybill/gate"
@@ -11,8 +12,9 @@ import (
 // like, "just now" or "2 seconds ago", "995 ms" or "1.2 s". One choice has more words than another, so
 // that word by word nothing stands where it stood, and with few messages and two replays most of what
 // staging chooses was never chosen before for just that message. What production's own replays show
-// is the line: it differs from replay to replay in most messages of the class, and its words are
-// given to one message and to another. A line of such words at such a place is nobody's.
+// is the line: it differs from replay to replay in most messages of the class. Of such a line the words
+// that come and go within several messages are nobody's, and so are numbers where such do. All
+// other words of it, which each message has in every replay, are compared with that message's own.
 
 // A linePlace is a line of a part, in the messages of a class in which the part has so many.
 type linePlace struct {
@@ -22,11 +24,11 @@ type linePlace struct {
 
 // A drawnLine is what the replays of production have at a place.
 type drawnLine struct {
-	varied int // so many messages have another line in another replay
-	words  map[string]uint64
+	varied int               // so many messages have another line in another replay
+	words  map[string]uint64 // that come and go within a message, and which message; manyHold for several
 }
 
-// manyHold stands in place of the one message that has a word where several do.
+// manyHold stands in place of the one message in which a word comes and goes, where there are several.
 const manyHold = 0
 
 // mostWords is how many words a line may be made of: more are no choice.
@@ -62,17 +64,16 @@ func (n *noise) chosen(class route, at position, one *gate.Canonical, again []*g
 					seen[k] = true
 					l.varied++
 				}
-				l.add(at, was)
-				l.add(at, is)
+				l.add(at, was, is)
 			})
 		}
 	}
 }
 
-// add notes the words of a line of the message at a position.
-func (l *drawnLine) add(at position, line string) {
+// add notes what comes and goes between two lines of the message at a position.
+func (l *drawnLine) add(at position, was, is string) {
 	who := 1 + uint64(at.offset)<<20 | uint64(at.index)
-	for _, w := range lineWords(line) {
+	for _, w := range comeAndGo(was, is) {
 		had, ok := l.words[w]
 		switch {
 		case !ok && len(l.words) < mostWords:
@@ -83,30 +84,69 @@ func (l *drawnLine) add(at position, line string) {
 	}
 }
 
-// takes reports whether line is of words that several messages of production have at the place, of
-// messages of which at least half have another line in another replay.
-func (l *drawnLine) takes(line string, messages uint64) bool {
+// takes reports whether one line may stand for another of a message: at least half of messages have
+// another in another replay, and but for what comes and goes in several of them the lines are one.
+func (l *drawnLine) takes(was, is string, messages uint64) bool {
 	if float64(l.varied) < leastVaried*float64(messages) || l.varied < 2 || len(l.words) >= mostWords {
 		return false
 	}
-	words := lineWords(line)
-	for _, w := range words {
-		if had, ok := l.words[w]; !ok || had != manyHold {
-			return false
-		}
-	}
-	return len(words) > 0
+	return slices.Equal(l.stay(was), l.stay(is))
 }
 
-// lineWords are the words of a line in lower case, without the marks around them, and with "#" for
-// figures, where there are no more than may measure something.
+// stay gives the words of a line, as they are written, but for those that come and go in several
+// messages, in their order.
+func (l *drawnLine) stay(line string) (out []string) {
+	words := lineWords(line)
+	for i, w := range strings.Fields(line) {
+		if had, ok := l.words[wordAt(words, i)]; !ok || had != manyHold {
+			out = append(out, w)
+		}
+	}
+	return out
+}
+
+// comeAndGo gives what one of two lines has and the other has not: words, and of numbers between
+// which words they stand.
+func comeAndGo(was, is string) (out []string) {
+	b, a := lineWords(was), lineWords(is)
+	for _, pair := range [2][2][]string{{b, a}, {a, b}} {
+		left := map[string]int{}
+		for _, w := range pair[1] {
+			left[w]++
+		}
+		for i, w := range pair[0] {
+			if left[w]--; left[w] >= 0 {
+				continue
+			}
+			out = append(out, wordAt(pair[0], i))
+		}
+	}
+	return out
+}
+
+// wordAt is a word of a line; of a number its form, and what stands on both sides.
+func wordAt(words []string, i int) string {
+	if form := withoutFigures(words[i]); form != words[i] {
+		return neighbour(words, i-1) + "|" + form + "|" + neighbour(words, i+1)
+	}
+	return words[i]
+}
+
+// neighbour is the form of a word of a line, "" outside of it.
+func neighbour(words []string, i int) string {
+	if i < 0 || i >= len(words) {
+		return ""
+	}
+	return withoutFigures(words[i])
+}
+
+// lineWords are the words of a line in lower case, without the marks around them.
 func lineWords(line string) []string {
 	words := strings.Fields(strings.ToLower(line))
 	for i, w := range words {
 		if bare := strings.Trim(w, `.,;:!?()"'`); bare != "" {
-			w = bare
+			words[i] = bare
 		}
-		words[i] = withoutFigures(w)
 	}
 	return words
 }
@@ -114,6 +154,7 @@ func lineWords(line string) []string {
 // measured is a number that may measure something, as it is written with a point or an exponent.
 var measured = regexp.MustCompile(`^[+-]?[0-9]{1,4}([.,][0-9]{1,9})?(e[+-]?[0-9]{1,3})?`)
 
+// withoutFigures is a word with "#" for figures, where there are no more than may measure something.
 func withoutFigures(w string) string {
 	if at := measured.FindStringIndex(w); at != nil && !strings.ContainsAny(w[at[1]:], "0123456789") {
 		return "#" + w[at[1]:]
@@ -181,7 +222,7 @@ func (c *comparer) chosenLines(i int, p *pairing, moved map[drawnHunk]drawnAs) (
 			after, _ := partOf(c.after.text(p.A), h.Part)
 			eachDiffering(before, after, func(line, of int, was, is string) {
 				pair := [2]string{spaced(was), spaced(is)}
-				if d := c.noise.lines[linePlace{drawnPlace{route, withoutIndexes(h.Part)}, line, of}]; d != nil && d.takes(is, messages) {
+				if d := c.noise.lines[linePlace{drawnPlace{route, withoutIndexes(h.Part)}, line, of}]; d != nil && d.takes(was, is, messages) {
 					l.chosen = append(l.chosen, pair)
 				} else {
 					l.other = append(l.other, pair)
